@@ -1,0 +1,1 @@
+"""The HTTP front end: FastAPI, no torch, no model."""

@@ -1,0 +1,140 @@
+"""The words that travel between api, Redis and worker, and out to the client.
+
+Small frozen pydantic models; what the worker writes is what the api answers. Depends on pydantic
+alone.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.errors import ServiceError
+
+TOP_K_DEFAULT = 3
+TOP_K_MAX = 100
+PROBLEM_BASE = "/problems/"
+
+
+class QueueName(StrEnum):
+    """The two Celery queues; a waiting request never stands behind a batch."""
+
+    INTERACTIVE = "interactive"
+    BATCH = "batch"
+
+
+class ItemState(StrEnum):
+    """Where one photo stands; the last three are ends."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class JobState(StrEnum):
+    """Where a job stands: completed means that every item has ended."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
+class WorkerState(StrEnum):
+    """What a worker says of itself, or what its silence says."""
+
+    STARTING = "starting"
+    IDLE = "idle"
+    BUSY = "busy"
+    STALLED = "stalled"
+
+
+class Wire(BaseModel):
+    """Base of every message: frozen, unknown fields ignored so that versions may mix."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+
+
+class Prediction(Wire):
+    """One class and how sure the model is of it."""
+
+    label: str
+    class_index: int = Field(ge=0)
+    confidence: float = Field(ge=0, le=1, description="softmax probability, 0 to 1")
+
+
+class ModelInfo(Wire):
+    """Which model answered, on what, in which precision."""
+
+    name: str
+    weights: str
+    sha256: str
+    device: str
+    precision: str
+
+
+class ModelCard(ModelInfo):
+    """What `GET /model` answers: the model, how it sees a photo, and its classes."""
+
+    runtime: str
+    input_size: tuple[int, int, int] = Field(description="height, width, channels")
+    transform: str
+    classes: list[str]
+    notice: str | None = Field(default=None, description="set when a fallback model answers")
+
+
+class TimingMs(Wire):
+    """Where the time went, in milliseconds."""
+
+    queued: float
+    decode: float
+    inference: float
+    total: float
+
+
+class Problem(Wire):
+    """An error as RFC 9457 spells it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+    @classmethod
+    def of(cls, error: ServiceError) -> "Problem":
+        """The problem that a client sees for this error."""
+        return cls(
+            type=PROBLEM_BASE + error.slug,
+            title=error.title,
+            status=error.status,
+            detail=error.detail,
+        )
+
+
+class ItemResult(Wire):
+    """How one item ended: predictions, model and timing, or an error."""
+
+    predictions: list[Prediction] | None = None
+    model: ModelInfo | None = None
+    timing_ms: TimingMs | None = None
+    error: Problem | None = None
+
+
+class WorkerReport(Wire):
+    """What a worker's heartbeat says."""
+
+    name: str
+    status: WorkerState
+    device: str | None = None
+    model: str | None = None
+    precision: str | None = None
+    sha256: str | None = None
+    notice: str | None = None
+    in_flight: int = 0
+
+
+def dump(message: Wire) -> dict[str, Any]:
+    """A message as plain JSON types, absent fields left out."""
+    return message.model_dump(mode="json", exclude_none=True)

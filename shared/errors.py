@@ -1,0 +1,120 @@
+"""Every way an item or a request can fail, by the slug that clients see.
+
+An error carries one string, its detail, which says what to do; slug, status and title belong to
+its class. One string survives serialisation, and one class is one row of the API's error table.
+Depends on nothing.
+"""
+
+from typing import ClassVar
+
+
+class ServiceError(Exception):
+    """Base of every error that a client may see.
+
+    Args:
+        detail: One sentence or two for the client: what is wrong and what to do.
+    """
+
+    slug: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Internal error"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class RetryableError(ServiceError):
+    """The client did nothing wrong and may try again after ``retry_after_s`` seconds."""
+
+    status = 503
+
+    def __init__(self, detail: str, retry_after_s: int = 2) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class MalformedRequest(ServiceError):
+    """The body is not what its form promises, or holds no photo."""
+
+    slug, status, title = "malformed_request", 400, "Malformed request"
+
+
+class JobNotFound(ServiceError):
+    """No such job, or its record has expired."""
+
+    slug, status, title = "job_not_found", 404, "Job not found"
+
+
+class JobCancelled(ServiceError):
+    """The job was cancelled before this item ran."""
+
+    slug, status, title = "job_cancelled", 409, "Job cancelled"
+
+
+class UploadTooLarge(ServiceError):
+    """More bytes or more photos than the limits admit."""
+
+    slug, status, title = "upload_too_large", 413, "Upload too large"
+
+
+class UnsupportedMediaType(ServiceError):
+    """The content is neither JPEG nor PNG."""
+
+    slug, status, title = "unsupported_media_type", 415, "Unsupported media type"
+
+
+class InvalidImage(ServiceError):
+    """A JPEG or PNG that cannot be decoded, or has too many pixels."""
+
+    slug, status, title = "invalid_image", 422, "Invalid image"
+
+
+class InvalidParameter(ServiceError):
+    """A query parameter or header outside its bounds."""
+
+    slug, status, title = "invalid_parameter", 422, "Invalid parameter"
+
+
+class BrokerUnavailable(RetryableError):
+    """Redis does not answer, or the uploads' store does not take bytes."""
+
+    slug, title = "broker_unavailable", "Broker unavailable"
+
+
+class QueueFull(RetryableError):
+    """As many photos wait as the service will hold."""
+
+    slug, title = "queue_full", "Queue full"
+
+
+class NoWorkers(RetryableError):
+    """No worker is able to answer a waiting request."""
+
+    slug, title = "no_workers", "No workers"
+
+
+class WorkerLost(RetryableError):
+    """The worker died twice while it held this photo and nothing else."""
+
+    slug, title = "worker_lost", "Worker lost"
+
+
+class ItemTimeout(RetryableError):
+    """This photo took longer than one photo may take."""
+
+    slug, title = "item_timeout", "Item timeout"
+
+
+class InferenceFailed(RetryableError):
+    """The model raised on this photo, alone as well as in a batch."""
+
+    slug, title = "inference_failed", "Inference failed"
+
+
+def every_error(base: type[ServiceError] = ServiceError) -> list[type[ServiceError]]:
+    """All concrete errors, for the table of problems in the API's description."""
+    found: list[type[ServiceError]] = []
+    for sub in base.__subclasses__():
+        found += every_error(sub) if sub.__subclasses__() else [sub]
+    return found

@@ -1,0 +1,130 @@
+"""ItemStore: the worker's side of the job record, one photo at a time.
+
+Every change is compare-and-set on (state, attempt) in one Lua call, so that a stale copy of a
+message does nothing and a second result is ignored. Synchronous, because task threads call it.
+"""
+
+import json
+from dataclasses import dataclass
+
+import redis
+
+from shared.contract import ItemResult, ItemState, Problem, QueueName, WorkerReport, dump
+from shared.errors import ItemTimeout, ServiceError, WorkerLost
+from shared.scripts import load
+
+DEATHS_ALONE = 2
+
+
+@dataclass(frozen=True)
+class ItemRef:
+    """One delivery of one photo: which job, which place in it, and under which attempt."""
+
+    job_id: str
+    index: int
+    attempt: int
+
+
+@dataclass(frozen=True)
+class StartedItem:
+    """What a worker learns when it is the one that may run an item."""
+
+    ref: ItemRef
+    upload_key: str
+    queue: QueueName
+    top_k: int
+    queued_ms: float
+
+
+@dataclass(frozen=True)
+class Resend:
+    """A lost item that is due again: send this to its queue."""
+
+    ref: ItemRef
+    queue: QueueName
+    alone: bool
+
+
+class ItemStore:
+    """Starts, finishes and requeues items for one worker incarnation.
+
+    Args:
+        client: A synchronous client with ``decode_responses=True``.
+        incarnation: Unique to this process's life; a restarted worker has another.
+
+    Raises:
+        redis.exceptions.RedisError: From every method, when Redis does not answer.
+    """
+
+    def __init__(self, client: redis.Redis, incarnation: str) -> None:
+        self.client = client
+        self.incarnation = incarnation
+        self._start = client.register_script(load("start"))
+        self._finish = client.register_script(load("finish"))
+        self._requeue = client.register_script(load("requeue"))
+        self._beat = client.register_script(load("beat"))
+
+    @staticmethod
+    def _key(ref: ItemRef) -> list[str | int]:
+        return [ref.job_id, ref.index, ref.attempt]
+
+    def start(self, ref: ItemRef) -> StartedItem | None:
+        """Take the item, or learn (``None``) that this message is stale or was cancelled."""
+        answer = self._start(args=[*self._key(ref), self.incarnation])
+        if not answer:
+            return None
+        item, queue, top_k, queued_ms = answer
+        return StartedItem(
+            ref=ref,
+            upload_key=json.loads(item)["upload"],
+            queue=QueueName(queue),
+            top_k=int(top_k),
+            queued_ms=float(queued_ms),
+        )
+
+    def finish(self, ref: ItemRef, result: ItemResult) -> bool:
+        """Record how the item ended; false when another attempt already counts instead."""
+        outcome = ItemState.FAILED if result.error else ItemState.SUCCEEDED
+        text = result.model_dump_json(exclude_none=True)
+        return bool(self._finish(args=[*self._key(ref), self.incarnation, outcome.value, text]))
+
+    def requeue_lost(self, ref: ItemRef, held_by: str) -> Resend | None:
+        """Make an item due again, alone, whose worker died holding it.
+
+        Returns ``None`` when it has ended meanwhile, or when this was its second death alone: then
+        it ends as ``worker_lost``.
+        """
+        detail = "The worker died twice while it held this photo alone. Try again, or re-encode it."
+        return self._requeue_from("running", ref, held_by, WorkerLost(detail))
+
+    def requeue_unsent(self, ref: ItemRef) -> Resend | None:
+        """Make an item due again whose message was lost before any worker started it."""
+        return self._requeue_from("queued", ref, "", ItemTimeout(""))
+
+    def _requeue_from(
+        self, state: str, ref: ItemRef, held_by: str, end: ServiceError
+    ) -> Resend | None:
+        problem = json.dumps({"error": dump(Problem.of(end))})
+        answer = self._requeue(args=[*self._key(ref), state, held_by, DEATHS_ALONE, problem])
+        if not answer or answer == "ended":
+            return None
+        queue, attempt, alone = answer
+        due = ItemRef(ref.job_id, ref.index, int(attempt))
+        return Resend(due, QueueName(queue), bool(int(alone)))
+
+    def beat(self, report: WorkerReport) -> dict[QueueName, int]:
+        """Write this worker's heartbeat; returns how many messages wait in each Celery queue."""
+        interactive, batch = self._beat(args=[self.incarnation, report.model_dump_json()])
+        return {QueueName.INTERACTIVE: int(interactive), QueueName.BATCH: int(batch)}
+
+    def retire(self) -> None:
+        """Take this worker off the list, so that a stopped worker is not taken for a dead one."""
+        with self.client.pipeline() as pipe:
+            pipe.zrem("ic:beats", self.incarnation)
+            pipe.hdel("ic:workers", self.incarnation)
+            pipe.execute()
+
+    def attempt_of(self, job_id: str, index: int) -> int | None:
+        """The attempt that is due or running now, or ``None`` for an item that is gone."""
+        line = self.client.hget(f"ic:job:{job_id}:states", str(index))
+        return int(str(line).split("|")[1]) if line else None

@@ -1,0 +1,171 @@
+"""JobStore: the api's side of the job record.
+
+The record is the truth and Celery only delivers: creating, reading and cancelling a job are one
+atomic call each. Asynchronous, because the api's event loop calls it.
+"""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis.asyncio
+
+from shared.contract import ItemResult, ItemState, JobState, Problem, QueueName
+from shared.errors import JobNotFound, QueueFull
+from shared.scripts import load
+
+
+@dataclass(frozen=True)
+class NewItem:
+    """One photo of a new job: stored under ``upload_key``, or refused with ``problem``."""
+
+    filename: str | None
+    upload_key: str | None
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """Everything that a job's record begins with."""
+
+    job_id: str
+    queue: QueueName
+    top_k: int
+    items: list[NewItem] = field(repr=False)
+    reply_to: str = ""
+
+
+@dataclass(frozen=True)
+class ItemRecord:
+    """Where one photo of a job stands."""
+
+    index: int
+    filename: str | None
+    upload_key: str | None
+    status: ItemState
+    result: ItemResult | None
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """A job as it stands now, with one page of its items in input order; times in ms since 1970."""
+
+    job_id: str
+    queue: QueueName
+    status: JobState
+    created_ms: int
+    finished_ms: int | None
+    expires_ms: int | None
+    total: int
+    counts: dict[ItemState, int]
+    items: list[ItemRecord] = field(repr=False)
+
+
+class JobStore:
+    """Creates, reads and cancels jobs.
+
+    Args:
+        client: An asyncio client with ``decode_responses=True``.
+        ttl_s: Seconds that a job's record lives after the job's end.
+        max_queued: Most items that may wait in one queue.
+
+    Raises:
+        redis.exceptions.RedisError: From every method, when Redis does not answer.
+    """
+
+    def __init__(self, client: redis.asyncio.Redis, ttl_s: int, max_queued: int) -> None:
+        self._client = client
+        self._ttl_s = ttl_s
+        self._max_queued = max_queued
+        self._create = client.register_script(load("create"))
+        self._cancel = client.register_script(load("cancel"))
+
+    async def create(self, job: NewJob) -> None:
+        """Write record and index, if there is room; repeating the call changes nothing.
+
+        Raises:
+            QueueFull: The queue holds as many items as it may.
+        """
+        args: list[str | int] = [
+            job.job_id,
+            job.queue.value,
+            job.top_k,
+            job.reply_to,
+            self._ttl_s,
+            self._max_queued,
+        ]
+        for item in job.items:
+            args.append(json.dumps({"filename": item.filename, "upload": item.upload_key}))
+            args.append(
+                ItemResult(error=item.problem).model_dump_json(exclude_none=True)
+                if item.problem
+                else ""
+            )
+        if await self._create(args=args) == "full":
+            raise QueueFull(f"The {job.queue} queue is full. Try again later.")
+
+    async def read(self, job_id: str, offset: int = 0, limit: int = 1) -> JobRecord:
+        """The job and its items ``offset`` to ``offset + limit``, as of one moment.
+
+        Raises:
+            JobNotFound: No such job, or its record has expired.
+        """
+        key = f"ic:job:{job_id}"
+        indices = [str(index) for index in range(offset, offset + limit)]
+        async with self._client.pipeline(transaction=True) as pipe:
+            pipe.hgetall(key)
+            pipe.lrange(f"{key}:items", offset, offset + limit - 1)
+            pipe.hmget(f"{key}:states", indices)
+            pipe.hmget(f"{key}:results", indices)
+            job, items, states, results = await pipe.execute()
+        if not job:
+            raise JobNotFound("No such job, or its record has expired. Submit the photos again.")
+        page = zip(items, states, results, strict=False)
+        return _job_record(
+            job_id, job, [_item_record(offset + at, *row) for at, row in enumerate(page)]
+        )
+
+    async def cancel(self, job_id: str) -> list[int]:
+        """Cancel what is queued; returns the indices whose uploads may go.
+
+        Raises:
+            JobNotFound: No such job, or its record has expired.
+        """
+        gone = await self._cancel(args=[job_id])
+        if gone is None:
+            raise JobNotFound("No such job, or its record has expired.")
+        return [int(index) for index in gone]
+
+
+def _item_record(index: int, item: str, state: str, result: str | None) -> ItemRecord:
+    meta = json.loads(item)
+    return ItemRecord(
+        index=index,
+        filename=meta["filename"],
+        upload_key=meta["upload"],
+        status=ItemState(state.partition("|")[0]),
+        result=ItemResult.model_validate_json(result) if result else None,
+    )
+
+
+def _job_record(job_id: str, job: dict[str, Any], items: list[ItemRecord]) -> JobRecord:
+    counts = {state: int(job[state.value]) for state in ItemState}
+    finished = int(job["finished_ms"]) if "finished_ms" in job else None
+    total = int(job["total"])
+    if "cancel_requested" in job:
+        status = JobState.CANCELLED
+    elif finished is not None:
+        status = JobState.COMPLETED
+    else:
+        status = JobState.QUEUED if counts[ItemState.QUEUED] == total else JobState.RUNNING
+    return JobRecord(
+        job_id=job_id,
+        queue=QueueName(job["queue"]),
+        status=status,
+        created_ms=int(job["created_ms"]),
+        finished_ms=finished,
+        expires_ms=finished + int(job["ttl_s"]) * 1000 if finished is not None else None,
+        total=total,
+        counts=counts,
+        items=items,
+    )

@@ -1,0 +1,6 @@
+-- ARGV: incarnation, the report as JSON.
+-- Returns the lengths of both Celery queues, so that a worker can tell when it is being passed by.
+local now = now_ms()
+redis.call('ZADD', 'ic:beats', now, ARGV[1])
+redis.call('HSET', 'ic:workers', ARGV[1], ARGV[2])
+return {redis.call('LLEN', 'interactive'), redis.call('LLEN', 'batch')}

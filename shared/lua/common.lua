@@ -1,0 +1,60 @@
+-- Prepended to every script: key names, the item's state line, and the one way an item ends.
+-- State line: state|attempt|deaths|alone|incarnation|started_ms
+
+local function job_key(id) return 'ic:job:' .. id end
+local function states_key(id) return 'ic:job:' .. id .. ':states' end
+local function items_key(id) return 'ic:job:' .. id .. ':items' end
+local function results_key(id) return 'ic:job:' .. id .. ':results' end
+local function queued_key(queue) return 'ic:queued:' .. queue end
+local function held_key(incarnation) return 'ic:held:' .. incarnation end
+local function member(id, index) return id .. ':' .. index end
+
+local function now_ms()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+local function read_state(id, index)
+  local line = redis.call('HGET', states_key(id), index)
+  if not line then return nil end
+  local state, attempt, deaths, alone, incarnation, started =
+    string.match(line, '^(%a+)|(%d+)|(%d+)|(%d)|([^|]*)|(%d+)$')
+  return {state = state, attempt = tonumber(attempt), deaths = tonumber(deaths),
+          alone = tonumber(alone), incarnation = incarnation, started = tonumber(started)}
+end
+
+local function write_state(id, index, s)
+  redis.call('HSET', states_key(id), index, string.format('%s|%d|%d|%d|%s|%.0f',
+    s.state, s.attempt, s.deaths, s.alone, s.incarnation, s.started))
+end
+
+local function next_seq()
+  return redis.call('INCR', 'ic:seq')
+end
+
+-- A job lives its time-to-live from its end, not from its beginning.
+local function end_job_if_done(id)
+  local counts = redis.call('HMGET', job_key(id), 'queued', 'running', 'reply_to', 'ttl_s')
+  if tonumber(counts[1]) > 0 or tonumber(counts[2]) > 0 then return 0 end
+  redis.call('HSET', job_key(id), 'finished_ms', string.format('%.0f', now_ms()))
+  for _, key in ipairs({job_key(id), items_key(id), states_key(id), results_key(id)}) do
+    redis.call('EXPIRE', key, tonumber(counts[4]))
+  end
+  if counts[3] ~= '' then
+    redis.call('PUBLISH', counts[3], id)
+  end
+  return 1
+end
+
+-- from: the state it leaves. The caller has freed memory before this writes, so that a full
+-- Redis, which refuses a script whose first write grows, lets it through.
+local function end_item(id, index, from, s, outcome, result)
+  s.state = outcome
+  s.incarnation = ''
+  write_state(id, index, s)
+  if result ~= '' then redis.call('HSET', results_key(id), index, result) end
+  redis.call('HINCRBY', job_key(id), from, -1)
+  redis.call('HINCRBY', job_key(id), outcome, 1)
+  redis.call('HINCRBY', 'ic:ended', redis.call('HGET', job_key(id), 'queue'), 1)
+  return end_job_if_done(id)
+end

@@ -1,0 +1,27 @@
+-- ARGV: id, queue, top_k, reply_to, ttl_s, limit, then per item: its JSON, its error's JSON or ''.
+-- Record, admission and index in one step: either all of a job exists or none of it.
+-- Returns 'created', 'exists' (an earlier call of unknown outcome did land), or 'full'.
+local id, queue, top_k, reply_to, ttl_s = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local total = (#ARGV - 6) / 2
+if redis.call('EXISTS', job_key(id)) == 1 then return 'exists' end
+if redis.call('ZCARD', queued_key(queue)) + total > tonumber(ARGV[6]) then return 'full' end
+
+local failed = 0
+for i = 0, total - 1 do
+  local item, err = ARGV[7 + 2 * i], ARGV[8 + 2 * i]
+  local s = {state = 'queued', attempt = 1, deaths = 0, alone = 0, incarnation = '', started = 0}
+  redis.call('RPUSH', items_key(id), item)
+  if err == '' then
+    redis.call('ZADD', queued_key(queue), next_seq(), member(id, i))
+  else
+    s.state = 'failed'
+    failed = failed + 1
+    redis.call('HSET', results_key(id), i, err)
+  end
+  write_state(id, i, s)
+end
+redis.call('HSET', job_key(id), 'created_ms', string.format('%.0f', now_ms()), 'queue', queue,
+  'top_k', top_k, 'reply_to', reply_to, 'ttl_s', ttl_s, 'total', total, 'queued', total - failed,
+  'running', 0, 'succeeded', 0, 'failed', failed, 'cancelled', 0)
+end_job_if_done(id)
+return 'created'

@@ -1,0 +1,25 @@
+-- ARGV: id, index, attempt, from ('running' or 'queued'), incarnation that held it or '',
+--       deaths that end it, the error's JSON for that end.
+-- Makes a lost item due again under a new attempt. A death counts only if the item was alone.
+-- Returns false when the item has moved on meanwhile, 'ended' when this death was its last,
+-- else {queue, new attempt, alone}.
+local id, index, from, incarnation = ARGV[1], ARGV[2], ARGV[4], ARGV[5]
+local s = read_state(id, index)
+if from == 'running' then redis.call('SREM', held_key(incarnation), member(id, index)) end
+if not s or s.state ~= from or s.attempt ~= tonumber(ARGV[3])
+    or s.incarnation ~= incarnation then return false end
+if from == 'running' then
+  if s.alone == 1 then s.deaths = s.deaths + 1 end
+  if s.deaths >= tonumber(ARGV[6]) then
+    end_item(id, index, 'running', s, 'failed', ARGV[7])
+    return 'ended'
+  end
+  s.alone = 1
+  redis.call('HINCRBY', job_key(id), 'running', -1)
+  redis.call('HINCRBY', job_key(id), 'queued', 1)
+end
+s.state, s.incarnation, s.attempt = 'queued', '', s.attempt + 1
+write_state(id, index, s)
+local queue = redis.call('HGET', job_key(id), 'queue')
+redis.call('ZADD', queued_key(queue), next_seq(), member(id, index))
+return {queue, s.attempt, s.alone}

@@ -1,0 +1,18 @@
+-- ARGV: id, index, attempt, incarnation. Compare-and-set: only the attempt that is due may start.
+-- Returns false for a stale copy, else {item's JSON, queue, top_k, milliseconds it was queued}.
+local id, index, incarnation = ARGV[1], ARGV[2], ARGV[4]
+local s = read_state(id, index)
+if not s or s.state ~= 'queued' or s.attempt ~= tonumber(ARGV[3]) then return false end
+local job = redis.call('HMGET', job_key(id), 'queue', 'top_k', 'created_ms')
+local now = now_ms()
+local seq = redis.call('ZSCORE', queued_key(job[1]), member(id, index))
+redis.call('ZREM', queued_key(job[1]), member(id, index))
+redis.call('SADD', held_key(incarnation), member(id, index))
+if seq and tonumber(seq) > tonumber(redis.call('HGET', 'ic:started', job[1]) or 0) then
+  redis.call('HSET', 'ic:started', job[1], seq)
+end
+s.state, s.incarnation, s.started = 'running', incarnation, now
+write_state(id, index, s)
+redis.call('HINCRBY', job_key(id), 'queued', -1)
+redis.call('HINCRBY', job_key(id), 'running', 1)
+return {redis.call('LINDEX', items_key(id), index), job[1], job[2], now - tonumber(job[3])}

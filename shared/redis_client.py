@@ -1,0 +1,44 @@
+"""Redis connections that fail when told to, not when the library's defaults would.
+
+redis-py 8 waits 5 s and retries ten times by default, and its pool raises when 100 connections
+are in use; each of these turns a dead broker into a slow one.
+"""
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+# What a broken or absent broker raises, whichever way it is broken.
+REDIS_DOWN = (redis.exceptions.RedisError, OSError)
+
+CONNECT_S = 0.3
+
+
+def connect(url: str, timeout_s: float) -> redis.Redis:
+    """A synchronous client for the worker's threads; nothing is sent until its first call."""
+    pool = redis.BlockingConnectionPool.from_url(
+        url,
+        max_connections=64,
+        timeout=timeout_s,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=CONNECT_S,
+        retry=Retry(NoBackoff(), 0),
+        decode_responses=True,
+    )
+    return redis.Redis(connection_pool=pool)
+
+
+def connect_async(url: str, timeout_s: float | None, max_connections: int) -> redis.asyncio.Redis:
+    """An asyncio client for the api; ``timeout_s=None`` is for the subscriber, which idles."""
+    pool = redis.asyncio.BlockingConnectionPool.from_url(
+        url,
+        max_connections=max_connections,
+        timeout=timeout_s or CONNECT_S,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=CONNECT_S,
+        retry=AsyncRetry(NoBackoff(), 0),
+        decode_responses=True,
+    )
+    return redis.asyncio.Redis(connection_pool=pool)

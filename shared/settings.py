@@ -1,0 +1,53 @@
+"""Settings that the api and the worker share, read from the environment.
+
+Names carry no prefix and are listed in ``.env.example`` with unit and default.
+"""
+
+from functools import cached_property
+from typing import Literal
+from urllib.parse import parse_qs, urlsplit
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SharedSettings(BaseSettings):
+    """Where Redis and the uploads are, and how to log.
+
+    Raises:
+        pydantic.ValidationError: A value is outside its bounds; see :func:`explain`.
+    """
+
+    model_config = SettingsConfigDict(
+        extra="ignore", env_ignore_empty=True, protected_namespaces=(), frozen=True
+    )
+
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    uploads_url: str = "file:///tmp/image-classifier/uploads"
+    job_ttl_s: int = Field(default=86_400, ge=1)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["pretty", "json"] = "pretty"
+
+    @field_validator("redis_url")
+    @classmethod
+    def _known_scheme(cls, url: str) -> str:
+        if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
+            raise ValueError("REDIS_URL must begin with redis://, rediss:// or unix://")
+        return url
+
+    @cached_property
+    def broker_url(self) -> str:
+        """``redis_url`` as kombu spells it: ``unix:///path?db=0`` is its ``redis+socket://``."""
+        parts = urlsplit(self.redis_url)
+        if parts.scheme != "unix":
+            return self.redis_url
+        db = parse_qs(parts.query).get("db", ["0"])[0]
+        return f"redis+socket://{parts.path}?virtual_host={db}"
+
+
+def explain(error: ValidationError) -> str:
+    """One line per wrong setting, naming the variable and never echoing its value."""
+    return "; ".join(
+        f"{'_'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
+        for fault in error.errors(include_input=False, include_url=False)
+    )

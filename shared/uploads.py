@@ -1,0 +1,90 @@
+"""UploadStore: photo bytes in, photo bytes out, kept away from the broker's memory.
+
+``UPLOADS_URL=file:///folder`` keeps one file per photo. Depends on the standard library alone.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+
+class UploadStore(Protocol):
+    """Where photos wait for a worker; keys are made by :func:`upload_key`."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store the bytes whole or not at all; raises OSError when the store refuses."""
+
+    def get(self, key: str) -> bytes:
+        """The bytes; raises FileNotFoundError when they are gone, OSError when out of reach."""
+
+    def delete(self, key: str) -> None:
+        """Remove the bytes; nothing happens when they are gone already."""
+
+    def old_keys(self, age_s: float) -> Iterator[str]:
+        """Keys of everything older than ``age_s`` seconds."""
+
+
+def upload_key(job_id: str, index: int) -> str:
+    """The key of one photo; the sweeper reads job and index back out of it."""
+    return f"{job_id}.{index}"
+
+
+def parse_upload_key(key: str) -> tuple[str, int] | None:
+    """Job id and index, or ``None`` for a name that this service did not make."""
+    job_id, _, index = key.partition(".")
+    return (job_id, int(index)) if job_id and index.isdecimal() else None
+
+
+class FileUploadStore:
+    """One folder, one file per photo; api and workers see the same folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write beside, then rename: a reader never sees half a photo."""
+        target = self.folder / key
+        part = self.folder / f"{key}.part"
+        try:
+            part.write_bytes(data)
+        except FileNotFoundError:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(data)
+        part.rename(target)
+
+    def get(self, key: str) -> bytes:
+        """Read the whole file."""
+        return (self.folder / key).read_bytes()
+
+    def delete(self, key: str) -> None:
+        """Unlink the file if it is there."""
+        (self.folder / key).unlink(missing_ok=True)
+
+    def old_keys(self, age_s: float) -> Iterator[str]:
+        """Every file, half-written ones included, last written more than ``age_s`` ago."""
+        if not self.folder.is_dir():
+            return
+        limit = time.time() - age_s
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                try:
+                    if entry.is_file() and entry.stat().st_mtime < limit:
+                        yield entry.name
+                except FileNotFoundError:
+                    continue
+
+
+def open_uploads(url: str) -> UploadStore:
+    """The store that ``UPLOADS_URL`` names.
+
+    Raises:
+        ValueError: The scheme is not one that is served, or the path is not absolute.
+    """
+    parts = urlsplit(url)
+    path = Path(unquote(parts.path))
+    if parts.scheme != "file" or parts.netloc or not path.is_absolute():
+        raise ValueError("UPLOADS_URL must be file:///absolute/folder")
+    return FileUploadStore(path)
