@@ -106,6 +106,12 @@ class ItemTimeout(RetryableError):
     slug, title = "item_timeout", "Item timeout"
 
 
+class UploadLost(RetryableError):
+    """The photo's bytes are gone from the store before a worker read them."""
+
+    slug, title = "upload_lost", "Upload lost"
+
+
 class InferenceFailed(RetryableError):
     """The model raised on this photo, alone as well as in a batch."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import redis
 
-from shared.contract import ItemResult, ItemState, Problem, QueueName, WorkerReport, dump
+from shared.contract import ItemResult, ItemState, ModelCard, Problem, QueueName, WorkerReport, dump
 from shared.errors import ItemTimeout, ServiceError, WorkerLost
 from shared.scripts import load
 
@@ -117,8 +117,17 @@ class ItemStore:
         interactive, batch = self._beat(args=[self.incarnation, report.model_dump_json()])
         return {QueueName.INTERACTIVE: int(interactive), QueueName.BATCH: int(batch)}
 
+    def publish_model(self, card: ModelCard, *, first: bool) -> None:
+        """Say what answers here; after the first time only where a lost Redis has forgotten it."""
+        self.client.set("ic:model", card.model_dump_json(), nx=not first)
+
     def retire(self) -> None:
-        """Take this worker off the list, so that a stopped worker is not taken for a dead one."""
+        """Take this worker off the list, so that a stopped worker is not taken for a dead one.
+
+        One that still holds items stays on it, for the reconciler to find.
+        """
+        if self.client.scard(f"ic:held:{self.incarnation}"):
+            return
         with self.client.pipeline() as pipe:
             pipe.zrem("ic:beats", self.incarnation)
             pipe.hdel("ic:workers", self.incarnation)

@@ -1,0 +1,60 @@
+"""What this process is doing right now, for the heartbeat and the watchdog to look at.
+
+Time is counted in the watcher's own ticks, never by a clock: a process that was stopped for a
+minute and wakes must not find that everything took a minute. Depends on nothing.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from shared.items import ItemRef
+
+
+@dataclass
+class Entry:
+    """One item in one task thread."""
+
+    ref: ItemRef
+    alone: bool
+    timed: bool = False
+    ticks: int = 0
+
+
+class Activity:
+    """The items that task threads hold, and how many came and went."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_id: dict[int, Entry] = {}
+        self.received = 0
+        self.finished = 0
+
+    @contextmanager
+    def item(self, ref: ItemRef, *, alone: bool) -> Iterator[Entry]:
+        """Hold an item for as long as the block runs."""
+        entry = Entry(ref, alone)
+        with self._lock:
+            self._by_id[id(entry)] = entry
+            self.received += 1
+        try:
+            yield entry
+        finally:
+            with self._lock:
+                del self._by_id[id(entry)]
+                self.finished += 1
+
+    @contextmanager
+    def timed(self, entry: Entry) -> Iterator[None]:
+        """Let the watchdog count while the block runs: a decode or an inference, never a wait."""
+        entry.ticks, entry.timed = 0, True
+        try:
+            yield
+        finally:
+            entry.timed = False
+
+    def entries(self) -> list[Entry]:
+        """A copy of what is held now."""
+        with self._lock:
+            return list(self._by_id.values())

@@ -1,0 +1,127 @@
+"""The worker's own word on how it is, every two seconds, in Redis.
+
+Never ``inspect ping``: that answers while the model hangs, and does not answer while it works.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+
+from shared import log
+from shared.contract import ModelCard, QueueName, WorkerReport, WorkerState
+from shared.items import ItemStore
+from shared.redis_client import REDIS_DOWN
+from worker.activity import Activity
+
+_log = log.get(__name__)
+
+PERIOD_S = 2.0
+# 10 s without an end while holding work, or without a message while the queue has some.
+STALLED_TICKS = 5
+# A consumer that gets nothing for this long is not coming back: kombu can stall after a reconnect.
+DEAF_TICKS = 10
+EXIT_DEAF = 71
+
+
+class Heartbeat:
+    """Writes state and incarnation, and judges progress by counting its own ticks.
+
+    Args:
+        items: Where the report goes.
+        activity: What task threads hold.
+        name: This worker's name, as people see it.
+        threads: How many task threads there are.
+        end: Ends the process at once with an exit code; a supervisor starts it again.
+    """
+
+    def __init__(
+        self,
+        items: ItemStore,
+        activity: Activity,
+        name: str,
+        threads: int,
+        end: Callable[[int], None] = os._exit,
+    ) -> None:
+        self._items = items
+        self._activity = activity
+        self._name = name
+        self._threads = threads
+        self._end = end
+        self._card: ModelCard | None = None
+        self._seen = (0, 0)
+        self._unfinished_ticks = 0
+        self._deaf_ticks = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Report ``starting`` until :meth:`ready`."""
+        self._thread.start()
+
+    def ready(self, card: ModelCard) -> None:
+        """From now on this worker serves that model."""
+        self._card = card
+
+    def stop(self) -> None:
+        """Stop reporting and take the worker off the list."""
+        self._stop.set()
+        self._thread.join()
+        try:
+            self._items.retire()
+        except REDIS_DOWN as error:
+            _log.warning("could not sign off", reason=type(error).__name__)
+
+    def _run(self) -> None:
+        waiting: dict[QueueName, int] = {}
+        published = False
+        while True:
+            try:
+                waiting = self._items.beat(self._report())
+                if self._card is not None:
+                    self._items.publish_model(self._card, first=not published)
+                    published = True
+            except REDIS_DOWN as error:
+                _log.warning("heartbeat not written", reason=type(error).__name__)
+                waiting = {}
+            if self._stop.wait(PERIOD_S):
+                return
+            self.tick(waiting)
+
+    def tick(self, waiting: dict[QueueName, int]) -> None:
+        """Count one period: did anything end, did anything arrive that could have?"""
+        held = len(self._activity.entries())
+        finished, received = self._activity.finished, self._activity.received
+        finished_before, received_before = self._seen
+        self._seen = finished, received
+        idle_with_work = held < self._threads and any(waiting.values()) and self._card is not None
+        self._unfinished_ticks = (
+            self._unfinished_ticks + 1 if held and finished == finished_before else 0
+        )
+        self._deaf_ticks = (
+            self._deaf_ticks + 1 if idle_with_work and received == received_before else 0
+        )
+        if self._deaf_ticks >= DEAF_TICKS:
+            _log.critical("messages wait but none arrives, ending this process")
+            self._end(EXIT_DEAF)
+
+    @property
+    def state(self) -> WorkerState:
+        """What the next report will say."""
+        if self._card is None:
+            return WorkerState.STARTING
+        if max(self._unfinished_ticks, self._deaf_ticks) >= STALLED_TICKS:
+            return WorkerState.STALLED
+        return WorkerState.BUSY if self._activity.entries() else WorkerState.IDLE
+
+    def _report(self) -> WorkerReport:
+        card = self._card
+        return WorkerReport(
+            name=self._name,
+            status=self.state,
+            device=card and card.device,
+            model=card and card.name,
+            precision=card and card.precision,
+            sha256=card and card.sha256,
+            notice=card and card.notice,
+            in_flight=len(self._activity.entries()),
+        )

@@ -1,0 +1,97 @@
+"""The Celery entry: ``celery -A worker.main worker -P threads``.
+
+Order: settings → load → warm up → consume. A failure to load ends the process with one line.
+Importing this module connects to nothing and loads no model.
+"""
+
+import atexit
+import sys
+from typing import Any
+
+from celery import Celery, signals
+from pydantic import ValidationError
+
+from shared import log
+from shared.queue import VISIBILITY_TIMEOUT_S, make_celery
+from shared.settings import explain
+from worker import transport
+from worker.registry import ModelUnavailable
+from worker.service import Service
+from worker.settings import WorkerSettings
+from worker.tasks import register
+
+EXIT_CANNOT_SERVE = 3
+
+
+def fail(line: str) -> None:
+    """End the process with one line on stderr instead of a traceback."""
+    print(f"worker: {line}", file=sys.stderr)  # noqa: T201 - the one line that a person needs
+    sys.exit(EXIT_CANNOT_SERVE)
+
+
+def make_app(settings: WorkerSettings) -> Celery:
+    """The worker's Celery app; each option answers something that was seen to lose or hang."""
+    return make_celery(
+        settings.broker_url,
+        broker_transport_options={
+            "visibility_timeout": VISIBILITY_TIMEOUT_S,
+            "socket_timeout": 10,
+            "socket_connect_timeout": 2,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+            "priority_steps": [0],
+            "queue_order_strategy": "worker.transport:PreferInteractive",
+        },
+        # A refused write (full Redis) must cost a reconnect, not the worker.
+        broker_channel_error_retry=True,
+        # The default gives up after 100 tries and leaves a worker that consumes nothing.
+        broker_connection_max_retries=None,
+        broker_connection_retry_on_startup=True,
+        broker_connection_timeout=2,
+        worker_pool="threads",
+        worker_concurrency=settings.worker_threads,
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        worker_send_task_events=False,
+        worker_enable_remote_control=False,
+        task_acks_late=True,
+    )
+
+
+def read_settings() -> WorkerSettings:
+    """The settings from the environment; ends the process when one is wrong."""
+    try:
+        return WorkerSettings()
+    except ValidationError as error:
+        fail(explain(error))
+        raise
+
+
+settings = read_settings()
+service = Service(settings, "worker")
+transport.install()
+app = make_app(settings)
+register(app, service.handle)
+
+
+@signals.setup_logging.connect(weak=False)
+def _configure_logging(**_: Any) -> None:
+    log.configure(settings.log_level, settings.log_format)
+
+
+@signals.celeryd_after_setup.connect(weak=False)
+def _serve(sender: str, instance: Any, **_: Any) -> None:
+    if not instance.pool_cls.__module__.endswith(".thread"):
+        fail("start me with -P threads: other pools fork after the model is loaded")
+    service.name = sender
+    # After Celery has waited for the task threads: a result is written before the worker signs off.
+    atexit.register(service.stop)
+    try:
+        service.start()
+    except ModelUnavailable as error:
+        fail(str(error))
+
+
+@signals.worker_shutting_down.connect(weak=False)
+def _stopping(**_: Any) -> None:
+    service.stopping.set()

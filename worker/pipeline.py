@@ -1,0 +1,153 @@
+"""Life of one photo in a worker: start → bytes → decode → model → finish → delete the upload.
+
+Never raises: every end is a result or an error in the job record, because Celery acknowledges a
+failed task and the message would be gone. Depends on the parts it is given; knows no torch.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared import log
+from shared.contract import ItemResult, ModelInfo, Prediction, Problem, TimingMs
+from shared.errors import InferenceFailed, ServiceError, UploadLost
+from shared.items import ItemRef, ItemStore, StartedItem
+from shared.redis_client import REDIS_DOWN
+from shared.uploads import UploadStore
+from worker.activity import Activity, Entry
+from worker.batching import MicroBatcher
+from worker.gate import Gate
+from worker.memory import MemoryBudget
+from worker.preprocessing import decode_cost, preprocess
+from worker.registry import ModelSpec
+
+_log = log.get(__name__)
+
+T = TypeVar("T")
+
+RETRY_S = 0.5
+# How long a worker that was told to stop goes on trying to write a result; then the reconciler of
+# another worker takes the item.
+RETRIES_WHEN_STOPPING = 6
+
+
+@dataclass
+class Pipeline:
+    """The parts that one photo passes through; one object for the whole process."""
+
+    items: ItemStore
+    uploads: UploadStore
+    batcher: MicroBatcher
+    activity: Activity
+    spec: ModelSpec
+    info: ModelInfo
+    max_pixels: int
+    stopping: threading.Event
+
+    def __post_init__(self) -> None:
+        self._gate = Gate()
+        self._memory = MemoryBudget()
+
+    def run(self, ref: ItemRef, *, alone: bool) -> None:
+        """Take the item from queued to its end, unless this message is stale."""
+        with (
+            self.activity.item(ref, alone=alone) as entry,
+            self._gate.enter(alone=alone),
+        ):
+            began = time.monotonic()
+            started = self._until_redis_answers(lambda: self.items.start(ref))
+            if started is None:
+                _log.debug("stale message", job=ref.job_id, item=ref.index, attempt=ref.attempt)
+                return
+            try:
+                result = self._classify(started, entry, began)
+            except ServiceError as error:
+                result = ItemResult(error=Problem.of(error))
+            self._finish(started, result)
+
+    def _classify(self, started: StartedItem, entry: Entry, began: float) -> ItemResult:
+        data = self._read(started)
+        decode_began = time.monotonic()
+        with self._memory.reserve(decode_cost(data, self.max_pixels)), self.activity.timed(entry):
+            pixels = preprocess(data, self.spec.recipe, self.max_pixels)
+        decoded = time.monotonic()
+        with self.activity.timed(entry):
+            probabilities = self._infer(pixels, started)
+        inferred = time.monotonic()
+        return ItemResult(
+            predictions=top_k(probabilities, self.spec.labels, started.top_k),
+            model=self.info,
+            timing_ms=TimingMs(
+                queued=round(started.queued_ms, 1),
+                decode=round((decoded - decode_began) * 1000, 1),
+                inference=round((inferred - decoded) * 1000, 1),
+                total=round(started.queued_ms + (inferred - began) * 1000, 1),
+            ),
+        )
+
+    def _read(self, started: StartedItem) -> bytes:
+        try:
+            return self.uploads.get(started.upload_key)
+        except OSError as error:
+            _log.exception("upload lost", job=started.ref.job_id, item=started.ref.index)
+            raise UploadLost("The photo's bytes are gone from the store. Send it again.") from error
+
+    def _infer(self, pixels: NDArray[np.uint8], started: StartedItem) -> NDArray[np.float32]:
+        try:
+            return self.batcher.submit(pixels, started.queue).result()
+        except Exception as error:
+            _log.exception("inference failed", job=started.ref.job_id, item=started.ref.index)
+            raise InferenceFailed("The model failed on this photo. Try again later.") from error
+
+    def _finish(self, started: StartedItem, result: ItemResult) -> None:
+        counted = self._until_redis_answers(lambda: self.items.finish(started.ref, result))
+        if counted:
+            self._delete(started.upload_key)
+        elif counted is not None:
+            _log.info("result ignored", job=started.ref.job_id, item=started.ref.index)
+
+    def _delete(self, key: str) -> None:
+        try:
+            self.uploads.delete(key)
+        except OSError as error:
+            _log.warning("upload left to the sweeper", upload=key, reason=str(error))
+
+    def _until_redis_answers(self, call: Callable[[], T]) -> T | None:
+        """Try until Redis answers; ``None`` when this worker stops first."""
+        tries_left = RETRIES_WHEN_STOPPING
+        while True:
+            try:
+                return call()
+            except REDIS_DOWN as error:
+                _log.warning("redis does not answer, trying again", reason=type(error).__name__)
+                if self.stopping.is_set():
+                    tries_left -= 1
+                    if tries_left == 0:
+                        return None
+                time.sleep(RETRY_S)
+
+
+def top_k(
+    probabilities: NDArray[np.float32], labels: tuple[str, ...], count: int
+) -> list[Prediction]:
+    """The most probable classes, most probable first; equal ones in class order.
+
+    Args:
+        probabilities: float32 of shape (classes,), each 0 to 1.
+        labels: One name per class.
+        count: How many to return, at most all of them.
+    """
+    best = np.argsort(-probabilities, kind="stable")[:count]
+    return [
+        Prediction(
+            label=labels[index],
+            class_index=int(index),
+            confidence=min(1.0, round(float(probabilities[index]), 6)),
+        )
+        for index in best
+    ]

@@ -1,0 +1,122 @@
+"""What happens when a worker dies, or a message is lost: the item is sent again.
+
+Runs in every worker under one Redis lock, so that one of them does it. It trusts only what it has
+seen without a gap while it held the lock: after an outage of Redis every heartbeat looks old, and
+the first seconds of a new holder prove nothing. All times are Redis's own.
+
+* A *running* item is lost when its worker's incarnation has sent no heartbeat for ``DEAD_MS``. It
+  is tried again alone; see ``requeue.lua`` for what counts as a death.
+* A *queued* item is lost when its queue has been empty, or has started later items, for
+  ``UNSENT_MS``, and no message of the queue is its own. A merely waiting item is never sent again.
+"""
+
+import threading
+from collections import deque
+
+from celery import Celery
+
+from shared import log
+from shared.contract import QueueName
+from shared.items import ItemStore, Resend
+from shared.queue import SEND_FAILED, send
+from shared.redis_client import REDIS_DOWN
+from worker.ledger import Ledger, Observation
+
+_log = log.get(__name__)
+
+TICK_S = 1.0
+DEAD_MS = 15_000
+UNSENT_MS = 10_000
+# A pause of the watcher itself: what it saw before no longer proves anything.
+GAP_MS = 5_000
+
+
+class Reconciler:
+    """Looks once a second, and brings back what is lost.
+
+    Args:
+        ledger: Reads the index of unfinished items.
+        items: Makes lost items due again.
+        sender: A Celery app to send them with.
+    """
+
+    def __init__(self, ledger: Ledger, items: ItemStore, sender: Celery) -> None:
+        self._ledger = ledger
+        self._items = items
+        self._sender = sender
+        self._seen: deque[Observation] = deque()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more, and let another worker take over at once."""
+        self._stop.set()
+        self._thread.join()
+        try:
+            self._ledger.unlock()
+        except REDIS_DOWN as error:
+            _log.warning("lock left to expire", reason=type(error).__name__)
+
+    def _run(self) -> None:
+        while not self._stop.wait(TICK_S):
+            try:
+                self.tick()
+            except (*REDIS_DOWN, *SEND_FAILED) as error:
+                self._seen.clear()
+                _log.warning("reconciler waits for redis", reason=type(error).__name__)
+            except Exception:  # noqa: BLE001 - a dead reconciler would lose items in silence
+                self._seen.clear()
+                _log.exception("reconciler failed, trying again")
+
+    def tick(self) -> None:
+        """One look: take or keep the lock, observe, bring back what is lost."""
+        if not self._ledger.lock():
+            self._seen.clear()
+            return
+        now = self._ledger.observe()
+        if self._seen and now.at_ms - self._seen[-1].at_ms > GAP_MS:
+            self._seen.clear()
+        self._seen.append(now)
+        while now.at_ms - self._seen[0].at_ms > DEAD_MS + GAP_MS:
+            self._seen.popleft()
+        self._recover_dead_workers(now)
+        for queue in QueueName:
+            self._recover_unsent(queue, now)
+
+    def _recover_dead_workers(self, now: Observation) -> None:
+        if now.at_ms - self._seen[0].at_ms < DEAD_MS:
+            return
+        for incarnation, beat_ms in now.beats.items():
+            if now.at_ms - beat_ms < DEAD_MS:
+                continue
+            held = self._ledger.held_by(incarnation)
+            _log.warning("worker lost", incarnation=incarnation, held=len(held))
+            for ref in held:
+                self._resend(self._items.requeue_lost(ref, incarnation))
+            self._ledger.forget_worker(incarnation)
+
+    def _recover_unsent(self, queue: QueueName, now: Observation) -> None:
+        """Send again what was recorded but is in no queue; see the module's docstring."""
+        past = [seen for seen in self._seen if now.at_ms - seen.at_ms >= UNSENT_MS]
+        if not past:
+            return
+        recent = [seen for seen in self._seen if seen.at_ms >= past[-1].at_ms]
+        empty = all(seen.waiting[queue] == 0 for seen in recent)
+        horizon = past[-1].last_seq if empty else past[-1].started[queue] - 1
+        suspects = self._ledger.queued_up_to(queue, horizon)
+        if not suspects:
+            return
+        waiting = self._ledger.messages_in(queue)
+        for ref in suspects:
+            if ref not in waiting:
+                self._resend(self._items.requeue_unsent(ref))
+
+    def _resend(self, due: Resend | None) -> None:
+        if due is None:
+            return
+        _log.warning("sent again", item=due.ref, alone=due.alone)
+        send(self._sender, due.queue, [due.ref], alone=due.alone)

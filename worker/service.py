@@ -1,0 +1,127 @@
+"""Puts a worker together: load → warm up → serve, and takes it apart again.
+
+Depends on every part of the worker; nothing but ``worker.main`` depends on it.
+"""
+
+import socket
+import threading
+import uuid
+from dataclasses import dataclass, field
+
+from shared import log
+from shared.contract import ModelCard, ModelInfo
+from shared.items import ItemRef, ItemStore
+from shared.queue import make_celery
+from shared.redis_client import connect
+from shared.uploads import open_uploads
+from worker.activity import Activity
+from worker.batching import MicroBatcher
+from worker.heartbeat import Heartbeat
+from worker.inference import Runtime, load_runtime
+from worker.ledger import Ledger
+from worker.pipeline import Pipeline
+from worker.reconciler import Reconciler
+from worker.registry import ModelSpec, resolve
+from worker.settings import WorkerSettings
+from worker.sweeper import Sweeper
+from worker.watchdog import Watchdog
+
+_log = log.get(__name__)
+
+REDIS_TIMEOUT_S = 2.0
+
+
+@dataclass
+class Service:
+    """One worker process, from its settings to its last heartbeat."""
+
+    settings: WorkerSettings
+    name: str
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self._pipeline: Pipeline | None = None
+        self._parts: list[Heartbeat | Reconciler | Sweeper | MicroBatcher] = []
+
+    def start(self) -> None:
+        """Report as starting, load and warm up the model, then be ready for messages.
+
+        Raises:
+            worker.registry.ModelUnavailable: There is no model to serve; the text says what to do.
+        """
+        settings = self.settings
+        incarnation = f"{self.name}:{uuid.uuid4().hex[:12]}"
+        client = connect(settings.redis_url, REDIS_TIMEOUT_S)
+        items, ledger = ItemStore(client, incarnation), Ledger(client, incarnation)
+        activity = Activity()
+        heartbeat = Heartbeat(items, activity, self.name, settings.worker_threads)
+        heartbeat.start()
+        self._parts.append(heartbeat)
+
+        spec = resolve(settings)
+        runtime = load_runtime(spec, settings)
+        runtime.warm_up(range(1, settings.max_batch_size + 1))
+        batcher = MicroBatcher(runtime, settings.max_batch_size)
+        batcher.start()
+        uploads = open_uploads(settings.uploads_url)
+        card = describe(spec, runtime)
+        self._pipeline = Pipeline(
+            items=items,
+            uploads=uploads,
+            batcher=batcher,
+            activity=activity,
+            spec=spec,
+            info=ModelInfo.model_validate(card.model_dump()),
+            max_pixels=settings.max_pixels,
+            stopping=self.stopping,
+        )
+        Watchdog(items, activity, settings.item_timeout_s).start()
+        reconciler = Reconciler(ledger, items, make_celery(settings.broker_url))
+        sweeper = Sweeper(ledger, uploads)
+        reconciler.start()
+        sweeper.start()
+        self._parts += [batcher, sweeper, reconciler]
+        heartbeat.ready(card)
+        _log.info("model ready", model=card.name, weights=card.weights, device=card.device,
+                  runtime=card.runtime, precision=card.precision)  # fmt: skip
+        if card.notice:
+            _log.warning(card.notice)
+
+    def handle(self, ref: ItemRef, alone: bool) -> None:
+        """Run one delivery to its end.
+
+        Raises:
+            RuntimeError: A message arrived before the model was loaded.
+        """
+        if self._pipeline is None:
+            raise RuntimeError("a message arrived before the model was loaded")
+        self._pipeline.run(ref, alone=alone)
+
+    def stop(self) -> None:
+        """Take the parts down after the last task thread has ended; the heartbeat goes last."""
+        self.stopping.set()
+        for part in reversed(self._parts):
+            part.stop()
+        self._parts.clear()
+
+
+def describe(spec: ModelSpec, runtime: Runtime) -> ModelCard:
+    """What ``GET /model`` says of a model on a runtime."""
+    recipe = spec.recipe
+    return ModelCard(
+        name=spec.name,
+        weights=spec.weights,
+        sha256=spec.sha256,
+        device=runtime.device,
+        precision=runtime.precision,
+        runtime=runtime.name,
+        input_size=(recipe.crop, recipe.crop, 3),
+        transform=f"{recipe.name}: resize {recipe.resize}, centre crop {recipe.crop}",
+        classes=list(spec.labels),
+        notice=spec.notice,
+    )
+
+
+def default_name() -> str:
+    """The name people see when none is given: this machine's."""
+    return socket.gethostname()

@@ -1,0 +1,118 @@
+"""kombu's Redis transport, made to survive what kombu 5.7.0 dies of.
+
+Three small subclasses, each with a test that fails without it:
+
+* :class:`SurvivingQoS`: when Redis goes away with a message in flight, kombu's second
+  ``channel.close()`` restores on a detached transport and the worker exits with ``AttributeError``.
+  Can go when a kombu release survives ``test_worker_survives_redis_restart`` without it.
+* :class:`SurvivingChannel` and :class:`SurvivingTransport`: one malformed message in a queue
+  (``LPUSH interactive 'not json'``) ends the worker. Can go when
+  ``test_malformed_messages_are_discarded`` passes without them.
+* :class:`PreferInteractive`: consume both queues about 4 : 1; kombu knows 1 : 1 or strict priority,
+  of which one lets a batch slow ``/predict`` down and the other starves batches.
+
+Depends on kombu alone.
+"""
+
+from queue import Empty
+from typing import Any
+
+from kombu.transport import TRANSPORT_ALIASES
+from kombu.transport import redis as kombu_redis
+from kombu.utils.scheduling import priority_cycle
+
+from shared import log
+from shared.contract import QueueName
+from worker.preference import Preference
+
+_log = log.get(__name__)
+
+UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+
+
+class SurvivingQoS(kombu_redis.QoS):
+    """Bookkeeping of unacknowledged messages that outlives a lost connection."""
+
+    def restore_unacked_once(self, stderr: Any = None) -> None:
+        """Leave to the reconciler what cannot be restored over a dead connection."""
+        try:
+            super().restore_unacked_once(stderr)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the worker
+            _log.warning("messages left to the reconciler", reason=repr(error))
+
+    def ack(self, delivery_tag: str) -> None:
+        """Acknowledge; over a dead channel this is a lost connection, not a programming error."""
+        try:
+            super().ack(delivery_tag)
+        except AttributeError as error:
+            raise ConnectionError(
+                "the channel closed before the message was acknowledged"
+            ) from error
+
+
+class SurvivingChannel(kombu_redis.Channel):
+    """A channel that discards what is no message instead of ending the worker."""
+
+    QoS = SurvivingQoS
+
+    def _brpop_read(self, **options: Any) -> Any:
+        self.connection.delivering = False
+        try:
+            return super()._brpop_read(**options)
+        except UNREADABLE as error:
+            if self.connection.delivering:
+                raise
+            _log.error("malformed message discarded", reason=type(error).__name__)
+            raise Empty from error
+
+
+class SurvivingTransport(kombu_redis.Transport):
+    """The Redis transport with the parts above."""
+
+    Channel = SurvivingChannel
+    delivering = False
+
+    def _deliver(self, message: Any, queue: str) -> None:
+        if not _is_envelope(message):
+            raise ValueError("not a message envelope")
+        self.delivering = True
+        super()._deliver(message, queue)
+
+
+def _is_envelope(message: Any) -> bool:
+    """Whether Celery can look at the message without raising; what it says may still be wrong."""
+    if not isinstance(message, dict) or not isinstance(message.get("body"), str):
+        return False
+    properties, headers = message.get("properties"), message.get("headers")
+    return (
+        isinstance(headers, dict)
+        and isinstance(properties, dict)
+        and isinstance(properties.get("delivery_tag"), str)
+        and isinstance(properties.get("delivery_info"), dict)
+        and properties.get("body_encoding", "base64") == "base64"
+        and isinstance(message.get("content-type"), str)
+    )
+
+
+class PreferInteractive(priority_cycle):  # type: ignore[misc]  # kombu is untyped
+    """Names the queues to BRPOP in the order in which their messages are wanted."""
+
+    def __init__(self, it: Any = None) -> None:
+        super().__init__(it)
+        self._preference = Preference()
+
+    def consume(self, n: int) -> list[str]:
+        """The queues, first the one whose turn it is when both hold messages."""
+        first = self._preference.first.value
+        return sorted(self.items[:n], key=lambda queue: queue != first)
+
+    def rotate(self, last_used: str) -> None:
+        """Count what was taken, so that every fifth turn is a batch's."""
+        if last_used in set(QueueName):
+            self._preference.took(QueueName(last_used))
+
+
+def install() -> None:
+    """Make every ``redis://`` connection of this process use this transport."""
+    for scheme in ("redis", "rediss"):
+        TRANSPORT_ALIASES[scheme] = "worker.transport:SurvivingTransport"
