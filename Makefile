@@ -1,0 +1,48 @@
+# Bare `make` lists what there is. PYTHON chooses the interpreter, VENV the environment.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+# a skipped test proves nothing, so the second tier counts it as failed
+FULL = --fail-on-skip
+
+.PHONY: help serve test test-full check format compose-test openapi install-dev clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
+		printf '  make %-14s %s\n' "$$name" "$$text"; done
+
+serve: ## install what is missing, then run Redis, worker and api here until Ctrl-C
+	@$(PYTHON) -m scripts.install serve --venv $(VENV)
+	@exec $(BIN)/python serve.py
+
+test: install-dev ## unit, integration and end-to-end tests: no root, Docker or browser
+	$(BIN)/python -m pytest tests/unit tests/integration tests/e2e
+
+test-full: install-dev ## the tests that need more (Docker); a skip is a failure
+	$(BIN)/python -m pytest $(FULL) tests/compose
+
+compose-test: install-dev ## the compose project alone: build, start, classify, scale, look inside
+	$(BIN)/python -m pytest $(FULL) tests/compose
+
+check: install-dev ## lint, format, types, import rules, openapi.json
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy serve.py scripts
+	$(BIN)/lint-imports
+	$(BIN)/python -m scripts.openapi --check
+
+format: install-dev ## mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+openapi: install-dev ## write openapi.json anew
+	$(BIN)/python -m scripts.openapi
+
+install-dev:
+	@$(PYTHON) -m scripts.install dev --venv $(VENV)
+
+clean: ## remove the environment, local data and caches; fetched weights stay in MODEL_CACHE
+	rm -rf $(VENV) .run .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

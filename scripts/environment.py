@@ -1,0 +1,132 @@
+"""The virtual environment: made once, filled once, and remembered: standard library only."""
+
+import contextlib
+import hashlib
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from scripts.torch_build import TORCH_CPU_INDEX, torch_build
+
+ROOT = Path(__file__).resolve().parent.parent
+TORCH_REQUIREMENTS = ROOT / "worker" / "requirements-torch.txt"
+# minutes on a line of 100 Mbit/s, and gigabytes of disk, weights included
+COST = {
+    "cpu": "3 minutes and 2 GB (PyTorch's CPU build)",
+    "cuda": "6 minutes and 7 GB (PyTorch's CUDA build)",
+    "plain": "3 minutes and 2 GB",
+}
+# what is installed for a target, and what is then installed too
+TARGETS = {"serve": ["requirements.txt"], "dev": ["requirements-dev.txt", "requirements.txt"]}
+DOWNLOAD = re.compile(r"^\s*Downloading (?:\S*/)?([A-Za-z0-9._]+?)-\d\S* \(([\d.]+) (MB|GB)\)")
+LARGE_MB = 20
+
+
+class InstallError(Exception):
+    """What stopped the installation, in one line that says what to do."""
+
+
+def included(requirements: Path) -> list[Path]:
+    """A requirements file and all that it names with ``-r``."""
+    names = re.findall(r"^-r\s+(\S+)", requirements.read_text(), flags=re.MULTILINE)
+    return [requirements] + [
+        path for name in names for path in included((requirements.parent / name).resolve())
+    ]
+
+
+def fingerprint(requirements: Path) -> str:
+    """Changes when the Python version or any line of the requirements does."""
+    digest = hashlib.sha256(sys.version.encode())
+    for path in included(requirements):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def stamp(venv: Path, requirements: str) -> Path:
+    """The file that holds the fingerprint of what was installed."""
+    return venv / f".installed-{requirements}"
+
+
+def is_current(venv: Path, target: str) -> bool:
+    """Whether this target's requirements are installed as they are written now."""
+    name = TARGETS[target][0]
+    file = stamp(venv, name)
+    return file.is_file() and file.read_text() == fingerprint(ROOT / name)
+
+
+def progress(line: str) -> str | None:
+    """What one line of pip's output means to somebody who waits; ``None`` for most."""
+    download = DOWNLOAD.match(line)
+    if download:
+        name, size, unit = download.groups()
+        large = unit == "GB" or float(size) >= LARGE_MB
+        return f"downloading {name} ({size} {unit})" if large else None
+    if line.startswith("Installing collected packages:"):
+        return f"unpacking {line.count(',') + 1} packages"
+    return None
+
+
+def pip(venv: Path, *arguments: str) -> None:
+    """Run the environment's pip, showing its large steps and keeping all it says in a file.
+
+    Raises:
+        InstallError: pip failed; its last lines were printed.
+    """
+    command = [str(venv / "bin" / "python"), "-m", "pip", "install", "--progress-bar=off"]
+    began = time.monotonic()
+    lines: list[str] = []
+    log = venv / "pip.log"
+    with log.open("a") as file, subprocess.Popen(
+        [*command, "--disable-pip-version-check", "--no-input", *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+    ) as process:  # fmt: skip
+        for line in process.stdout or ():
+            file.write(line)
+            lines.append(line)
+            step = progress(line)
+            if step:
+                say(f"[{time.monotonic() - began:3.0f} s] {step}")
+    if process.returncode != 0:
+        sys.stderr.writelines(lines[-8:])
+        raise InstallError(f"pip failed; all it said is in {log}. Mend that and run make again")
+
+
+def say(text: str) -> None:
+    """One line, at once, also into a pipe."""
+    print(f"install: {text}", flush=True)
+
+
+def create(venv: Path) -> None:
+    """Make the environment, afresh where another Python made it.
+
+    Raises:
+        InstallError: Something else is in its place.
+    """
+    ask = [str(venv / "bin" / "python"), "-c", "import sys, pip; print(sys.version)"]
+    with contextlib.suppress(OSError):
+        answer = subprocess.run(ask, capture_output=True, text=True, check=False)
+        if answer.stdout.strip() == sys.version:
+            return
+    if venv.exists() and any(venv.iterdir()) and not (venv / "pyvenv.cfg").is_file():
+        raise InstallError(f"{venv} is no virtual environment: name an empty folder as VENV")
+    subprocess.run([sys.executable, "-m", "venv", "--clear", str(venv)], check=True)
+
+
+def ensure(venv: Path, target: str) -> None:
+    """Create the environment and fill it, unless that is done already.
+
+    Raises:
+        InstallError: A step failed.
+    """
+    if is_current(venv, target):
+        return
+    build = torch_build()
+    say(f"the first run takes about {COST[build]}, later ones seconds")
+    create(venv)
+    if build == "cpu":
+        pip(venv, "--index-url", TORCH_CPU_INDEX, "-r", str(TORCH_REQUIREMENTS))
+    pip(venv, "-r", str(ROOT / TARGETS[target][0]))
+    for name in TARGETS[target]:
+        stamp(venv, name).write_text(fingerprint(ROOT / name))

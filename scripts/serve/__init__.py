@@ -1,0 +1,1 @@
+"""What ``make serve`` runs: Redis, the workers and the api on one screen."""

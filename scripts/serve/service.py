@@ -1,0 +1,161 @@
+"""Redis, the model, the workers and the api: begun in order, watched together, ended in order."""
+
+import asyncio
+import http.client
+import os
+import sys
+from typing import Any
+from urllib.parse import urlsplit
+
+from scripts.serve import redis_server
+from scripts.serve.child import Child
+from scripts.serve.errors import ServeError
+from scripts.serve.screen import Screen
+from scripts.serve.settings import ROOT, ServeSettings
+
+# how long each may take to end by itself, in seconds
+API_GRACE_S = 10.0
+WORKER_GRACE_S = 20.0
+REDIS_GRACE_S = 10.0
+HEALTH_PERIOD_S = 0.25
+
+
+class Service:
+    """Everything that ``make serve`` runs.
+
+    Args:
+        settings: Where to listen and how many workers to keep.
+        screen: Takes every line.
+    """
+
+    def __init__(self, settings: ServeSettings, screen: Screen) -> None:
+        self._settings = settings
+        self._screen = screen
+        self._children: dict[Child, asyncio.Task[None]] = {}
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until ``stop`` is set; nothing that was started is left then.
+
+        Raises:
+            ServeError: A part could not be started.
+        """
+        serving = asyncio.create_task(self._serve())
+        asked = asyncio.create_task(stop.wait())
+        ends: set[asyncio.Future[Any]] = {serving, asked, self._failed}
+        done, pending = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for end in pending:
+            end.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        await self._end()
+        for end in done:
+            end.result()
+
+    def kill(self) -> None:
+        """End everything at once."""
+        for child in self._children:
+            child.kill()
+
+    async def _serve(self) -> None:
+        redis_url = await self._start_redis()
+        environment = self._settings.environment(redis_url)
+        await self._fetch_model(environment)
+        for number in range(1, self._settings.workers + 1):
+            command = worker_command(number, self._settings.port)
+            self._keep(f"worker-{number}", command, environment, WORKER_GRACE_S)
+        self._keep("api", api_command(self._settings), environment, API_GRACE_S)
+        await until_healthy(self._settings.url)
+        for child in self._children:
+            child.settled = True
+        url = self._settings.url
+        self._screen.show(
+            "serve", f"ready: open {url}/ or try: curl -F file=@cat.jpg {url}/predict"
+        )
+        await asyncio.Event().wait()
+
+    async def _start_redis(self) -> str:
+        """Start a private Redis unless one was named, and wait until it answers."""
+        url = self._settings.redis_url
+        if url is None:
+            url = redis_server.socket_url(self._settings.folder)
+            command = redis_server.command(redis_server.find_program(), self._settings.folder)
+            self._keep("redis", command, dict(os.environ), REDIS_GRACE_S)
+        await redis_server.wait_until_ready(url)
+        return url
+
+    def _keep(
+        self, name: str, command: list[str], environment: dict[str, str], grace_s: float
+    ) -> None:
+        """Start a child; when it fails for good, so does the service."""
+        child = Child(name, command, environment, self._screen.show, grace_s)
+        task = asyncio.create_task(child.keep())
+        task.add_done_callback(self._note_failure)
+        self._children[child] = task
+
+    def _note_failure(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error and not self._failed.done():
+            self._failed.set_exception(error)
+
+    async def _fetch_model(self, environment: dict[str, str]) -> None:
+        """Have the weights ready, with a progress bar, before any worker looks for them.
+
+        Raises:
+            ServeError: They cannot be had; the reason was printed.
+        """
+        command = [sys.executable, "-m", "worker.download"]
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=ROOT, env=environment, stdin=asyncio.subprocess.DEVNULL, process_group=0
+        )
+        try:
+            code = await process.wait()
+        except asyncio.CancelledError:
+            process.kill()
+            await process.wait()
+            raise
+        if code != 0:
+            raise ServeError("there is no model to serve: the line above says what to do")
+
+    async def _end(self) -> None:
+        """The api first, so that nothing new comes in; Redis last, so that nothing is lost."""
+        for name in ("api", "worker", "redis"):
+            group = [child for child in self._children if child.name.startswith(name)]
+            await asyncio.gather(*(child.stop() for child in group))
+        for task in self._children.values():
+            task.cancel()
+        await asyncio.gather(*self._children.values(), return_exceptions=True)
+
+
+def worker_command(number: int, port: int) -> list[str]:
+    """One worker process; the name is its own even where services share a Redis."""
+    name = f"worker-{number}-{port}@%h"
+    command = [sys.executable, "-m", "celery", "-q", "-A", "worker.main", "worker", "-P", "threads"]
+    return [*command, "-n", name, "--without-mingle", "--without-gossip"]
+
+
+def api_command(settings: ServeSettings) -> list[str]:
+    """The api process."""
+    where = ["--host", settings.bind_address, "--port", str(settings.port)]
+    limit = ["--timeout-graceful-shutdown", str(int(API_GRACE_S - 2))]
+    command = [sys.executable, "-m", "uvicorn", "api.main:app", "--no-access-log"]
+    return [*command, *where, *limit]
+
+
+async def until_healthy(url: str) -> None:
+    """Wait until ``/health`` says 200."""
+    while True:
+        if await asyncio.to_thread(is_healthy, url):
+            return
+        await asyncio.sleep(HEALTH_PERIOD_S)
+
+
+def is_healthy(url: str) -> bool:
+    """Whether ``/health`` says 200."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=2)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

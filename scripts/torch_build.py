@@ -1,0 +1,56 @@
+"""Which of PyTorch's builds this machine needs: standard library only."""
+
+import contextlib
+import shutil
+import subprocess
+import sys
+import threading
+import urllib.request
+from pathlib import Path
+from typing import Literal
+
+TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+PROBE_S = 3.0
+
+
+def has_nvidia_gpu() -> bool:
+    """Whether the NVIDIA driver lists a GPU."""
+    if any(Path("/proc/driver/nvidia/gpus").glob("*")):
+        return True
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return False
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        listed = subprocess.run([tool, "-L"], capture_output=True, timeout=10, check=False)
+        return b"GPU 0" in listed.stdout
+    return False
+
+
+def answers(url: str, timeout: float = PROBE_S) -> bool:
+    """Whether a GET of the URL succeeds within ``timeout`` seconds, name lookup included."""
+    found: list[bool] = []
+
+    def get() -> None:
+        with (
+            contextlib.suppress(OSError, ValueError),
+            urllib.request.urlopen(url, timeout=timeout) as response,  # noqa: S310 - our own URL
+        ):
+            found.append(response.status == 200)
+
+    # a slow resolver heeds no timeout, a thread that nobody waits for any longer does
+    probe = threading.Thread(target=get, daemon=True)
+    probe.start()
+    probe.join(timeout)
+    return found == [True]
+
+
+def torch_build() -> Literal["cpu", "cuda", "plain"]:
+    """``cpu`` where PyTorch's CPU build suffices and its own index is in reach.
+
+    Otherwise the ordinary index's build: ``cuda`` on Linux, ``plain`` where there is but one.
+    """
+    if not sys.platform.startswith("linux"):
+        return "plain"
+    if has_nvidia_gpu():
+        return "cuda"
+    return "cpu" if answers(TORCH_CPU_INDEX + "/torch/") else "cuda"

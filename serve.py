@@ -1,0 +1,56 @@
+"""``make serve``: the whole service on one screen, until Ctrl-C.
+
+Runs in the environment that ``scripts/install.py`` has filled. Its parts are in ``scripts/serve``.
+"""
+
+import asyncio
+import signal
+import sys
+
+from pydantic import ValidationError
+
+from scripts.serve import place
+from scripts.serve.errors import ServeError
+from scripts.serve.screen import Screen
+from scripts.serve.service import Service
+from scripts.serve.settings import ServeSettings
+from shared.settings import explain
+
+
+async def serve(settings: ServeSettings) -> None:
+    """Run everything until SIGINT, SIGTERM or SIGHUP; a second one ends everything at once.
+
+    Raises:
+        ServeError: A part could not be started.
+    """
+    stop = asyncio.Event()
+    service = Service(settings, Screen(sys.stdout))
+
+    def on_signal() -> None:
+        if stop.is_set():
+            service.kill()
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, on_signal)
+    await service.run(stop)
+
+
+def main() -> int:
+    """Serve, or say in one line why not."""
+    try:
+        settings = ServeSettings()
+        place.check_port(settings)
+        with place.claim_folder(settings):
+            asyncio.run(serve(settings))
+    except ValidationError as error:
+        print(f"serve: {explain(error)}", file=sys.stderr)
+        return 1
+    except (ServeError, OSError) as error:
+        print(f"serve: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
