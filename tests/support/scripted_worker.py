@@ -1,0 +1,69 @@
+"""A real Celery worker whose model does what a photo's colour says.
+
+``celery -A tests.support.scripted_worker worker -P threads`` is the worker of ``worker.main`` in
+every part but the model, so that a test can send a photo that kills, hangs or fails.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import worker.service
+from worker.inference import Runtime
+from worker.recipes import RECIPES
+from worker.registry import ModelSpec
+
+KILLS, HANGS, FAILS = 250, 240, 230
+CLASSES = 256
+SERVICE_TIME_S = float(os.environ.get("SCRIPTED_SERVICE_TIME_S", "0"))
+
+
+class ScriptedRuntime:
+    """Red decides what happens, green is the class that wins."""
+
+    name, device, precision, concurrency = "scripted", "cpu", "fp32", 1
+
+    def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """uint8 (n, h, w, 3) → float32 (n, 256), nearly one-hot."""
+        time.sleep(SERVICE_TIME_S)
+        red, green = (batch[:, 112, 112, channel].astype(int) for channel in (0, 1))
+        if (red == KILLS).any():
+            os.kill(os.getpid(), signal.SIGKILL)
+        if (red == HANGS).any():
+            threading.Event().wait()
+        if (red == FAILS).any():
+            raise ValueError("scripted failure")
+        rows = np.full((len(batch), CLASSES), 0.1 / CLASSES, np.float32)
+        rows[np.arange(len(batch)), green] = 0.9
+        return rows
+
+    def warm_up(self, sizes: Iterable[int]) -> None:
+        """Nothing to warm."""
+
+
+def _resolve(_: object) -> ModelSpec:
+    return ModelSpec(
+        name="scripted",
+        weights="none",
+        weights_path=Path(os.devnull),
+        sha256="0" * 64,
+        recipe=RECIPES["IMAGENET1K_V1"],
+        labels=tuple(f"class {index}" for index in range(CLASSES)),
+        notice=None,
+    )
+
+
+def _load_runtime(*_: object) -> Runtime:
+    return ScriptedRuntime()
+
+
+worker.service.resolve = _resolve
+worker.service.load_runtime = _load_runtime
+
+from worker.main import app  # noqa: E402, F401 - after the model is replaced
