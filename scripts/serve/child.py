@@ -70,7 +70,7 @@ class Child:
             failures = 1 if loop.time() - began > SOUND_AFTER_S else failures + 1
             if failures >= GIVE_UP_AFTER and not self.settled:
                 raise ServeError(
-                    f"{self.name} {status} {failures} times before it was ready: "
+                    f"{self.name} failed {failures} times before it was ready ({status}): "
                     "its lines above say why"
                 )
             pause = min(FIRST_PAUSE_S * 2 ** (failures - 1), LONGEST_PAUSE_S)

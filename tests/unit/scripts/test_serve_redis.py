@@ -1,0 +1,57 @@
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+import redis.asyncio
+
+from scripts.serve import redis_server
+from scripts.serve.child import Child
+from scripts.serve.errors import ServeError
+
+
+def test_a_deep_folder_gets_a_short_socket_path() -> None:
+    deep = Path("/srv", "deep" * 40)
+    path = redis_server.socket_path(deep)
+    assert len(bytes(path)) <= redis_server.LONGEST_SOCKET_PATH
+    assert path != redis_server.socket_path(deep / "other")
+    assert redis_server.socket_path(Path("/srv/8000")) == Path("/srv/8000/redis.sock")
+
+
+def test_without_a_server_on_path_the_wheel_provides_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    program = redis_server.find_program()
+    assert program.endswith("valkey-server")
+    assert os.access(program, os.X_OK)
+
+
+def test_a_server_on_path_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = tmp_path / "redis-server"
+    mine.write_text("#!/bin/sh\n")
+    mine.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert redis_server.find_program() == str(mine)
+
+
+async def test_a_private_server_keeps_its_data_and_opens_no_port(tmp_path: Path) -> None:
+    (tmp_path / "redis").mkdir()
+    command = redis_server.command(redis_server.find_program(), tmp_path)
+    url = redis_server.socket_url(tmp_path)
+    for value in (None, "kept"):
+        child = Child("redis", command, dict(os.environ), lambda *_: None, grace_s=5)
+        task = asyncio.create_task(child.keep())
+        await redis_server.wait_until_ready(url, within_s=10)
+        async with redis.asyncio.from_url(url, decode_responses=True) as client:
+            assert await client.get("key") == value
+            await client.set("key", "kept")
+            settings = await client.config_get("port", "maxmemory-policy", "appendonly")
+        await child.stop()
+        await task
+    assert settings == {"port": "0", "maxmemory-policy": "noeviction", "appendonly": "yes"}
+
+
+async def test_a_redis_that_is_not_there_is_one_line_without_its_password() -> None:
+    with pytest.raises(ServeError, match="does not answer") as caught:
+        await redis_server.wait_until_ready("redis://:secret@127.0.0.1:9/0", within_s=0.2)
+    assert "redis://127.0.0.1:9/0" in str(caught.value)
+    assert "secret" not in str(caught.value)
