@@ -12,6 +12,7 @@ from scripts.serve.errors import ServeError
 from scripts.serve.settings import ROOT
 
 GIVE_UP_AFTER = 3
+CANNOT_SERVE = 3  # what a worker without a model and an api that cannot start exit with
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 10.0
 SOUND_AFTER_S = 30.0
@@ -58,21 +59,21 @@ class Child:
         """Run the program, again and again, until :meth:`stop`.
 
         Raises:
-            ServeError: It ended three times before the service ever worked.
+            ServeError: It cannot serve, or ended three times before the service ever worked.
         """
         loop = asyncio.get_running_loop()
         failures = 0
         while not self._stopping.is_set():
             began = loop.time()
-            status = await self._run()
+            code = await self._run()
+            status = (
+                f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+            )
             if self._stopping.is_set():
                 return
             failures = 1 if loop.time() - began > SOUND_AFTER_S else failures + 1
-            if failures >= GIVE_UP_AFTER and not self.settled:
-                raise ServeError(
-                    f"{self.name} failed {failures} times before it was ready ({status}): "
-                    "its lines above say why"
-                )
+            if not self.settled and (failures >= GIVE_UP_AFTER or code == CANNOT_SERVE):
+                raise ServeError(f"{self.name} {status} before it was ready: see its lines above")
             pause = min(FIRST_PAUSE_S * 2 ** (failures - 1), LONGEST_PAUSE_S)
             self._show(self.name, f"{status}; starting it again in {pause:g} s")
             with contextlib.suppress(TimeoutError):
@@ -99,8 +100,8 @@ class Child:
         if self.process is not None and self.process.returncode is None:
             self._signal(self.process, signal.SIGKILL)
 
-    async def _run(self) -> str:
-        """Run the program once, to its end, and say how it ended."""
+    async def _run(self) -> int:
+        """Run the program once, to its end; returns its exit code, or minus a signal."""
         self.process = process = await asyncio.create_subprocess_exec(
             *self._command,
             cwd=ROOT,
@@ -118,7 +119,7 @@ class Child:
         # what the program left behind may hold its pipe open
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(reader, 1)
-        return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+        return code
 
     async def _copy(self, process: asyncio.subprocess.Process) -> None:
         """Show whole lines as they come; a line of any length is no error."""

@@ -71,12 +71,13 @@ async def test_a_program_that_was_killed_starts_again(keep: Keep, lines: Lines) 
     assert "it: was ended by SIGKILL; starting it again in 0.01 s" in lines
 
 
-async def test_three_early_ends_are_a_failure_in_one_line(lines: Lines) -> None:
-    child = Child(
-        "it", [sys.executable, "-S", "-c", "raise SystemExit(3)"], {}, lines.show, grace_s=1
-    )
-    with pytest.raises(ServeError, match=r"it failed 3 times before it was ready \(ended with 3\)"):
+@pytest.mark.parametrize(("code", "starts"), [(1, 3), (module.CANNOT_SERVE, 1)])
+async def test_early_ends_are_a_failure_in_one_line(lines: Lines, code: int, starts: int) -> None:
+    command = ["sh", "-c", f"echo up; exit {code}"]
+    child = Child("it", command, dict(os.environ), lines.show, grace_s=1)
+    with pytest.raises(ServeError, match=f"it ended with {code} before it was ready"):
         await child.keep()
+    assert lines.count("it: up") == starts
 
 
 async def test_a_settled_program_is_started_again_for_ever(keep: Keep, lines: Lines) -> None:

@@ -16,10 +16,10 @@ def taken() -> Iterator[int]:
 
 
 def test_a_taken_port_is_one_line_that_names_another(taken: int) -> None:
-    with pytest.raises(
-        ServeError, match=rf"port {taken} on 127.0.0.1 is taken: .* PORT={taken + 1}"
-    ):
+    with pytest.raises(ServeError) as caught:
         place.check_port(ServeSettings(port=taken))
+    assert f"port {taken} on 127.0.0.1 is taken" in str(caught.value)
+    assert f"PORT={taken + 1}" in str(caught.value)
 
 
 def test_a_free_port_raises_nothing(taken: int) -> None:
