@@ -1,0 +1,131 @@
+"""The real entry of ``make serve`` with a real model: the weights of the environment, or auto."""
+
+import signal
+import socket
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from tests.support.photos import CATS, free_port
+from tests.support.served import Served, eventually, refused
+
+RECOVERS_WITHIN_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    service = Served(free_port())
+    try:
+        yield service.ready()
+    finally:
+        service.end_if_running()
+
+
+@pytest.fixture
+def works_again(served: Served) -> Iterator[Served]:
+    """The service, which the test may break and must find mended."""
+    yield served
+    eventually(lambda: served.health().status_code == 200, RECOVERS_WITHIN_S, served.screen)
+
+
+def assert_cat(served: Served) -> None:
+    answer = served.predict()
+    assert answer.status_code == 200, answer.text
+    predictions = answer.json()["predictions"]
+    assert len(predictions) == 3
+    assert predictions[0]["class_index"] in CATS
+
+
+def test_the_ready_line_is_the_last_and_has_a_curl_that_can_be_pasted(served: Served) -> None:
+    ready = next(line for line in served.lines if "ready: open" in line)
+    assert f"open {served.url}/" in ready
+    assert ready.endswith(f"curl -F file=@cat.jpg {served.url}/predict")
+    assert len(served.lines) < 50
+
+
+def test_a_photo_of_a_cat_is_a_cat(served: Served) -> None:
+    assert_cat(served)
+
+
+def test_health_is_ok(served: Served) -> None:
+    answer = served.health()
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "ok"
+    assert len(answer.json()["workers"]) == 1
+
+
+def test_a_frozen_worker_is_noticed_and_forgiven(works_again: Served) -> None:
+    worker = works_again.worker()
+    worker.suspend()
+    try:
+        eventually(lambda: works_again.health().status_code == 503, 15, works_again.screen)
+        answer = works_again.predict()
+        assert answer.status_code == 503
+        assert answer.json()["type"].endswith("no_workers")
+        assert int(answer.headers["Retry-After"]) > 0
+    finally:
+        worker.resume()
+    eventually(lambda: works_again.health().status_code == 200, 30, works_again.screen)
+    assert works_again.worker().pid == worker.pid
+    assert_cat(works_again)
+
+
+def test_a_killed_worker_is_started_again(works_again: Served) -> None:
+    before = works_again.worker()
+    before.kill()
+    eventually(lambda: not before.is_running(), 5)
+    eventually(lambda: works_again.predict().status_code == 200, RECOVERS_WITHIN_S)
+    assert works_again.worker().pid != before.pid
+    assert_cat(works_again)
+
+
+def test_a_killed_redis_is_started_again(works_again: Served) -> None:
+    children = psutil.Process(works_again.process.pid).children()
+    redis = next(child for child in children if "redis" in child.name() or "valkey" in child.name())
+    redis.kill()
+    eventually(lambda: works_again.health().status_code == 200, 30, works_again.screen)
+    assert_cat(works_again)
+
+
+def test_a_taken_port_is_one_clear_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        run = refused({"PORT": str(port)})
+    assert run.returncode == 1
+    assert run.stdout == ""
+    assert run.stderr.count("\n") == 1
+    assert f"port {port} on 127.0.0.1 is taken" in run.stderr
+
+
+def test_a_missing_model_is_one_clear_line() -> None:
+    nowhere = {"MODEL": "resnet50", "MODEL_WEIGHTS": "/nowhere/my.pth", "MODEL_RECIPE": ""}
+    run = refused({"PORT": str(free_port()), **nowhere})
+    assert run.returncode != 0
+    assert "/nowhere/my.pth" in run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
+
+
+def test_a_wrong_setting_is_one_clear_line() -> None:
+    run = refused({"PORT": "eighty"})
+    assert run.returncode == 1
+    assert run.stderr.startswith("serve: PORT: ")
+    assert run.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_two_run_side_by_side_and_leave_nothing_behind(
+    served: Served, number: signal.Signals
+) -> None:
+    second = Served(free_port())
+    try:
+        second.ready()
+        assert_cat(second)
+        assert [worker["name"] for worker in second.health().json()["workers"]] != [
+            worker["name"] for worker in served.health().json()["workers"]
+        ]
+        assert second.end(number) == []
+        assert second.process.returncode == (0 if number != signal.SIGKILL else -number)
+    finally:
+        second.end_if_running()
+    assert_cat(served)

@@ -1,0 +1,24 @@
+"""Real photos as a client would send them; scikit-image carries them in its wheel."""
+
+import io
+import socket
+
+import skimage
+from PIL import Image
+
+# ImageNet's cats: tabby, tiger cat, Persian, Siamese, Egyptian
+CATS = range(281, 286)
+
+
+def jpeg(name: str = "chelsea") -> bytes:
+    """One of scikit-image's photos as a JPEG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(getattr(skimage.data, name)()).convert("RGB").save(buffer, "JPEG", quality=92)
+    return buffer.getvalue()
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody has at this moment."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port

@@ -1,0 +1,111 @@
+"""``make serve`` as its user sees it: a process, its lines, its HTTP answers, its children."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import httpx
+import psutil
+
+from tests.support.photos import jpeg
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+READY_WITHIN_S = 180.0
+
+
+class Served:
+    """One running ``serve.py``; end it with :meth:`end`."""
+
+    def __init__(self, port: int, **settings: str) -> None:
+        environment = {"MODEL": "auto", **os.environ, "PORT": str(port), **settings}
+        self.url = f"http://127.0.0.1:{port}"
+        self.lines: list[str] = []
+        self.process = subprocess.Popen(
+            [sys.executable, str(ROOT / "serve.py")],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        for line in self.process.stdout or ():
+            self.lines.append(line.rstrip())
+
+    def ready(self) -> "Served":
+        """Wait for the line that says so."""
+        eventually(self._said_ready, READY_WITHIN_S, self.screen)
+        return self
+
+    def _said_ready(self) -> bool:
+        assert self.process.poll() is None, self.screen()
+        return any("ready: open" in line for line in self.lines)
+
+    def screen(self) -> str:
+        """All that was printed so far."""
+        return "\n".join(self.lines)
+
+    def predict(self) -> httpx.Response:
+        """Send a photo of a cat and wait for the answer."""
+        return httpx.post(
+            f"{self.url}/predict", files={"file": ("cat.jpg", jpeg())}, timeout=60, trust_env=False
+        )
+
+    def health(self) -> httpx.Response:
+        """What ``/health`` says."""
+        return httpx.get(f"{self.url}/health", timeout=5, trust_env=False)
+
+    def worker(self) -> psutil.Process:
+        """The process of the first worker."""
+        for child in psutil.Process(self.process.pid).children():
+            if "worker.main" in child.cmdline():
+                return child
+        raise AssertionError(f"no worker runs\n{self.screen()}")
+
+    def end(self, number: int = signal.SIGTERM) -> list[psutil.Process]:
+        """Signal it and wait; returns what outlived it."""
+        processes = psutil.Process(self.process.pid).children(recursive=True)
+        self.process.send_signal(number)
+        self.process.wait(timeout=60)
+        self._reader.join(timeout=10)
+        _, alive = psutil.wait_procs(processes, timeout=3)
+        return alive
+
+    def end_if_running(self) -> None:
+        """For a fixture's end: whatever the test did, nothing stays."""
+        if self.process.poll() is None:
+            self.end()
+        self._reader.join(timeout=10)
+        if self.process.stdout:
+            self.process.stdout.close()
+
+
+def eventually(
+    condition: Callable[[], bool], within_s: float, why: Callable[[], str] = lambda: ""
+) -> float:
+    """Wait for a condition; returns the seconds it took."""
+    began = time.monotonic()
+    while not condition():
+        took = time.monotonic() - began
+        assert took < within_s, f"not within {within_s:g} s\n{why()}"
+        time.sleep(0.1)
+    return time.monotonic() - began
+
+
+def refused(environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run ``serve.py`` where it cannot start."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / "serve.py")],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )

@@ -1,0 +1,86 @@
+"""The compose project as its user drives it, under a name and on a port of its own."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PROJECT = "image-classifier-test"
+BUILD_S = 900
+UP_S = 300
+
+
+class Stack:
+    """One compose project on a free port, serving the weights that the environment names."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self._environment = {**os.environ, **model_settings(), "PORT": str(port)}
+        self._environment["BIND_ADDRESS"] = "127.0.0.1"
+
+    def compose(self, *arguments: str, timeout: float = 60) -> str:
+        """Run ``docker compose``; returns what it wrote, fails with all of it."""
+        run = subprocess.run(
+            ["docker", "compose", "--project-name", PROJECT, "--progress", "plain", *arguments],
+            cwd=ROOT,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if "up" in arguments or "build" in arguments else None,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert run.returncode == 0, f"docker compose {' '.join(arguments)}\n{run.stdout[-8000:]}"
+        return run.stdout
+
+    def build(self) -> None:
+        """Build both images."""
+        self.compose("build", timeout=BUILD_S)
+
+    def up(self, *options: str) -> None:
+        """Start what is not running, and wait until all of it is healthy."""
+        self.compose(
+            "up", "--detach", "--wait", "--wait-timeout", str(UP_S), *options, timeout=UP_S
+        )
+
+    def down(self) -> None:
+        """Remove containers, networks and volumes."""
+        self.compose("down", "--volumes", "--remove-orphans", timeout=120)
+
+    def logs(self) -> str:
+        """What all containers said."""
+        return self.compose("logs", "--no-color", "--tail", "100")
+
+    def containers(self) -> list[dict[str, Any]]:
+        """What ``docker compose ps`` knows, one-shot services included."""
+        lines = self.compose("ps", "--all", "--format", "json").splitlines()
+        return [json.loads(line) for line in lines]
+
+    def inside(self, service: str, *command: str) -> str:
+        """Run a program in a service's first container."""
+        return self.compose("exec", "--no-TTY", service, *command)
+
+    def post(self, path: str, files: list[tuple[str, tuple[str, bytes]]]) -> httpx.Response:
+        """Upload files."""
+        return httpx.post(self.url + path, files=files, timeout=60, trust_env=False)
+
+    def get(self, path: str) -> httpx.Response:
+        """Ask for a resource."""
+        return httpx.get(self.url + path, timeout=10, trust_env=False)
+
+
+def model_settings() -> dict[str, str]:
+    """The file that ``MODEL_WEIGHTS`` names, mounted; or the model that is in the image."""
+    weights = os.environ.get("MODEL_WEIGHTS", "")
+    if not Path(weights).is_file():
+        return {"MODEL": "efficientnet_lite0", "MODEL_WEIGHTS": "", "MODEL_RECIPE": ""}
+    file = Path(weights).resolve()
+    return {
+        "MODEL": "resnet50",
+        "MODEL_DIR": str(file.parent),
+        "MODEL_WEIGHTS": f"/weights/{file.name}",
+    }
