@@ -10,11 +10,14 @@ from urllib.parse import urlsplit
 
 import redis.asyncio
 import redis.exceptions
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from scripts.serve.errors import ServeError
 
 LONGEST_SOCKET_PATH = 100  # bytes; macOS takes 103, Linux 107
-READY_WITHIN_S = 60.0  # a long append-only file is read first
+OWN_READY_WITHIN_S = 60.0  # a long append-only file is read first
+FOREIGN_READY_WITHIN_S = 5.0
 PROGRAMS = ("redis-server", "valkey-server")
 
 
@@ -68,23 +71,27 @@ def command(program: str, folder: Path) -> list[str]:
     return [program, *(word for key, value in options.items() for word in (f"--{key}", value))]
 
 
-async def wait_until_ready(url: str, within_s: float = READY_WITHIN_S) -> None:
+async def wait_until_ready(url: str, within_s: float) -> None:
     """Ask until Redis answers a PING.
 
     Raises:
-        ServeError: It did not, in all that time.
+        ServeError: It did not, in all that time, or the URL is none of Redis's.
     """
+    once = Retry(NoBackoff(), 0)
+    try:
+        client = redis.asyncio.from_url(url, socket_timeout=2, socket_connect_timeout=2, retry=once)
+    except ValueError as error:
+        raise ServeError("REDIS_URL must begin with redis://, rediss:// or unix://") from error
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within_s
-    async with redis.asyncio.from_url(url, socket_timeout=2, socket_connect_timeout=2) as client:
+    async with client:
         while True:
             try:
                 await client.ping()
             except (redis.exceptions.RedisError, OSError) as error:
                 if loop.time() > deadline:
-                    raise ServeError(
-                        f"Redis at {_without_password(url)} does not answer: {error}"
-                    ) from error
+                    place = _without_password(url)
+                    raise ServeError(f"Redis at {place} does not answer: {error}") from error
                 await asyncio.sleep(0.05)
             else:
                 return

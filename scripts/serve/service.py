@@ -18,6 +18,7 @@ API_GRACE_S = 10.0
 WORKER_GRACE_S = 20.0
 REDIS_GRACE_S = 10.0
 HEALTH_PERIOD_S = 0.25
+FETCH_MODEL = [sys.executable, "-m", "worker.download"]
 
 
 class Service:
@@ -76,11 +77,13 @@ class Service:
     async def _start_redis(self) -> str:
         """Start a private Redis unless one was named, and wait until it answers."""
         url = self._settings.redis_url
-        if url is None:
-            url = redis_server.socket_url(self._settings.folder)
-            command = redis_server.command(redis_server.find_program(), self._settings.folder)
-            self._keep("redis", command, dict(os.environ), REDIS_GRACE_S)
-        await redis_server.wait_until_ready(url)
+        if url is not None:
+            await redis_server.wait_until_ready(url, redis_server.FOREIGN_READY_WITHIN_S)
+            return url
+        url = redis_server.socket_url(self._settings.folder)
+        command = redis_server.command(redis_server.find_program(), self._settings.folder)
+        self._keep("redis", command, dict(os.environ), REDIS_GRACE_S)
+        await redis_server.wait_until_ready(url, redis_server.OWN_READY_WITHIN_S)
         return url
 
     def _keep(
@@ -103,9 +106,12 @@ class Service:
         Raises:
             ServeError: They cannot be had; the reason was printed.
         """
-        command = [sys.executable, "-m", "worker.download"]
         process = await asyncio.create_subprocess_exec(
-            *command, cwd=ROOT, env=environment, stdin=asyncio.subprocess.DEVNULL, process_group=0
+            *FETCH_MODEL,
+            cwd=ROOT,
+            env=environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            process_group=0,
         )
         try:
             code = await process.wait()

@@ -30,7 +30,7 @@ def test_a_free_port_raises_nothing(taken: int) -> None:
 
 
 def test_an_address_of_another_machine_is_one_line() -> None:
-    with pytest.raises(ServeError, match="cannot listen on 192.0.2.1 port 8000"):
+    with pytest.raises(ServeError, match=r"cannot listen on 192\.0\.2\.1 port 8000"):
         place.check_port(ServeSettings(bind_address="192.0.2.1"))
 
 

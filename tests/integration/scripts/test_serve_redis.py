@@ -55,3 +55,9 @@ async def test_a_redis_that_is_not_there_is_one_line_without_its_password() -> N
         await redis_server.wait_until_ready("redis://:secret@127.0.0.1:9/0", within_s=0.2)
     assert "redis://127.0.0.1:9/0" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+async def test_a_url_of_another_kind_is_one_line_without_its_password() -> None:
+    with pytest.raises(ServeError, match="REDIS_URL") as caught:
+        await redis_server.wait_until_ready("amqp://:secret@127.0.0.1/0", within_s=0.2)
+    assert "secret" not in str(caught.value)

@@ -1,0 +1,106 @@
+import asyncio
+import io
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from scripts.serve import place, service
+from scripts.serve.errors import ServeError
+from scripts.serve.screen import Screen
+from scripts.serve.service import Service
+from scripts.serve.settings import ServeSettings
+from tests.support.photos import free_port
+
+SAY_GOODBYE = (
+    "import signal, sys, time\n"
+    "def end(*_): print('goodbye', flush=True); sys.exit()\n"
+    "signal.signal(signal.SIGTERM, end)\n"
+)
+WORKER = [sys.executable, "-S", "-c", SAY_GOODBYE + "time.sleep(60)"]
+API = (
+    SAY_GOODBYE + "from http.server import BaseHTTPRequestHandler, HTTPServer\n"
+    "class Ok(BaseHTTPRequestHandler):\n"
+    "    def do_GET(self): self.send_response(200); self.end_headers()\n"
+    "    def log_message(self, *_): pass\n"
+    "HTTPServer(('127.0.0.1', int(sys.argv[1])), Ok).serve_forever()"
+)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ServeSettings:
+    """Two stand-in workers and an api that is healthy at once, beside a real Redis."""
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    monkeypatch.setattr("scripts.serve.settings.ROOT", tmp_path)
+    monkeypatch.setattr(service, "FETCH_MODEL", ["true"])
+    monkeypatch.setattr(service, "worker_command", lambda *_: WORKER)
+    api = [sys.executable, "-c", API]
+    monkeypatch.setattr(service, "api_command", lambda settings: [*api, str(settings.port)])
+    made = ServeSettings(port=free_port(), workers=2)
+    place.claim_folder(made).close()
+    return made
+
+
+async def serve(settings: ServeSettings, until: Callable[[str], bool]) -> list[str]:
+    """Run until the screen satisfies a condition, stop, and return its lines."""
+    out = io.StringIO()
+    stop = asyncio.Event()
+    running = asyncio.create_task(Service(settings, Screen(out)).run(stop))
+    async with asyncio.timeout(20):
+        while not until(out.getvalue()) and not running.done():  # noqa: ASYNC110 - children fill it
+            await asyncio.sleep(0.02)
+        stop.set()
+        await running
+    return out.getvalue().splitlines()
+
+
+async def test_all_parts_run_until_the_end_and_then_none_does(settings: ServeSettings) -> None:
+    lines = await serve(settings, lambda screen: "ready" in screen)
+    url = f"http://127.0.0.1:{settings.port}"
+    ready = next(line for line in lines if "ready" in line)
+    assert ready.endswith(f"ready: open {url}/ or try: curl -F file=@cat.jpg {url}/predict")
+    assert psutil.Process().children() == []
+
+
+async def test_the_api_ends_first_and_redis_last(settings: ServeSettings) -> None:
+    lines = await serve(settings, lambda screen: "ready" in screen)
+    ended = [line.split()[0] for line in lines if "goodbye" in line or "bye bye" in line]
+    assert ended[0] == "api"
+    assert sorted(ended[1:3]) == ["worker-1", "worker-2"]
+    assert ended[3:] in (["redis"], ["redis", "redis"])
+
+
+async def test_without_a_model_nothing_is_left_running(
+    settings: ServeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "FETCH_MODEL", ["false"])
+    with pytest.raises(ServeError, match="there is no model to serve"):
+        await serve(settings, lambda _: False)
+    assert psutil.Process().children() == []
+
+
+async def test_a_part_that_cannot_start_ends_the_service(
+    settings: ServeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "worker_command", lambda *_: ["sh", "-c", "exit 3"])
+    monkeypatch.setattr(service, "api_command", lambda *_: WORKER)
+    with pytest.raises(ServeError, match="worker-1 ended with 3 before it was ready"):
+        await serve(settings, lambda _: False)
+    assert psutil.Process().children() == []
+
+
+async def test_an_early_stop_leaves_nothing_either(settings: ServeSettings) -> None:
+    await serve(settings, lambda _: True)
+    assert psutil.Process().children() == []
+
+
+async def test_a_redis_of_the_users_own_is_not_doubled(
+    settings: ServeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service.redis_server, "FOREIGN_READY_WITHIN_S", 0.1)
+    own = settings.model_copy(update={"redis_url": "redis://127.0.0.1:9/0"})
+    with pytest.raises(ServeError, match=r"Redis at redis://127\.0\.0\.1:9/0 does not answer"):
+        await serve(own, lambda _: False)
+    assert list((settings.folder / "redis").iterdir()) == []
