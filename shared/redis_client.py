@@ -27,7 +27,7 @@ def connect(url: str, timeout_s: float) -> redis.Redis:
         retry=Retry(NoBackoff(), 0),
         decode_responses=True,
     )
-    return redis.Redis(connection_pool=pool)
+    return redis.Redis.from_pool(pool)
 
 
 def connect_async(url: str, timeout_s: float | None, max_connections: int) -> redis.asyncio.Redis:
@@ -41,4 +41,4 @@ def connect_async(url: str, timeout_s: float | None, max_connections: int) -> re
         retry=AsyncRetry(NoBackoff(), 0),
         decode_responses=True,
     )
-    return redis.asyncio.Redis(connection_pool=pool)
+    return redis.asyncio.Redis.from_pool(pool)

@@ -14,6 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+import worker.heartbeat
+import worker.ledger
+import worker.reconciler
 import worker.service
 from worker.inference import Runtime
 from worker.recipes import RECIPES
@@ -62,6 +65,12 @@ def _resolve(_: object) -> ModelSpec:
 def _load_runtime(*_: object) -> Runtime:
     return ScriptedRuntime()
 
+
+if os.environ.get("SCRIPTED_FAST"):
+    # A fifth of the real times: the rules are the same, a test of two deaths takes seconds.
+    worker.reconciler.DEAD_MS, worker.reconciler.UNSENT_MS = 3_000, 2_000
+    worker.reconciler.TICK_S, worker.heartbeat.PERIOD_S = 0.2, 0.4
+    worker.ledger.LOCK_MS = 1_200
 
 worker.service.resolve = _resolve
 worker.service.load_runtime = _load_runtime

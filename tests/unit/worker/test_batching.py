@@ -38,7 +38,7 @@ class FakeRuntime:
         return np.array([[value] for value in values], np.float32)
 
     def warm_up(self, sizes: Iterable[int]) -> None:
-        raise AssertionError("the batcher does not warm up")
+        raise AssertionError(f"the batcher does not warm up: {sizes}")
 
 
 @contextmanager

@@ -1,0 +1,182 @@
+"""At least once, counted once: a real worker on a real Redis."""
+
+import signal
+
+import pytest
+
+from shared.contract import ItemResult, JobState, QueueName
+from shared.items import ItemRef, ItemStore
+from tests.integration.worker.conftest import Bench, ends, photo
+from tests.support.scripted_worker import FAILS, HANGS, KILLS
+from tests.support.worker_process import WorkerProcess
+
+
+def test_a_batch_ends_in_order_and_its_uploads_are_gone(bench: Bench) -> None:
+    with bench.worker():
+        job = bench.wait(bench.submit([photo(0, green) for green in range(100)]))
+    assert job.status is JobState.COMPLETED
+    assert ends(job) == [str(green) for green in range(100)]
+    assert bench.stored() == []
+    assert 0 < bench.client.ttl(f"ic:job:{job.job_id}") <= 3600
+
+
+def test_a_message_that_comes_twice_gives_one_result(bench: Bench) -> None:
+    job_id = bench.record([photo(0, 7)])
+    for _ in range(5):
+        bench.send(job_id, 1)
+    with bench.worker():
+        bench.wait(job_id)
+        bench.until(lambda: bench.client.llen("batch") == 0)
+        job = bench.read(job_id)
+    assert ends(job) == ["7"]
+    assert sum(job.counts.values()) == 1
+    assert bench.client.hget("ic:ended", "batch") == "1"
+
+
+def test_a_stale_finish_is_ignored(bench: Bench) -> None:
+    job_id = bench.record([photo(0)])
+    first, second = (ItemStore(bench.client, name) for name in ("first", "second"))
+    old = ItemRef(job_id, 0, 1)
+    assert first.start(old) is not None
+    assert second.start(old) is None
+    due = second.requeue_lost(old, "first")
+    assert due is not None
+    assert (due.ref.attempt, due.alone) == (2, True)
+    assert first.finish(old, ItemResult(predictions=[])) is False
+    assert first.start(old) is None
+    assert second.start(due.ref) is not None
+    assert first.finish(due.ref, ItemResult(predictions=[])) is False
+    assert second.finish(due.ref, ItemResult(predictions=[])) is True
+    assert second.finish(due.ref, ItemResult(predictions=[])) is False
+    assert bench.read(job_id).status is JobState.COMPLETED
+
+
+def test_a_recorded_item_without_a_message_is_sent(bench: Bench) -> None:
+    with bench.worker() as worker:
+        job = bench.wait(bench.record([photo(0, 1), photo(0, 2)]))
+        assert "sent again" in worker.log
+    assert ends(job) == ["1", "2"]
+    assert bench.attempts(job.job_id) == [2, 2]
+
+
+def test_an_overtaken_item_is_sent_while_its_queue_stays_busy(bench: Bench) -> None:
+    lost = bench.record([photo(0, 5)])
+    busy = bench.record([photo(0, 6)] * 150)
+    bench.send(busy, 150)
+    with bench.worker(SCRIPTED_SERVICE_TIME_S="0.1", MAX_BATCH_SIZE="2", WORKER_THREADS="2"):
+        bench.until(lambda: bench.attempts(lost) == [2])
+        assert bench.read(busy).finished_ms is None
+        assert bench.client.llen("batch") > 0
+        assert set(bench.attempts(busy)) == {1}
+        job = bench.wait(lost)
+    assert ends(job) == ["5"]
+
+
+def test_a_merely_waiting_item_is_never_sent_again(bench: Bench) -> None:
+    with bench.worker(SCRIPTED_SERVICE_TIME_S="0.1", MAX_BATCH_SIZE="1", WORKER_THREADS="1"):
+        job = bench.wait(bench.submit([photo(0, 1)] * 60))
+    assert set(bench.attempts(job.job_id)) == {1}
+
+
+def test_a_killed_worker_loses_nothing(bench: Bench) -> None:
+    with bench.worker(restart=True, SCRIPTED_SERVICE_TIME_S="0.05", MAX_BATCH_SIZE="2") as worker:
+        job_id = bench.submit([photo(0, green) for green in range(80)])
+        bench.until(lambda: bench.client.keys("ic:held:*"))
+        worker.kill()
+        job = bench.wait(job_id)
+        assert worker.starts == 2
+    assert ends(job) == [str(green) for green in range(80)]
+    assert max(bench.attempts(job_id)) > 1
+    assert bench.stored() == []
+    assert bench.client.hget("ic:ended", "batch") == "80"
+
+
+def test_a_photo_that_kills_its_process_fails_alone(bench: Bench) -> None:
+    photos = [photo(0, green) for green in range(12)]
+    photos[5] = photo(KILLS)
+    with bench.worker(restart=True) as worker:
+        job = bench.wait(bench.submit(photos), 120)
+        assert worker.starts == 4
+    expected = [str(green) for green in range(12)]
+    expected[5] = "worker_lost"
+    assert ends(job) == expected
+
+
+def test_a_photo_that_hangs_the_model_ends_as_item_timeout(bench: Bench) -> None:
+    photos = [photo(0, 1), photo(HANGS), photo(0, 2)]
+    with bench.worker(restart=True, ITEM_TIMEOUT_S="1") as worker:
+        job = bench.wait(bench.submit(photos), 120)
+        assert worker.starts == 3
+    assert ends(job) == ["1", "item_timeout", "2"]
+
+
+def test_a_photo_that_fails_the_model_fails_alone(bench: Bench) -> None:
+    with bench.worker():
+        job = bench.wait(bench.submit([photo(0, 1), photo(FAILS), photo(0, 2), b"no photo"]))
+    assert ends(job) == ["1", "inference_failed", "2", "unsupported_media_type"]
+
+
+def test_a_cancelled_item_is_dropped_before_it_costs_a_decode(bench: Bench) -> None:
+    job_id = bench.submit([photo(KILLS)] * 3)
+    assert sorted(bench.cancel(job_id)) == [0, 1, 2]
+    with bench.worker() as worker:
+        bench.until(lambda: bench.client.llen("batch") == 0)
+        assert ends(bench.wait(bench.submit([photo(0, 3)]))) == ["3"]
+        assert worker.starts == 1
+    job = bench.read(job_id)
+    assert job.status is JobState.CANCELLED
+    assert ends(job) == ["cancelled"] * 3
+
+
+def test_waiting_requests_overtake_a_batch(bench: Bench) -> None:
+    slow = {"SCRIPTED_SERVICE_TIME_S": "0.1", "MAX_BATCH_SIZE": "1", "WORKER_THREADS": "2"}
+    with bench.worker(**slow):
+        batch = bench.submit([photo(0, 1)] * 100)
+        bench.until(lambda: bench.client.keys("ic:held:*"))
+        bench.wait(bench.submit([photo(0, 2)], QueueName.INTERACTIVE), 30)
+        assert bench.read(batch).finished_ms is None
+
+
+def test_sigterm_finishes_what_runs_and_signs_off(bench: Bench) -> None:
+    with bench.worker(SCRIPTED_SERVICE_TIME_S="0.2", MAX_BATCH_SIZE="2") as worker:
+        job_id = bench.submit([photo(0, 1)] * 100)
+        bench.until(lambda: bench.client.keys("ic:held:*"))
+        assert worker.terminate() == 0
+        assert bench.client.hgetall("ic:workers") == {}
+        assert bench.client.keys("ic:held:*") == []
+        with bench.worker(SCRIPTED_SERVICE_TIME_S="0", MAX_BATCH_SIZE="8"):
+            job = bench.wait(job_id)
+    assert ends(job) == ["1"] * 100
+    assert set(bench.attempts(job_id)) == {1}
+
+
+def test_a_stopped_worker_that_wakes_changes_nothing(bench: Bench) -> None:
+    with bench.worker(SCRIPTED_SERVICE_TIME_S="0.3", MAX_BATCH_SIZE="2") as sleeper:
+        job_id = bench.submit([photo(0, green) for green in range(40)])
+        bench.until(lambda: bench.client.keys("ic:held:*"))
+        sleeper.process.send_signal(signal.SIGSTOP)
+        with bench.worker():
+            bench.wait(job_id)
+            sleeper.process.send_signal(signal.SIGCONT)
+            bench.until(lambda: sleeper.log.count("result ignored") > 0)
+            job = bench.read(job_id)
+    assert ends(job) == [str(green) for green in range(40)]
+    assert bench.client.hget("ic:ended", "batch") == "40"
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"MODEL_WEIGHTS": "/does/not/exist.pth", "MODEL_RECIPE": "IMAGENET1K_V1"},
+        {"WORKER_THREADS": "none"},
+        {"REDIS_URL": "http://wrong"},
+    ],
+    ids=["weights", "number", "scheme"],
+)
+def test_a_worker_that_cannot_serve_says_so_in_one_line(bench: Bench, env: dict[str, str]) -> None:
+    log = bench.folder / "worker.log"
+    with WorkerProcess({**bench.env(), **env}, log, app="worker.main") as worker:
+        assert worker.process.wait(60) == 3
+        lines = [line for line in worker.log.splitlines() if line.startswith("worker: ")]
+        assert len(lines) == 1
+        assert "Traceback" not in worker.log

@@ -1,0 +1,72 @@
+"""Each subclass in worker/transport.py, by what kills a worker without it."""
+
+import json
+
+import pytest
+
+from tests.support.redis_server import RedisServer
+from tests.integration.worker.conftest import Bench, ends, photo
+
+ENVELOPE = {
+    "body": "W10=",
+    "content-encoding": "utf-8",
+    "content-type": "application/json",
+    "headers": {},
+    "properties": {
+        "delivery_tag": "t",
+        "body_encoding": "base64",
+        "delivery_info": {"exchange": "", "routing_key": "batch"},
+    },
+}
+
+MALFORMED = {
+    "no json": "not json",
+    "no utf-8": b"\xff\xfe\x00",
+    "a number": "42",
+    "a list": "[]",
+    "an empty object": "{}",
+    "no headers": json.dumps({**ENVELOPE, "headers": None}),
+    "no delivery tag": json.dumps({**ENVELOPE, "properties": {}}),
+    "unknown encoding": json.dumps(
+        {**ENVELOPE, "properties": {**ENVELOPE["properties"], "body_encoding": "rot13"}}
+    ),
+    "no task": json.dumps(ENVELOPE),
+    "unknown task": json.dumps({**ENVELOPE, "headers": {"id": "x", "task": "x"}}),
+    "no arguments": json.dumps({**ENVELOPE, "headers": {"id": "x", "task": "classify"}}),
+    "pickle": json.dumps({**ENVELOPE, "content-type": "application/x-python-serialize"}),
+    "deep": "[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("queue", ["interactive", "batch"])
+def test_malformed_messages_are_discarded(bench: Bench, queue: str) -> None:
+    with bench.worker() as worker:
+        for message in MALFORMED.values():
+            bench.client.lpush(queue, message)
+        job = bench.wait(bench.submit([photo(0, 9)]))
+        bench.until(lambda: bench.client.llen(queue) == 0)
+        assert worker.process.poll() is None
+    assert ends(job) == ["9"]
+    assert bench.client.hlen("unacked") == 0
+
+
+def test_worker_survives_redis_restart(bench: Bench, redis_server: RedisServer) -> None:
+    with bench.worker(SCRIPTED_SERVICE_TIME_S="0.2", MAX_BATCH_SIZE="2") as worker:
+        job_id = bench.submit([photo(0, green) for green in range(60)])
+        bench.until(lambda: bench.client.keys("ic:held:*"))
+        redis_server.kill()
+        redis_server.start()
+        job = bench.wait(job_id, 60)
+        assert worker.process.poll() is None, worker.log[-3000:]
+    assert ends(job) == [str(green) for green in range(60)]
+
+
+def test_worker_survives_cut_connections(bench: Bench) -> None:
+    with bench.worker(SCRIPTED_SERVICE_TIME_S="0.05", MAX_BATCH_SIZE="2") as worker:
+        job_id = bench.submit([photo(0, green) for green in range(100)])
+        for _ in range(5):
+            bench.until(lambda: bench.client.keys("ic:held:*"))
+            bench.client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        job = bench.wait(job_id, 60)
+        assert worker.process.poll() is None, worker.log[-3000:]
+    assert ends(job) == [str(green) for green in range(100)]

@@ -1,0 +1,102 @@
+"""A real Celery worker process for a test, started again when it dies, as a supervisor would."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import redis
+
+from shared.contract import WorkerReport
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class WorkerProcess:
+    """``celery -A APP worker -P threads`` with its log in a file.
+
+    Args:
+        env: Added to this process's environment.
+        log: Where stdout and stderr go.
+        app: The Celery entry.
+        restart: Start it again when it dies.
+    """
+
+    def __init__(
+        self,
+        env: dict[str, str],
+        log: Path,
+        app: str = "tests.support.scripted_worker",
+        *,
+        restart: bool = False,
+    ) -> None:
+        self._env = {**os.environ, **env}
+        self._log = log
+        self._app = app
+        self._restart = restart
+        self._stopping = threading.Event()
+        self.starts = 0
+        self.process = self._start()
+        self._supervisor = threading.Thread(target=self._supervise, daemon=True)
+        self._supervisor.start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        self.starts += 1
+        command = [sys.executable, "-m", "celery", "-A", self._app, "worker", "-P", "threads"]
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                [*command, "-n", f"worker-{os.getpid()}-{id(self)}@test"],
+                cwd=ROOT, env=self._env, stdout=log, stderr=log,
+            )  # fmt: skip
+
+    def _supervise(self) -> None:
+        while self._restart and not self._stopping.wait(0.1):
+            if self.process.poll() is not None:
+                self.process = self._start()
+
+    @property
+    def log(self) -> str:
+        """Everything the worker has printed so far."""
+        return self._log.read_text(errors="replace")
+
+    def wait_ready(self, client: redis.Redis, timeout_s: float = 60) -> None:
+        """Wait until a worker's heartbeat says that it can take messages."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            reports = [WorkerReport.model_validate_json(r) for r in client.hvals("ic:workers")]
+            if any(report.status in {"idle", "busy"} for report in reports):
+                return
+            assert self._restart or self.process.poll() is None, self.log
+            time.sleep(0.05)
+        raise AssertionError(f"the worker did not get ready:\n{self.log}")
+
+    def kill(self) -> None:
+        """SIGKILL, as the kernel does when memory runs out."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+
+    def terminate(self, timeout_s: float = 20) -> int:
+        """SIGTERM; returns the exit code of the warm shutdown."""
+        self._stopping.set()
+        self._supervisor.join()
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._stopping.set()
+        self._supervisor.join()
+        self.process.kill()
+        self.process.wait(10)
