@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 class UploadStore(Protocol):
     """Where photos wait for a worker; keys are made by :func:`upload_key`."""
 
-    def put(self, key: str, data: bytes) -> None:
+    def put(self, key: str, data: bytes | bytearray) -> None:
         """Store the bytes whole or not at all; raises OSError when the store refuses."""
 
     def get(self, key: str) -> bytes:
@@ -44,7 +44,7 @@ class FileUploadStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def put(self, key: str, data: bytes) -> None:
+    def put(self, key: str, data: bytes | bytearray) -> None:
         """Write beside, then rename: a reader never sees half a photo."""
         target = self.folder / key
         part = self.folder / f"{key}.part"
