@@ -1,0 +1,117 @@
+"""Is there room, and when will there be? Asked before a body is read.
+
+A background task keeps a look at the fleet that is at most about a second old, so that the
+question costs a request nothing, broken broker or not. Depends on api.fleet.
+"""
+
+import asyncio
+import math
+from collections import deque
+
+from redis.asyncio import Redis
+
+from api.broker import broker_unavailable
+from api.fleet import Fleet, look
+from shared import log
+from shared.contract import QueueName
+from shared.errors import NoWorkers, QueueFull
+from shared.redis_client import REDIS_DOWN
+
+_log = log.get(__name__)
+
+LOOK_EVERY_S = 0.5
+LOOK_WITHIN_S = 0.6
+RATE_OVER_S = 10.0
+RETRY_MIN_S, RETRY_MAX_S = 1, 120
+RETRY_WORKERS_S = 5
+
+
+class EndRate:
+    """Items a second that ended, over the last ten seconds."""
+
+    def __init__(self) -> None:
+        self._samples: deque[tuple[float, int]] = deque()
+
+    def add(self, at_s: float, ended: int) -> None:
+        """Take the count of items that have ended so far."""
+        if self._samples and ended < self._samples[-1][1]:
+            self._samples.clear()  # Redis has lost its data and counts anew
+        self._samples.append((at_s, ended))
+        while at_s - self._samples[0][0] > RATE_OVER_S:
+            self._samples.popleft()
+
+    @property
+    def per_s(self) -> float:
+        """0 when nothing ended or nothing is known yet."""
+        if len(self._samples) < 2:
+            return 0.0
+        (first_s, first), (last_s, last) = self._samples[0], self._samples[-1]
+        return (last - first) / max(last_s - first_s, 1e-3)
+
+
+def retry_after_s(depth: int, per_s: float) -> int:
+    """Whole seconds until ``depth`` items are gone at this rate, from 1 to 120."""
+    if per_s <= 0:
+        return RETRY_MAX_S if depth else RETRY_MIN_S
+    return max(RETRY_MIN_S, min(RETRY_MAX_S, math.ceil(depth / per_s)))
+
+
+class Admission:
+    """Admits or refuses.
+
+    Args:
+        client: An asyncio client of its own, so that a busy pool is not taken for a dead broker.
+        max_queued: Most items that may wait in one queue.
+    """
+
+    def __init__(self, client: Redis, max_queued: int) -> None:
+        self.fleet = Fleet()
+        self._client = client
+        self._max_queued = max_queued
+        self._rates = {queue: EndRate() for queue in QueueName}
+
+    async def run(self) -> None:
+        """Look again and again, for ever."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            await self.refresh()
+
+    async def refresh(self) -> None:
+        """Look once; a broker that does not answer in time is down."""
+        try:
+            async with asyncio.timeout(LOOK_WITHIN_S):
+                fleet = await look(self._client)
+        except REDIS_DOWN as error:
+            fleet = Fleet()
+            if self.fleet.broker_up:
+                _log.warning("broker down", reason=type(error).__name__)
+        except Exception:  # noqa: BLE001 - a look that fails must not be the last
+            _log.exception("cannot read the fleet")
+            fleet = Fleet()
+        else:
+            now = asyncio.get_running_loop().time()
+            for queue, rate in self._rates.items():
+                rate.add(now, fleet.ended[queue])
+        self.fleet = fleet
+
+    def check(self, queue: QueueName, *, waits: bool) -> None:
+        """Refuse at once what could not be served.
+
+        Raises:
+            BrokerUnavailable: Redis does not answer.
+            NoWorkers: The request waits, and no worker could answer it.
+            QueueFull: No item fits into the queue.
+        """
+        fleet = self.fleet
+        if not fleet.broker_up:
+            raise broker_unavailable()
+        if waits and not fleet.working:
+            detail = "No worker can answer now. Try again, or send 'Prefer: respond-async'."
+            raise NoWorkers(detail, RETRY_WORKERS_S)
+        if fleet.queued[queue] >= self._max_queued:
+            raise self.queue_full(queue)
+
+    def queue_full(self, queue: QueueName) -> QueueFull:
+        """The refusal that says when to come back."""
+        after_s = retry_after_s(self.fleet.queued[queue], self._rates[queue].per_s)
+        return QueueFull(f"The {queue} queue is full. Try again in {after_s} s.", after_s)

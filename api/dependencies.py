@@ -1,0 +1,39 @@
+"""What routes ask for, and what the lifespan builds. Nothing here connects at import."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Path, Query, Request
+from redis.asyncio import Redis
+
+from api.admission import Admission
+from api.desk import Desk
+from api.settings import ApiSettings
+from api.waiting import Waiter
+from shared.contract import TOP_K_DEFAULT, TOP_K_MAX
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything that lives as long as the app."""
+
+    settings: ApiSettings
+    redis: Redis
+    desk: Desk
+    waiter: Waiter
+    admission: Admission
+
+
+async def services(request: Request) -> Services:
+    """The services that this app's lifespan built."""
+    found: Services = request.app.state.services
+    return found
+
+
+ServicesDep = Annotated[Services, Depends(services)]
+TopK = Annotated[
+    int, Query(ge=1, le=TOP_K_MAX, description="how many classes to answer, the best first")
+]
+JobId = Annotated[str, Path(description="as `POST /jobs` or `POST /predict` answered it")]
+
+TOP_K = TOP_K_DEFAULT

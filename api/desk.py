@@ -1,0 +1,148 @@
+"""Where photos are handed in: bytes to the store, record to Redis, messages to Celery.
+
+Every step is bounded in time, and none that could block runs on the event loop. Depends on the
+shared stores and api.admission; knows no HTTP.
+"""
+
+import asyncio
+from collections.abc import Iterable
+
+from anyio import CapacityLimiter, to_thread
+from celery import Celery
+from redis.exceptions import ResponseError
+
+from api.admission import Admission
+from api.broker import BROKER_S, broker_within
+from shared import log
+from shared.errors import BrokerUnavailable, QueueFull
+from shared.items import ItemRef
+from shared.jobs import JobRecord, JobStore, NewJob
+from shared.queue import SEND_FAILED, send
+from shared.uploads import UploadStore, upload_key
+
+_log = log.get(__name__)
+
+SEND_S = 0.6
+# Messages of a batch that one thread sends before the next sender has its turn.
+SEND_CHUNK = 200
+INTERACTIVE_SENDERS, BATCH_SENDERS, DISK_THREADS = 12, 4, 8
+SENDERS = INTERACTIVE_SENDERS + BATCH_SENDERS
+
+
+class Desk:
+    """Takes jobs in, reads them and cancels them.
+
+    Args:
+        jobs: The record of every job.
+        uploads: Where photos wait.
+        celery: Sends; needs a pool of ``SENDERS`` connections.
+        admission: Says when a refused client should come back.
+
+    Raises:
+        BrokerUnavailable: From every method but ``send`` and ``discard``, within a second.
+    """
+
+    def __init__(
+        self, jobs: JobStore, uploads: UploadStore, celery: Celery, admission: Admission
+    ) -> None:
+        self._jobs = jobs
+        self._uploads = uploads
+        self._celery = celery
+        self._admission = admission
+        self._interactive = CapacityLimiter(INTERACTIVE_SENDERS)
+        self._batch = CapacityLimiter(BATCH_SENDERS)
+        self._disk = CapacityLimiter(DISK_THREADS)
+        self._sending: set[asyncio.Task[None]] = set()
+
+    async def store(self, key: str, data: bytes | bytearray) -> None:
+        """Keep one photo's bytes until a worker has read them."""
+        try:
+            await to_thread.run_sync(self._uploads.put, key, data, limiter=self._disk)
+        except OSError as error:
+            _log.exception("cannot store an upload")
+            raise BrokerUnavailable("Photos cannot be stored now. Try again later.") from error
+
+    async def discard(self, keys: Iterable[str]) -> None:
+        """Remove uploads that no job will read; what cannot be removed is left to the sweeper."""
+        try:
+            await to_thread.run_sync(self._delete, list(keys), limiter=self._disk)
+        except OSError as error:
+            _log.warning("uploads left to the sweeper", reason=type(error).__name__)
+
+    def _delete(self, keys: list[str]) -> None:
+        for key in keys:
+            self._uploads.delete(key)
+
+    async def create(self, job: NewJob) -> None:
+        """Write the job's record, or delete its uploads; where neither is sure, keep them.
+
+        Raises:
+            QueueFull: With the time until there is room.
+        """
+        keys = [item.upload_key for item in job.items if item.upload_key]
+        try:
+            async with broker_within(BROKER_S + len(keys) / 2_000):
+                await self._jobs.create(job)
+        except QueueFull as error:
+            await self.discard(keys)
+            raise self._admission.queue_full(job.queue) from error
+        except BrokerUnavailable as error:
+            if isinstance(error.__cause__, ResponseError):  # it did answer, with a refusal
+                await self.discard(keys)
+            raise
+
+    async def send(self, job: NewJob) -> None:
+        """Send an interactive job's messages; a failure is left to the reconciler."""
+        refs = _refs(job)
+        try:
+            async with asyncio.timeout(SEND_S):
+                await to_thread.run_sync(
+                    send, self._celery, job.queue, refs, limiter=self._interactive
+                )
+        except SEND_FAILED as error:
+            _log.warning("left to the reconciler", job=job.job_id, reason=type(error).__name__)
+
+    def send_later(self, job: NewJob) -> None:
+        """Send a batch's messages beside the answer, which need not wait for thousands."""
+        task = asyncio.create_task(self._send_batch(job))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    async def _send_batch(self, job: NewJob) -> None:
+        refs = _refs(job)
+        for start in range(0, len(refs), SEND_CHUNK):
+            chunk = refs[start : start + SEND_CHUNK]
+            try:
+                await to_thread.run_sync(send, self._celery, job.queue, chunk, limiter=self._batch)
+            except SEND_FAILED as error:
+                _log.warning("left to the reconciler", job=job.job_id, reason=type(error).__name__)
+                return
+
+    async def read(self, job_id: str, offset: int = 0, limit: int = 1) -> JobRecord:
+        """One page of a job.
+
+        Raises:
+            JobNotFound: No such job, or its record has expired.
+        """
+        async with broker_within():
+            return await self._jobs.read(job_id, offset, limit)
+
+    async def cancel(self, job_id: str) -> None:
+        """Cancel what is queued, and delete its uploads.
+
+        Raises:
+            JobNotFound: No such job, or its record has expired.
+        """
+        async with broker_within():
+            cancelled = await self._jobs.cancel(job_id)
+        await self.discard(upload_key(job_id, index) for index in cancelled)
+
+    async def close(self) -> None:
+        """Stop sending; the reconciler sends the rest."""
+        for task in self._sending:
+            task.cancel()
+        await asyncio.gather(*self._sending, return_exceptions=True)
+
+
+def _refs(job: NewJob) -> list[ItemRef]:
+    return [ItemRef(job.job_id, at, 1) for at, item in enumerate(job.items) if item.upload_key]

@@ -1,0 +1,62 @@
+"""The words of the OpenAPI description that FastAPI cannot derive: errors, examples, bodies.
+
+Depends on the shared contract and errors.
+"""
+
+from typing import Any
+
+from api.problems import MEDIA_TYPE
+from shared.contract import Problem
+from shared.errors import RetryableError, ServiceError
+
+PHOTO = {"type": "string", "format": "binary"}
+_REF = {"$ref": "#/components/schemas/Problem"}
+_RETRY_AFTER = {"description": "seconds until trying again may help", "schema": {"type": "integer"}}
+
+
+def problems(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
+    """The error answers of a route, one per status, with an example per slug."""
+    by_status: dict[int | str, dict[str, Any]] = {}
+    for error in errors:
+        answer = by_status.setdefault(
+            error.status,
+            {"description": "", "content": {MEDIA_TYPE: {"schema": _REF, "examples": {}}}},
+        )
+        line = (error.__doc__ or error.title).splitlines()[0]
+        answer["description"] += f"{' · ' if answer['description'] else ''}`{error.slug}`: {line}"
+        example = Problem.of(error(line)).model_dump()
+        answer["content"][MEDIA_TYPE]["examples"][error.slug] = {"value": example}
+        if issubclass(error, RetryableError):
+            answer["headers"] = {"Retry-After": _RETRY_AFTER}
+    return by_status
+
+
+def example(description: str, value: Any, **headers: str) -> dict[str, Any]:
+    """A good answer with one example; ``headers`` name what else it carries."""
+    answer: dict[str, Any] = {
+        "description": description,
+        "content": {"application/json": {"example": value}},
+    }
+    if headers:
+        answer["headers"] = {
+            name.replace("_", "-"): {"description": text, "schema": {"type": "string"}}
+            for name, text in headers.items()
+        }
+    return answer
+
+
+def form(field: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+    """A multipart body with one required field.
+
+    ``format: binary`` is what makes Swagger UI offer a file chooser; the ``contentMediaType``
+    that FastAPI would write makes it offer a text box.
+    """
+    return {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": [field],
+                "properties": {field: {**schema, "description": description}},
+            }
+        }
+    }

@@ -1,0 +1,85 @@
+"""What Redis says of broker, workers and queues: one look, as of one moment.
+
+Depends on the shared contract and an asyncio Redis client.
+"""
+
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from pydantic import ValidationError
+from redis.asyncio import Redis
+
+from shared.contract import QueueName, WorkerReport, WorkerState
+
+# Workers write a heartbeat every 2 s.
+STALLED_AFTER_S = 10.0
+FORGOTTEN_AFTER_S = 60.0
+WORKING = (WorkerState.IDLE, WorkerState.BUSY)
+
+
+@dataclass(frozen=True)
+class WorkerSeen:
+    """A worker's own report, overruled where its heartbeat is too old."""
+
+    report: WorkerReport
+    status: WorkerState
+    heartbeat_age_s: float
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Broker, workers and queues; without ``latency_ms`` the broker did not answer."""
+
+    latency_ms: float | None = None
+    workers: list[WorkerSeen] = field(default_factory=list)
+    queued: dict[QueueName, int] = field(default_factory=lambda: dict.fromkeys(QueueName, 0))
+    ended: dict[QueueName, int] = field(default_factory=lambda: dict.fromkeys(QueueName, 0))
+
+    @property
+    def broker_up(self) -> bool:
+        """Whether Redis answered."""
+        return self.latency_ms is not None
+
+    @property
+    def working(self) -> list[WorkerSeen]:
+        """The workers that can answer now."""
+        return [worker for worker in self.workers if worker.status in WORKING]
+
+
+async def look(client: Redis) -> Fleet:
+    """Ask Redis for everything in one round trip.
+
+    Raises:
+        redis.exceptions.RedisError: Redis does not answer.
+    """
+    began = perf_counter()
+    async with client.pipeline(transaction=False) as pipe:
+        pipe.time()
+        pipe.zrange("ic:beats", 0, -1, withscores=True)
+        pipe.hgetall("ic:workers")
+        pipe.hgetall("ic:ended")
+        for queue in QueueName:
+            pipe.zcard(f"ic:queued:{queue}")
+        now, beats, reports, ended, *depths = await pipe.execute()
+    latency_ms = (perf_counter() - began) * 1000
+    now_s = now[0] + now[1] / 1e6
+    return Fleet(
+        latency_ms=round(latency_ms, 2),
+        workers=_workers({name: now_s - ms / 1000 for name, ms in beats}, reports),
+        queued=dict(zip(QueueName, depths, strict=True)),
+        ended={queue: int(ended.get(queue, 0)) for queue in QueueName},
+    )
+
+
+def _workers(ages_s: dict[str, float], reports: dict[str, str]) -> list[WorkerSeen]:
+    seen = []
+    for incarnation, age_s in ages_s.items():
+        if age_s > FORGOTTEN_AFTER_S or incarnation not in reports:
+            continue
+        try:
+            report = WorkerReport.model_validate_json(reports[incarnation])
+        except ValidationError:
+            continue
+        status = WorkerState.STALLED if age_s > STALLED_AFTER_S else report.status
+        seen.append(WorkerSeen(report, status, round(max(age_s, 0.0), 1)))
+    return sorted(seen, key=lambda worker: (worker.report.name, worker.heartbeat_age_s))

@@ -1,0 +1,182 @@
+"""One request body → the bytes of one photo, bounded; the content is believed, not the header.
+
+Depends on Starlette's request and api.multipart.
+"""
+
+import base64
+import binascii
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from urllib.parse import unquote_to_bytes
+
+from anyio import to_thread
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+
+from api.multipart import boundary_of, read_parts
+from shared.errors import InvalidImage, MalformedRequest, UnsupportedMediaType, UploadTooLarge
+
+PREDICT_FIELD = "file"
+JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+# What a form may add to its photo: boundaries and headers of parts.
+FORM_OVERHEAD = 64 * 1024
+MAX_FILENAME = 200
+
+
+@dataclass(frozen=True)
+class Photo:
+    """Bytes that begin like a JPEG or PNG, and the name that the client gave them."""
+
+    filename: str | None
+    data: bytes | bytearray = field(repr=False)
+
+
+class _JsonBody(BaseModel):
+    image: str
+
+
+def looks_like_photo(data: bytes | bytearray) -> bool:
+    """Whether the first bytes are those of a JPEG or PNG."""
+    return data.startswith((JPEG, PNG))
+
+
+def check_photo(data: bytes | bytearray) -> None:
+    """Refuse what a worker could only refuse later.
+
+    Raises:
+        InvalidImage: There are no bytes.
+        UnsupportedMediaType: They are of neither kind.
+    """
+    if not data:
+        raise InvalidImage("The file is empty. Send a JPEG or PNG.")
+    if not looks_like_photo(data):
+        raise UnsupportedMediaType("The content is neither JPEG nor PNG. Convert it to one.")
+
+
+def too_large(limit: int) -> UploadTooLarge:
+    """The error for a photo of more than ``limit`` bytes."""
+    return UploadTooLarge(f"A photo may have at most {limit} bytes. Send a smaller one.")
+
+
+def clean_filename(name: str | None) -> str | None:
+    """The last part of a client's path, printable and bounded; it is shown, never opened."""
+    if name is None:
+        return None
+    last = name.replace("\\", "/").rpartition("/")[2]
+    return "".join(c for c in last if c.isprintable()).strip()[:MAX_FILENAME] or None
+
+
+async def body_chunks(request: Request, limit: int, error: UploadTooLarge) -> AsyncIterator[bytes]:
+    """The body as it arrives; refused by its declared length, or once it outgrows the limit.
+
+    Raises:
+        UploadTooLarge: ``error``, when there are more than ``limit`` bytes.
+        starlette.requests.ClientDisconnect: The client has gone.
+    """
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit:
+        raise error
+    seen = 0
+    async for chunk in request.stream():
+        seen += len(chunk)
+        if seen > limit:
+            raise error
+        yield chunk
+
+
+async def read_photo(request: Request, max_bytes: int) -> Photo:
+    """The photo of a ``/predict`` body, in whichever of the three forms it comes.
+
+    Raises:
+        MalformedRequest: The body holds no photo, or is not what its form promises.
+        UploadTooLarge: More than ``max_bytes``; raised as soon as that is known.
+        UnsupportedMediaType: Neither JPEG nor PNG.
+        InvalidImage: An empty file.
+    """
+    boundary = boundary_of(request.headers.get("content-type", ""))
+    chunks = _Peeked(body_chunks(request, _json_limit(max_bytes), too_large(max_bytes)))
+    head = await chunks.peek(len(PNG))
+    if not head:
+        raise MalformedRequest("The body is empty. Send a JPEG or PNG.")
+    if boundary and not looks_like_photo(head):
+        photo = await _from_form(chunks, boundary, max_bytes)
+    elif head.lstrip()[:1] == b"{":
+        photo = Photo(None, await _from_json(await chunks.rest(_json_limit(max_bytes))))
+    else:
+        check_photo(head)
+        photo = Photo(None, await chunks.rest(max_bytes))
+    if len(photo.data) > max_bytes:
+        raise too_large(max_bytes)
+    check_photo(photo.data)
+    return photo
+
+
+def _json_limit(max_bytes: int) -> int:
+    return max_bytes * 4 // 3 + max_bytes // 32 + FORM_OVERHEAD
+
+
+class _Peeked:
+    """Chunks of which the first bytes can be looked at before the form is known."""
+
+    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+        self._chunks = chunks
+        self._head = b""
+
+    async def peek(self, size: int) -> bytes:
+        """At least ``size`` bytes, or all there are."""
+        while len(self._head) < size and (chunk := await anext(self._chunks, None)) is not None:
+            self._head += chunk
+        return self._head
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._head
+        async for chunk in self._chunks:
+            yield chunk
+
+    async def rest(self, limit: int) -> bytearray:
+        """Everything, as long as it stays within ``limit`` bytes."""
+        body = bytearray()
+        async for chunk in self:
+            body += chunk
+            if len(body) > limit:
+                raise too_large(limit)
+        return body
+
+
+async def _from_form(chunks: _Peeked, boundary: bytes, max_bytes: int) -> Photo:
+    photo: Photo | None = None
+    async for part in read_parts(chunks, boundary, max_bytes):
+        if part.name != PREDICT_FIELD:
+            name = clean_filename(part.name) or ""
+            raise MalformedRequest(f"Unknown form field '{name}': the photo goes into 'file'.")
+        if part.too_large:
+            raise too_large(max_bytes)
+        if photo is not None:
+            raise MalformedRequest("/predict takes one photo. Send many to POST /jobs.")
+        if part.complete:
+            photo = Photo(clean_filename(part.filename), part.data)
+    if photo is None:
+        raise MalformedRequest("The form has no field 'file'. Put the photo there.")
+    return photo
+
+
+async def _from_json(body: bytearray) -> bytes:
+    if len(body) < FORM_OVERHEAD:
+        return _decode_json(body)
+    return await to_thread.run_sync(_decode_json, body)
+
+
+def _decode_json(body: bytearray) -> bytes:
+    try:
+        text = _JsonBody.model_validate_json(body).image
+    except ValidationError as error:
+        raise MalformedRequest('The JSON must be {"image": "<base64 or data: URI>"}.') from error
+    try:
+        if text[:5].lower() == "data:":
+            head, _, text = text.partition(",")
+            if not head.lower().endswith(";base64"):
+                raise MalformedRequest("The data: URI must be of the form data:...;base64,...")
+            text = unquote_to_bytes(text).decode("ascii") if "%" in text else text
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise MalformedRequest("The image is not valid base64 (RFC 4648, padded).") from error

@@ -1,0 +1,83 @@
+"""What is built when the app starts and closed when it ends; the one place that connects."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+from redis.asyncio import Redis
+
+from api.admission import Admission
+from api.dependencies import Services
+from api.desk import SENDERS, Desk
+from api.settings import ApiSettings
+from api.waiting import Waiter
+from shared import log
+from shared.jobs import JobStore
+from shared.queue import make_celery
+from shared.redis_client import connect_async
+from shared.uploads import open_uploads
+
+_log = log.get(__name__)
+
+REDIS_S = 0.5
+CONNECTIONS = 64
+
+
+@asynccontextmanager
+async def running(app: FastAPI, settings: ApiSettings) -> AsyncIterator[None]:
+    """Build the services, keep them working in the background, close them."""
+    _configure_logs(settings)
+    async with AsyncExitStack() as stack:
+        app.state.services = services = _build(settings, stack)
+        app.state.metrics.watch(services.admission)
+        await services.admission.refresh()
+        for loop in (services.admission.run(), services.waiter.run()):
+            task = asyncio.create_task(loop)
+            stack.push_async_callback(_end, task)
+        stack.push_async_callback(services.desk.close)
+        _log.info("ready", broker="up" if services.admission.fleet.broker_up else "down")
+        yield
+
+
+def _build(settings: ApiSettings, stack: AsyncExitStack) -> Services:
+    def client(timeout_s: float | None, connections: int) -> Redis:
+        made = connect_async(settings.redis_url, timeout_s, connections)
+        stack.push_async_callback(made.aclose)
+        return made
+
+    redis = client(REDIS_S, CONNECTIONS)
+    admission = Admission(client(REDIS_S, 2), settings.max_queued_items)
+    celery = make_celery(settings.broker_url, broker_pool_limit=SENDERS)
+    stack.callback(celery.close)
+    jobs = JobStore(redis, settings.job_ttl_s, settings.max_queued_items)
+    return Services(
+        settings=settings,
+        redis=redis,
+        desk=Desk(jobs, open_uploads(settings.uploads_url), celery, admission),
+        waiter=Waiter(client(None, 2)),
+        admission=admission,
+    )
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _configure_logs(settings: ApiSettings) -> None:
+    log.configure(settings.log_level, settings.log_format)
+    # uvicorn has given its loggers handlers of their own by now
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+        logger.addFilter(_without_colours)
+    # it warns of every malformed body, which the answer says already
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
+
+
+def _without_colours(record: logging.LogRecord) -> bool:
+    record.__dict__.pop("color_message", None)  # uvicorn's own copy of the message, for terminals
+    return True

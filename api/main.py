@@ -1,0 +1,61 @@
+"""The api: ``uvicorn api.main:app``. Importing it reads settings and connects to nothing."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from pydantic import ValidationError
+
+from api import problems
+from api.lifespan import running
+from api.linger import Linger
+from api.metrics import Metrics
+from api.middleware import RequestContext
+from api.routes import health, jobs, metrics, model, page, predict
+from api.settings import ApiSettings
+from shared.settings import explain
+
+DESCRIPTION = """Classifies photos into the 1,000 classes of ImageNet.
+
+`POST /predict` answers one photo, `POST /jobs` takes many and is polled by its id. Errors are
+problem documents (RFC 9457): `type` is stable, `detail` says what to do.
+"""
+
+
+def create_app(settings: ApiSettings) -> FastAPI:
+    """An app that connects when its lifespan begins."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with running(app, settings):
+            yield
+
+    app = FastAPI(
+        title="Image classifier",
+        version="0.1.0",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        separate_input_output_schemas=False,
+    )
+    app.state.metrics = Metrics()
+    problems.install(app)
+    for routes in (predict, jobs, health, model, metrics):
+        app.include_router(routes.router)
+    page.mount(app)
+    app.add_middleware(RequestContext, metrics=app.state.metrics)
+    app.add_middleware(Linger)
+    return app
+
+
+def load_settings() -> ApiSettings:
+    """The settings from the environment; one line and an exit where they are wrong."""
+    try:
+        return ApiSettings()
+    except ValidationError as error:
+        sys.exit(f"Wrong settings: {explain(error)}")
+
+
+app = create_app(load_settings())

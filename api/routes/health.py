@@ -1,0 +1,74 @@
+"""``/health``: how the service is, from the last look at the fleet; no request waits for Redis."""
+
+from typing import Literal
+
+from fastapi import APIRouter, Response
+
+from api.dependencies import ServicesDep
+from api.documentation import example
+from api.examples import HEALTH
+from api.health import health_of, status_of
+from api.responses import json_response
+from api.schemas import Health, Readiness
+from shared.contract import Wire
+
+router = APIRouter(tags=["health"])
+
+_DOWN = {
+    **HEALTH,
+    "status": "unavailable",
+    "broker": {"status": "down", "latency_ms": None},
+    "workers": [],
+}
+
+
+class Alive(Wire):
+    """This process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+@router.get(
+    "/health",
+    operation_id="health",
+    summary="Broker, workers and queues",
+    response_class=Response,
+    responses={
+        200: {"model": Health, **example("`ok` or `degraded`: photos are answered.", HEALTH)},
+        503: {"model": Health, **example("`unavailable`: no broker or no worker.", _DOWN)},
+    },
+)
+async def health(services: ServicesDep) -> Response:
+    """`ok`: broker and every worker work. `degraded`: some worker works, another is stalled or
+    serves other weights. `unavailable`: no photo can be answered now.
+    """  # noqa: D205 - one paragraph in the API's description
+    answer = health_of(services.admission.fleet)
+    return json_response(answer, 503 if answer.status == "unavailable" else 200)
+
+
+@router.get(
+    "/health/ready",
+    operation_id="ready",
+    summary="Can photos be answered?",
+    response_class=Response,
+    responses={
+        200: {"model": Readiness, **example("Yes.", {"status": "ok"})},
+        503: {"model": Readiness, **example("No.", {"status": "unavailable"})},
+    },
+)
+async def ready(services: ServicesDep) -> Response:
+    """The status word of `/health` alone."""
+    status = status_of(services.admission.fleet)
+    return json_response(Readiness(status=status), 503 if status == "unavailable" else 200)
+
+
+@router.get(
+    "/health/live",
+    operation_id="live",
+    summary="Does this process answer?",
+    response_class=Response,
+    responses={200: {"model": Alive, **example("It does.", {"status": "ok"})}},
+)
+async def live() -> Response:
+    """Says nothing of broker and workers: those are no reason to restart the api."""
+    return json_response(Alive())

@@ -1,0 +1,121 @@
+"""``/jobs``: many photos at once, polled by the job's id."""
+
+import re
+import uuid
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from api.batch_intake import BatchIntake
+from api.dependencies import TOP_K, JobId, ServicesDep, TopK
+from api.documentation import PHOTO, example, form, problems
+from api.examples import JOB_CANCELLED, JOB_COMPLETED, JOB_QUEUED
+from api.responses import job_response, json_response
+from api.schemas import Job
+from shared import errors
+from shared.contract import QueueName
+from shared.jobs import NewJob
+
+router = APIRouter(tags=["jobs"])
+
+PAGE_DEFAULT, PAGE_MAX = 100, 1_000
+OFFSET_MAX = 10_000_000
+_ID = re.compile(r"[0-9a-f]{32}")
+
+Offset = Annotated[int, Query(ge=0, le=OFFSET_MAX, description="first item of the page")]
+Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="most items of the page")]
+
+
+def known_id(job_id: str) -> str:
+    """The id, if this service can have made it; anything else would be a key of its choosing.
+
+    Raises:
+        JobNotFound: It cannot.
+    """
+    if not _ID.fullmatch(job_id):
+        raise errors.JobNotFound("No such job. An id is 32 hexadecimal digits.")
+    return job_id
+
+
+@router.post(
+    "/jobs",
+    status_code=202,
+    operation_id="create_job",
+    summary="Classify many photos",
+    response_class=Response,
+    responses={
+        202: {
+            "model": Job,
+            **example(
+                "Accepted: the job to poll.",
+                JOB_QUEUED,
+                Location="URL path of the job",
+                Retry_After="seconds until polling makes sense",
+            ),
+        },
+        **problems(
+            errors.MalformedRequest,
+            errors.UploadTooLarge,
+            errors.InvalidParameter,
+            errors.BrokerUnavailable,
+            errors.QueueFull,
+        ),
+    },
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": form("files", {"type": "array", "items": PHOTO}, "JPEG or PNG, each"),
+        }
+    },
+)
+async def create_job(request: Request, services: ServicesDep, top_k: TopK = TOP_K) -> Response:
+    """The photos as repeated form field `files`.
+
+    A photo that is none fails alone. An accepted job is kept even while no worker runs.
+    """
+    services.admission.check(QueueName.BATCH, waits=False)
+    job_id = uuid.uuid4().hex
+    items = await BatchIntake(job_id, services.desk, services.settings).read(request)
+    job = NewJob(job_id=job_id, queue=QueueName.BATCH, top_k=top_k, items=items)
+    await services.desk.create(job)
+    services.desk.send_later(job)
+    record = await services.desk.read(job_id, 0, PAGE_DEFAULT)
+    return job_response(Job.of(record, 0, PAGE_DEFAULT), 202)
+
+
+@router.get(
+    "/jobs/{job_id}",
+    operation_id="get_job",
+    summary="Read a job",
+    response_class=Response,
+    responses={
+        200: {"model": Job, **example("The job as it stands.", JOB_COMPLETED)},
+        **problems(errors.JobNotFound, errors.InvalidParameter, errors.BrokerUnavailable),
+    },
+)
+async def get_job(
+    services: ServicesDep, job_id: JobId, offset: Offset = 0, limit: Limit = PAGE_DEFAULT
+) -> Response:
+    """Where the job stands, with one page of its items in input order.
+
+    A record lives for a day after the job's end.
+    """
+    record = await services.desk.read(known_id(job_id), offset, limit)
+    return json_response(Job.of(record, offset, limit))
+
+
+@router.delete(
+    "/jobs/{job_id}",
+    operation_id="cancel_job",
+    summary="Cancel a job",
+    response_class=Response,
+    responses={
+        200: {"model": Job, **example("The job as it stands now.", JOB_CANCELLED)},
+        **problems(errors.JobNotFound, errors.InvalidParameter, errors.BrokerUnavailable),
+    },
+)
+async def cancel_job(services: ServicesDep, job_id: JobId) -> Response:
+    """Cancels what is queued; what runs may finish. Nothing changes for a job that has ended."""
+    await services.desk.cancel(known_id(job_id))
+    record = await services.desk.read(job_id, 0, PAGE_DEFAULT)
+    return json_response(Job.of(record, 0, PAGE_DEFAULT))

@@ -1,0 +1,34 @@
+"""``GET /model``: what answers here."""
+
+from fastapi import APIRouter, Response
+
+from api.broker import broker_within
+from api.dependencies import ServicesDep
+from api.documentation import example, problems
+from api.examples import MODEL_CARD
+from shared import errors
+from shared.contract import ModelCard
+
+router = APIRouter(tags=["model"])
+
+
+@router.get(
+    "/model",
+    operation_id="model",
+    summary="The model that answers",
+    response_class=Response,
+    responses={
+        200: {"model": ModelCard, **example("The model.", MODEL_CARD)},
+        **problems(errors.BrokerUnavailable, errors.NoWorkers),
+    },
+)
+async def model(services: ServicesDep) -> Response:
+    """Name, weights, input size, transform and classes, as the workers wrote them at their start.
+
+    `notice` is set when a fallback model answers.
+    """
+    async with broker_within():
+        card = await services.redis.get("ic:model")
+    if card is None:
+        raise errors.NoWorkers("No worker has said yet which model it serves. Start one.")
+    return Response(card, media_type="application/json")

@@ -1,0 +1,146 @@
+"""``POST /predict``: a job of one photo, which the request waits for."""
+
+import asyncio
+import uuid
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from api.dependencies import TOP_K, Services, ServicesDep, TopK
+from api.documentation import PHOTO, example, form, problems
+from api.examples import JOB_QUEUED, PREDICTION
+from api.hangup import HangUp
+from api.intake import read_photo
+from api.prefer import Preference, parse
+from api.problems import respond_error, respond_item
+from api.responses import job_response, json_response
+from api.schemas import Job, PredictAnswer, as_created
+from shared import errors
+from shared.contract import ItemState, QueueName
+from shared.jobs import JobRecord, NewItem, NewJob
+from shared.uploads import upload_key
+
+router = APIRouter(tags=["predict"])
+
+_BODY = {
+    "required": True,
+    "content": {
+        **form("file", PHOTO, "a JPEG or PNG"),
+        "image/jpeg": {"schema": PHOTO},
+        "image/png": {"schema": PHOTO},
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["image"],
+                "properties": {"image": {"type": "string", "description": "base64 or data: URI"}},
+            },
+            "example": {"image": "data:image/jpeg;base64,/9j/4AAQSkZJRg..."},
+        },
+    },
+}
+_PREFER = {
+    "name": "Prefer",
+    "in": "header",
+    "description": "`wait=N`: wait N seconds at most (120). `respond-async`: do not wait.",
+    "schema": {"type": "string"},
+    "example": "wait=10",
+}
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"model": PredictAnswer, **example("The most probable classes.", PREDICTION)},
+    202: {
+        "model": Job,
+        **example(
+            "Not done yet: the job to poll.",
+            {**JOB_QUEUED, "items": JOB_QUEUED["items"][:1]},
+            Location="URL path of the job",
+            Retry_After="seconds until polling makes sense",
+        ),
+    },
+    **problems(
+        errors.MalformedRequest,
+        errors.JobCancelled,
+        errors.UploadTooLarge,
+        errors.UnsupportedMediaType,
+        errors.InvalidImage,
+        errors.InvalidParameter,
+        errors.BrokerUnavailable,
+        errors.QueueFull,
+        errors.NoWorkers,
+        errors.WorkerLost,
+        errors.ItemTimeout,
+        errors.UploadLost,
+        errors.InferenceFailed,
+    ),
+}
+
+
+@router.post(
+    "/predict",
+    operation_id="predict",
+    summary="Classify one photo",
+    response_class=Response,
+    responses=_RESPONSES,
+    openapi_extra={"requestBody": _BODY, "parameters": [_PREFER]},
+)
+async def predict(request: Request, services: ServicesDep, top_k: TopK = TOP_K) -> Response:
+    """The photo as form field `file`, as the raw body, or as base64 in JSON.
+
+    Waits for the answer as long as `Prefer` says, 30 s by default. When that runs out the answer
+    is 202 and the job goes on. A client that hangs up while it waits cancels the job.
+    """
+    preference = parse(request.headers.getlist("prefer"), services.settings.predict_wait_s)
+    services.admission.check(QueueName.INTERACTIVE, waits=preference.wait_s > 0)
+    photo = await read_photo(request, services.settings.max_upload_bytes)
+    job_id = uuid.uuid4().hex
+    job = NewJob(
+        job_id=job_id,
+        queue=QueueName.INTERACTIVE,
+        top_k=top_k,
+        items=[NewItem(photo.filename, upload_key(job_id, 0))],
+        reply_to=services.waiter.channel,
+    )
+    await services.desk.store(upload_key(job_id, 0), photo.data)
+    del photo  # the wait may be long, and the photo large
+    record = await _run(request, services, job, preference.wait_s)
+    return _answer(record, preference)
+
+
+async def _run(request: Request, services: Services, job: NewJob, wait_s: float) -> JobRecord:
+    """Submit, and wait until the job ends, the client hangs up or time is over."""
+    loop, desk = asyncio.get_running_loop(), services.desk
+    deadline = loop.time() + wait_s
+    with services.waiter.expect(job.job_id) as woken:
+        await desk.create(job)
+        await desk.send(job)
+        async with HangUp(request) as hang_up:
+            while await hang_up.or_event(woken, deadline - loop.time()):
+                woken.clear()
+                record = await _read(services, job)
+                if record.finished_ms is not None:
+                    return record
+            if hang_up.happened:
+                await desk.cancel(job.job_id)
+    return await _read(services, job)
+
+
+async def _read(services: Services, job: NewJob) -> JobRecord:
+    """The job as it stands; as it was created, while Redis does not answer."""
+    try:
+        return await services.desk.read(job.job_id)
+    except errors.BrokerUnavailable:
+        return as_created(job)
+    except errors.JobNotFound as error:
+        raise errors.BrokerUnavailable("Redis has lost the job. Send the photo again.") from error
+
+
+def _answer(record: JobRecord, preference: Preference) -> Response:
+    item = record.items[0]
+    headers = {"preference-applied": preference.applied} if preference.applied else {}
+    if item.result and item.result.error:
+        return respond_item(item.result.error, record.job_id)
+    if item.status is ItemState.CANCELLED:
+        return respond_error(errors.JobCancelled("The job was cancelled. Send the photo again."))
+    if item.result and item.status is ItemState.SUCCEEDED:
+        answer = PredictAnswer.of(record.job_id, item, item.result)
+        return json_response(answer, headers=headers)
+    return job_response(Job.of(record, 0, 1), 202, headers)

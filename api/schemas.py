@@ -1,0 +1,176 @@
+"""What the api answers, as clients see it; built from the shared contract's records.
+
+Depends on pydantic and shared alone.
+"""
+
+import time
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from shared.contract import (
+    ItemResult,
+    ItemState,
+    JobState,
+    ModelInfo,
+    Prediction,
+    Problem,
+    TimingMs,
+    Wire,
+    WorkerReport,
+)
+from shared.jobs import ItemRecord, JobRecord, NewJob
+
+
+def _absent(value: Any) -> bool:
+    return value is None
+
+
+class PredictAnswer(Wire):
+    """One photo's answer: the most probable classes first."""
+
+    job_id: str
+    filename: str | None
+    status: Literal["succeeded"] = "succeeded"
+    predictions: list[Prediction]
+    model: ModelInfo
+    timing_ms: TimingMs
+
+    @classmethod
+    def of(cls, job_id: str, item: ItemRecord, result: ItemResult) -> "PredictAnswer":
+        """From the record of an item that succeeded."""
+        outcome = {name: getattr(result, name) for name in ("predictions", "model", "timing_ms")}
+        return cls.model_construct(job_id=job_id, filename=item.filename, **outcome)
+
+
+class Counts(Wire):
+    """How many items stand where; the five states sum to total."""
+
+    total: int
+    queued: int
+    running: int
+    succeeded: int
+    failed: int
+    cancelled: int
+
+
+class JobItem(Wire):
+    """One photo of a job; once ended it has what `/predict` would have answered."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
+    index: int
+    filename: str | None
+    status: ItemState
+    predictions: list[Prediction] | None = Field(default=None, exclude_if=_absent)
+    model: ModelInfo | None = Field(default=None, exclude_if=_absent)
+    timing_ms: TimingMs | None = Field(default=None, exclude_if=_absent)
+    error: Problem | None = Field(default=None, exclude_if=_absent)
+
+    @classmethod
+    def of(cls, item: ItemRecord) -> "JobItem":
+        """From an item's record."""
+        result = item.result or ItemResult()
+        return cls.model_construct(
+            index=item.index,
+            filename=item.filename,
+            status=item.status,
+            predictions=result.predictions,
+            model=result.model,
+            timing_ms=result.timing_ms,
+            error=result.error,
+        )
+
+
+class Job(Wire):
+    """A job with one page of its items, in the order in which they were sent."""
+
+    job_id: str
+    status: JobState
+    created_at: datetime
+    finished_at: datetime | None = Field(description="when the last item ended")
+    expires_at: datetime | None = Field(description="when the record goes; set at the end")
+    counts: Counts
+    items: list[JobItem]
+    next: str | None = Field(description="URL path of the next page of items")
+
+    @classmethod
+    def of(cls, record: JobRecord, offset: int, limit: int) -> "Job":
+        """From a job's record, read with the same offset and limit."""
+        end = offset + limit
+        following = f"/jobs/{record.job_id}?offset={end}&limit={limit}"
+        return cls.model_construct(
+            job_id=record.job_id,
+            status=record.status,
+            created_at=_time(record.created_ms),
+            finished_at=_time(record.finished_ms) if record.finished_ms else None,
+            expires_at=_time(record.expires_ms) if record.expires_ms else None,
+            counts=Counts(
+                total=record.total,
+                **{state.value: record.counts[state] for state in ItemState},
+            ),
+            items=[JobItem.of(item) for item in record.items],
+            next=following if end < record.total else None,
+        )
+
+
+def as_created(job: NewJob) -> JobRecord:
+    """What a one-photo job's record began with, for when it cannot be read."""
+    photo = ItemRecord(0, job.items[0].filename, job.items[0].upload_key, ItemState.QUEUED, None)
+    return JobRecord(
+        job_id=job.job_id,
+        queue=job.queue,
+        status=JobState.QUEUED,
+        created_ms=int(time.time() * 1000),
+        finished_ms=None,
+        expires_ms=None,
+        total=1,
+        counts={**dict.fromkeys(ItemState, 0), ItemState.QUEUED: 1},
+        items=[photo],
+    )
+
+
+def _time(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+class BrokerHealth(Wire):
+    """Whether Redis answers, and how fast it did last."""
+
+    status: Literal["up", "down"]
+    latency_ms: float | None
+
+
+class WorkerHealth(WorkerReport):
+    """A worker's own report, and how old it is; `stalled` when it is too old."""
+
+    heartbeat_age_s: float
+
+
+class QueueDepths(Wire):
+    """Items that wait in each queue."""
+
+    interactive: int
+    batch: int
+
+
+HealthStatus = Literal["ok", "degraded", "unavailable"]
+
+
+class Health(Wire):
+    """How the service is."""
+
+    status: HealthStatus
+    broker: BrokerHealth
+    workers: list[WorkerHealth]
+    queues: QueueDepths
+    notice: str | None = Field(
+        default=None, exclude_if=_absent, description="set when a fallback model answers"
+    )
+
+
+class Readiness(Wire):
+    """The status word alone."""
+
+    status: HealthStatus
