@@ -1,0 +1,100 @@
+"""What runs the model: one protocol, two engines, chosen here.
+
+Depends on numpy, `worker.registry` and `worker.settings`; an engine is imported only when it is
+chosen, so that a worker on OpenVINO need not load torch: hence the imports inside functions.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.registry import ModelSpec
+from worker.settings import WorkerSettings
+from worker.weights import ModelUnavailable
+
+# Where the kernel shows an NVIDIA GPU: the native driver, the same inside a container, WSL2.
+_GPU_SIGNS = ("/dev/nvidia0", "/proc/driver/nvidia/version", "/dev/dxg")
+
+
+class OutOfMemory(Exception):
+    """The device has too little memory for this batch; a smaller one may fit."""
+
+
+class Runtime(Protocol):
+    """A model on a device, ready to answer; `predict` may be called from several threads."""
+
+    name: str
+    """`torch` or `openvino`."""
+    device: str
+    """`cpu`, `cuda:0`, …"""
+    precision: str
+    """What the layers are computed in: `fp32`, `bf16` or `fp16`."""
+    concurrency: int
+    """How many calls of `predict` may usefully run at once."""
+
+    def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Classify photos.
+
+        Args:
+            batch: RGB as `worker.preprocessing.preprocess` returns it, shape (n, crop, crop, 3).
+
+        Returns:
+            Probabilities, shape (n, classes); each row sums to 1.
+
+        Raises:
+            OutOfMemory: The device has too little memory for n photos at once.
+        """
+
+    def warm_up(self, sizes: Iterable[int]) -> None:
+        """Run each batch size once, so that no client waits for what a first call costs."""
+
+
+def load_runtime(spec: ModelSpec, settings: WorkerSettings) -> Runtime:
+    """Load a model onto the device and engine that the settings ask for.
+
+    Raises:
+        ModelUnavailable: The settings contradict each other or the machine, or the weights do not
+            fit the model or its labels.
+    """
+    if settings.precision == "int8":
+        raise ModelUnavailable("PRECISION=int8 is not available: use auto, fp32 or bf16")
+    device = _device(settings)
+    engine = settings.runtime
+    if engine == "auto":
+        engine = "openvino" if device == "cpu" else "torch"
+    if engine == "torch":
+        from worker.inference.torch_runtime import TorchRuntime  # noqa: PLC0415 - only when chosen
+
+        return TorchRuntime(spec, device, settings.precision)
+    if device != "cpu":
+        raise ModelUnavailable(
+            f"RUNTIME=openvino runs on the processor only, and DEVICE={settings.device}: "
+            "set RUNTIME=torch or DEVICE=cpu"
+        )
+    from worker.inference.openvino_runtime import OpenVINORuntime  # noqa: PLC0415 - likewise
+
+    cache = settings.model_cache.expanduser()
+    return OpenVINORuntime(spec, cache, settings.precision)
+
+
+def _device(settings: WorkerSettings) -> str:
+    """`cpu` or `cuda:N`. torch, which knows for sure, is asked only where a GPU may be."""
+    wanted = settings.device
+    if wanted == "cpu" or (wanted == "auto" and settings.runtime == "openvino"):
+        return "cpu"
+    if wanted == "auto" and not any(Path(sign).exists() for sign in _GPU_SIGNS):
+        return "cpu"
+    import torch  # noqa: PLC0415 - likewise
+
+    if wanted == "auto":
+        return "cuda:0" if torch.cuda.is_available() else "cpu"
+    index = int(wanted.partition(":")[2] or 0)
+    if index >= torch.cuda.device_count():
+        raise ModelUnavailable(
+            f"DEVICE={wanted}, but torch {torch.__version__} sees {torch.cuda.device_count()} CUDA "
+            "devices: set DEVICE=auto, or install the NVIDIA driver and a CUDA build of torch"
+        )
+    return f"cuda:{index}"

@@ -1,0 +1,120 @@
+"""Weights in a file → a torch module that takes pixels and answers probabilities.
+
+Both engines begin here, so that both compute the same. Depends on torch, torchvision, safetensors,
+efficientnet-lite-pytorch and `worker.registry`.
+"""
+
+import pickle
+import warnings
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torchvision.models import resnet50
+
+from worker.recipes import Recipe
+from worker.registry import ModelSpec
+from worker.weights import ModelUnavailable
+
+State = dict[str, Tensor]
+
+# The last layer, whose rows are the classes.
+_HEAD = {"resnet50": "fc.weight", "efficientnet_lite0": "_fc.weight"}
+
+
+class Classifier(nn.Module):
+    """A network between the pixels that preprocessing gives and the answer.
+
+    Args:
+        network: Normalised NCHW float → logits.
+        recipe: Whose mean and std normalise.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, network: nn.Module, recipe: Recipe) -> None:
+        super().__init__()
+        self.network = network
+        # (p / 255 - mean) / std, for pixels p of 0..255
+        mean, std = torch.tensor(recipe.mean), torch.tensor(recipe.std)
+        self.register_buffer("mean", (mean * 255).reshape(1, 3, 1, 1))
+        self.register_buffer("scale", (1 / (std * 255)).reshape(1, 3, 1, 1))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Pixels, uint8 (n, h, w, 3) → probabilities, float32 (n, classes)."""
+        # Rows of NHWC seen as NCHW are torch's channels_last: nothing is copied.
+        photos = pixels.permute(0, 3, 1, 2).float()
+        logits = self.network((photos - self.mean) * self.scale)
+        return torch.softmax(logits.float(), dim=1)
+
+
+def build(spec: ModelSpec) -> Classifier:
+    """Load a model in fp32, in evaluation mode.
+
+    Raises:
+        ModelUnavailable: The file is no state dict, or does not fit the architecture or labels.
+    """
+    state = _read(spec)
+    classes = _count_classes(spec, state)
+    network = _network(spec.name, classes)
+    try:
+        # Copying casts what is stored in half precision.
+        network.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        raise ModelUnavailable(
+            f"the weights in {spec.weights_path} do not fit {spec.name}: {_first_faults(error)}"
+        ) from error
+    if classes != len(spec.labels):
+        raise ModelUnavailable(
+            f"the weights in {spec.weights_path} have {classes} classes and there are "
+            f"{len(spec.labels)} labels: set MODEL_LABELS to a text file of {classes} lines"
+        )
+    return Classifier(network, spec.recipe).float().eval()
+
+
+def _read(spec: ModelSpec) -> State:
+    path = spec.weights_path
+    try:
+        if path.suffix == ".safetensors":
+            return dict(load_file(path))
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise ModelUnavailable(
+            f"{path} is not a file of weights that can be loaded safely: save it with "
+            "torch.save(model.state_dict(), path)"
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):
+        raise ModelUnavailable(
+            f"{path} holds more than weights: save it with torch.save(model.state_dict(), path)"
+        )
+    return state
+
+
+def _count_classes(spec: ModelSpec, state: State) -> int:
+    head = state.get(_HEAD[spec.name])
+    if head is None or head.ndim != 2:
+        raise ModelUnavailable(
+            f"the weights in {spec.weights_path} do not fit {spec.name}: they have no matrix "
+            f"{_HEAD[spec.name]}"
+        )
+    return head.shape[0]
+
+
+def _network(name: str, classes: int) -> nn.Module:
+    if name == "resnet50":
+        network: nn.Module = resnet50(weights=None, num_classes=classes)
+        return network
+    with warnings.catch_warnings():
+        # its docstrings hold escapes that newer Pythons warn about
+        warnings.simplefilter("ignore", (DeprecationWarning, SyntaxWarning))
+        from efficientnet_lite_pytorch import EfficientNet  # noqa: PLC0415 - warns as it is imported
+    lite: nn.Module = EfficientNet.from_name("efficientnet-lite0", num_classes=classes)
+    return lite
+
+
+def _first_faults(error: RuntimeError) -> str:
+    """The first lines of torch's list of keys and shapes that do not match, as one."""
+    lines = [line.strip() for line in str(error).splitlines()[1:]]
+    return "; ".join(line[:120] for line in lines[:2])

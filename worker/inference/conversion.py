@@ -1,0 +1,114 @@
+"""The torch module as an OpenVINO graph, converted once and kept in the cache.
+
+Depends on openvino; imports torch only when there is something to convert.
+"""
+
+import shutil
+import tempfile
+import warnings
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+
+import openvino as ov
+
+from shared import log
+from worker.registry import ModelSpec
+from worker.weights import ModelUnavailable
+
+_log = log.get(__name__)
+
+# To be raised when the same weights and versions give another graph than before.
+GRAPH_VERSION = 1
+_PACKAGES = ("openvino", "torch", "torchvision", "efficientnet-lite-pytorch")
+
+
+def converted(core: ov.Core, spec: ModelSpec, cache: Path) -> ov.Model:
+    """The model's graph: uint8 (n, crop, crop, 3) → probabilities (n, classes), in fp32.
+
+    Args:
+        core: Reads what is kept.
+        spec: The model.
+        cache: Where graphs are kept, each in a folder named after its weights and the versions.
+
+    Raises:
+        ModelUnavailable: The weights do not fit the architecture or the labels.
+    """
+    folder = cache / "openvino" / cache_key(spec)
+    file = folder / "model.xml"
+    if file.exists():
+        try:
+            return _checked(core.read_model(file), spec)
+        except RuntimeError as error:
+            _log.warning("a converted model cannot be read: converting again", path=str(folder))
+            _log.debug("why", error=str(error))
+            shutil.rmtree(folder, ignore_errors=True)
+    graph = _convert(spec)
+    try:
+        _keep(graph, folder)
+    except OSError as error:
+        _log.warning(
+            "the converted model cannot be kept, so the next start converts again: "
+            "make MODEL_CACHE writable",
+            path=str(folder),
+            error=error.strerror,
+        )
+    return graph
+
+
+def cache_key(spec: ModelSpec) -> str:
+    """Everything that the graph depends on, as the name of a folder."""
+    recipe = spec.recipe
+    parts = [
+        str(GRAPH_VERSION),
+        spec.name,
+        spec.sha256,
+        str((recipe.crop, recipe.mean, recipe.std)),
+    ]
+    parts += [f"{package} {version(package)}" for package in _PACKAGES]
+    return f"{spec.name}-{spec.sha256[:12]}-{sha256('/'.join(parts).encode()).hexdigest()[:12]}"
+
+
+def _checked(graph: ov.Model, spec: ModelSpec) -> ov.Model:
+    # The labels are no part of the key: they may have changed since the conversion.
+    classes = graph.output(0).partial_shape[1].get_length()
+    if classes != len(spec.labels):
+        raise ModelUnavailable(
+            f"the weights in {spec.weights_path} have {classes} classes and there are "
+            f"{len(spec.labels)} labels: set MODEL_LABELS to a text file of {classes} lines"
+        )
+    return graph
+
+
+def _convert(spec: ModelSpec) -> ov.Model:
+    import torch  # noqa: PLC0415 - a worker whose graph is kept never loads it
+
+    from worker.inference.architectures import build  # noqa: PLC0415 - likewise
+
+    _log.info("converting the model for OpenVINO, once", model=spec.name)
+    side = spec.recipe.crop
+    module = build(spec)
+    with warnings.catch_warnings():
+        # torch warns of what tracing cannot see; the tests compare the graph with the module.
+        warnings.simplefilter("ignore")
+        return ov.convert_model(
+            module,
+            example_input=torch.zeros(1, side, side, 3, dtype=torch.uint8),
+            input=[-1, side, side, 3],
+        )
+
+
+def _keep(graph: ov.Model, folder: Path) -> None:
+    """Write the graph so that another process sees all of it or nothing."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as scratch:
+        # fp32 must stay fp32: by default half the digits would be dropped.
+        ov.save_model(graph, Path(scratch, "model.xml"), compress_to_fp16=False)
+        Path(scratch).chmod(0o755)
+        try:
+            Path(scratch).rename(folder)
+        except OSError:
+            if not folder.exists():
+                raise
+            return  # another process was faster, with the same graph
+        Path(scratch).mkdir()  # for TemporaryDirectory to remove

@@ -1,0 +1,105 @@
+"""The model in OpenVINO: the fast way on a processor.
+
+The first start converts the torch module and keeps the result; later ones read it and load no
+torch. Depends on openvino and `worker.inference.conversion`.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import SimpleQueue
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+from openvino import properties
+from openvino.properties import hint
+
+from worker.inference import OutOfMemory
+from worker.inference.conversion import converted
+from worker.registry import ModelSpec
+from worker.weights import ModelUnavailable
+
+# More streams than this gain nothing on the machines measured so far, and each holds activations.
+MAX_STREAMS = 4
+_TYPES = {"fp32": ov.Type.f32, "bf16": ov.Type.bf16, "fp16": ov.Type.f16}
+
+
+class OpenVINORuntime:
+    """A model compiled for this processor.
+
+    Args:
+        spec: The model.
+        cache: Folder for the converted model; without leave to write there, each start converts.
+        precision: `fp32`, `bf16`, `fp16`, or `auto`: bf16 where the processor has it natively,
+            else fp32.
+
+    Raises:
+        ModelUnavailable: The weights do not fit, or the processor lacks the precision.
+    """
+
+    name = "openvino"
+    device = "cpu"
+
+    def __init__(self, spec: ModelSpec, cache: Path, precision: str) -> None:
+        core = ov.Core()
+        self.precision = _precision(core, precision)
+        self.concurrency = min(MAX_STREAMS, len(os.sched_getaffinity(0)))
+        model = converted(core, spec, cache)
+        compiled = core.compile_model(
+            model,
+            "CPU",
+            {
+                hint.inference_precision: _TYPES[self.precision],
+                hint.execution_mode: hint.ExecutionMode.ACCURACY
+                if self.precision == "fp32"
+                else hint.ExecutionMode.PERFORMANCE,
+                properties.streams.num: properties.streams.Num(self.concurrency),
+            },
+        )
+        self._side = spec.recipe.crop
+        # A request holds the memory of one call, so each call takes one that is free.
+        self._free: SimpleQueue[ov.InferRequest] = SimpleQueue()
+        for _ in range(self.concurrency):
+            self._free.put(compiled.create_infer_request())
+
+    def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """As `Runtime.predict`; a call beyond `concurrency` waits for one that runs."""
+        request = self._free.get()
+        try:
+            with _memory_errors():
+                request.infer({0: batch}, share_inputs=True)
+                # The request keeps its memory for the next call.
+                return np.array(request.get_output_tensor(0).data, np.float32)
+        finally:
+            self._free.put(request)
+
+    def warm_up(self, sizes: Iterable[int]) -> None:
+        """As `Runtime.warm_up`, on every request."""
+        for size in sizes:
+            batch = np.zeros((size, self._side, self._side, 3), np.uint8)
+            for _ in range(self.concurrency):
+                self.predict(batch)  # the queue hands the requests out in turn
+
+
+def _precision(core: ov.Core, wanted: str) -> str:
+    native = core.get_property("CPU", properties.device.capabilities)
+    if wanted == "auto":
+        return "bf16" if "BF16" in native else "fp32"
+    if wanted == "fp16" and "FP16" not in native:
+        raise ModelUnavailable("PRECISION=fp16 is not native to this processor: use auto or fp32")
+    return wanted
+
+
+@contextmanager
+def _memory_errors() -> Iterator[None]:
+    """Tell a lack of memory from every other fault: OpenVINO says it in words only."""
+    try:
+        yield
+    except MemoryError as error:
+        raise OutOfMemory(str(error)) from error
+    except RuntimeError as error:
+        if "bad_alloc" in str(error) or "allocate" in str(error):
+            raise OutOfMemory(str(error)) from error
+        raise

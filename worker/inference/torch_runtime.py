@@ -1,0 +1,100 @@
+"""The model in torch: the reference on a processor, and the fast way on an NVIDIA GPU.
+
+Depends on torch and `worker.inference.architectures`.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from worker.inference import OutOfMemory
+from worker.inference.architectures import build
+from worker.registry import ModelSpec
+from worker.weights import ModelUnavailable
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class TorchRuntime:
+    """A model in eager torch.
+
+    Args:
+        spec: The model.
+        device: `cpu` or `cuda:N`, which exists.
+        precision: `fp32`, `bf16`, `fp16`, or `auto`: fp32 on a processor; on a GPU bf16 where it
+            has it, else fp16.
+
+    Raises:
+        ModelUnavailable: The weights do not fit, or the device lacks the precision.
+    """
+
+    name = "torch"
+    # A GPU's kernels queue behind each other, and on a processor one call takes every core.
+    concurrency = 1
+
+    def __init__(self, spec: ModelSpec, device: str, precision: str) -> None:
+        self.device = device
+        self._device = torch.device(device)
+        self._cuda = self._device.type == "cuda"
+        self.precision = self._precision(precision)
+        if self._cuda:
+            # fp32 means fp32: convolutions would otherwise round to TF32.
+            torch.backends.cudnn.allow_tf32 = False
+            torch.backends.cuda.matmul.allow_tf32 = False
+        model = build(spec)
+        with _memory_errors():
+            self._model = model.to(self._device).to(memory_format=torch.channels_last)
+        self._side = spec.recipe.crop
+
+    def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """As `Runtime.predict`."""
+        with _memory_errors(), torch.inference_mode(), self._autocast():
+            answer: NDArray[np.float32] = self._model(self._move(batch)).cpu().numpy()
+        return answer
+
+    def warm_up(self, sizes: Iterable[int]) -> None:
+        """As `Runtime.warm_up`."""
+        for size in sizes:
+            self.predict(np.zeros((size, self._side, self._side, 3), np.uint8))
+
+    def _move(self, batch: NDArray[np.uint8]) -> torch.Tensor:
+        if not self._cuda:
+            return torch.from_numpy(batch if batch.flags.writeable else batch.copy())
+        # From pinned memory the copy runs beside the kernels; torch caches such memory.
+        pinned = torch.empty(batch.shape, dtype=torch.uint8, pin_memory=True)
+        pinned.numpy()[...] = batch
+        return pinned.to(self._device, non_blocking=True)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(
+            self._device.type,
+            dtype=_DTYPES[self.precision],
+            enabled=self.precision != "fp32",
+        )
+
+    def _precision(self, wanted: str) -> str:
+        if wanted == "auto":
+            if not self._cuda:
+                return "fp32"
+            with torch.cuda.device(self._device):
+                return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+        if wanted == "fp16" and not self._cuda:
+            raise ModelUnavailable("PRECISION=fp16 needs a GPU: use auto, fp32 or bf16")
+        return wanted
+
+
+@contextmanager
+def _memory_errors() -> Iterator[None]:
+    """Tell a lack of memory from every other fault."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise OutOfMemory(str(error)) from error
+    except RuntimeError as error:
+        # torch has no class of its own for a processor's memory
+        if "can't allocate memory" in str(error) or "not enough memory" in str(error):
+            raise OutOfMemory(str(error)) from error
+        raise

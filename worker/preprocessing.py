@@ -1,0 +1,82 @@
+"""Bytes of a photo → the square of pixels that the model takes.
+
+The result is what torchvision's transform gives on the upright RGB picture, within one step of
+uint8, wherever the JPEG decoder is not asked for a smaller picture (see `DRAFT_FACTOR`). Depends
+on Pillow, numpy, `worker.recipes`, `worker.photo` and `worker.cropping`; never on torch.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL.ImageFile import ImageFile
+
+from worker.cropping import cut_square, resized
+from worker.photo import open_photo, refusals
+from worker.recipes import Recipe
+
+DRAFT_FACTOR = 2
+"""libjpeg may shrink a JPEG by 2, 4 or 8 as it decodes, to this many resizes or more."""
+
+_BYTES_PER_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2}  # Pillow keeps every other mode in 4
+
+
+def preprocess(data: bytes, recipe: Recipe, max_pixels: int) -> NDArray[np.uint8]:
+    """Decode a photo and cut out what the model looks at.
+
+    An EXIF orientation is applied; a broken one is ignored. Alpha is dropped, not blended: that is
+    what `convert("RGB")` does, and so what models trained with torchvision have seen. 16-bit grey
+    keeps its high byte, as Pillow does in 16-bit colour; `convert` would clip it to white.
+
+    Args:
+        data: A JPEG or PNG file.
+        recipe: The transform that belongs to the weights.
+        max_pixels: Width times height that the header may announce.
+
+    Returns:
+        RGB, shape (crop, crop, 3), not normalised.
+
+    Raises:
+        UnsupportedMediaType: The bytes begin as neither JPEG nor PNG.
+        InvalidImage: Truncated, corrupt, or past a limit.
+    """
+    with refusals():
+        image, _ = open_photo(data, max_pixels)
+        size = image.size
+        shrink = _draft(image, recipe)
+        image.load()
+        square = cut_square(image, size, shrink, recipe)
+        return np.asarray(square if square.mode == "RGB" else square.convert("RGB"))
+
+
+def decode_cost(data: bytes, max_pixels: int, recipe: Recipe | None = None) -> int:
+    """How much memory `preprocess` takes at its peak, from the header alone.
+
+    Args:
+        data: A JPEG or PNG file.
+        max_pixels: As for `preprocess`.
+        recipe: As for `preprocess`; without one, a JPEG counts as decoded at full size.
+
+    Returns:
+        Bytes, an upper bound: pictures as Pillow keeps them, and libjpeg's coefficients.
+
+    Raises:
+        UnsupportedMediaType: As `preprocess`.
+        InvalidImage: As `preprocess`, as far as the header tells.
+    """
+    with refusals():
+        image, scans = open_photo(data, max_pixels)
+        full = image.width * image.height
+        # Several scans make libjpeg hold every coefficient, two bytes each, at full size.
+        coefficients = 2 * full * len(image.getbands()) if scans > 1 else 0
+        if recipe:
+            _draft(image, recipe)
+        depth = _BYTES_PER_PIXEL.get(image.mode, 4)
+        # The picture, and beside it the copy that is turned upright, cropped or converted.
+        return image.width * image.height * (depth + max(depth, 4)) + coefficients
+
+
+def _draft(image: ImageFile, recipe: Recipe) -> float:
+    """Let libjpeg shrink while it decodes; returns by how much: 1, 2, 4 or 8."""
+    stored = image.width
+    width, height = resized(image.size, recipe)
+    drafted = image.draft(None, (DRAFT_FACTOR * width, DRAFT_FACTOR * height))
+    return stored / drafted[1][2] if drafted else 1.0
