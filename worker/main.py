@@ -5,10 +5,12 @@ Importing this module connects to nothing and loads no model.
 """
 
 import atexit
+import logging
 import sys
 from typing import Any
 
 from celery import Celery, signals
+from celery.worker.consumer import Gossip, Mingle
 from pydantic import ValidationError
 
 from shared import log
@@ -67,6 +69,10 @@ def read_settings() -> WorkerSettings:
         raise
 
 
+# Neither has a setting, and a plain `celery worker` would have both: workers that talk to each
+# other at start and on every event, about nothing that the job record does not know.
+Gossip.compatible_transports = Mingle.compatible_transports = frozenset()
+
 settings = read_settings()
 service = Service(settings, "worker")
 transport.install()
@@ -77,6 +83,10 @@ register(app, service.handle)
 @signals.setup_logging.connect(weak=False)
 def _configure_logging(**_: Any) -> None:
     log.configure(settings.log_level, settings.log_format)
+    if settings.log_level != "DEBUG":
+        # Two lines a photo that say less than the job record does.
+        for name in ("celery.app.trace", "celery.worker.strategy"):
+            logging.getLogger(name).setLevel(logging.WARNING)
 
 
 @signals.celeryd_after_setup.connect(weak=False)

@@ -23,11 +23,10 @@ from kombu.utils.scheduling import priority_cycle
 
 from shared import log
 from shared.contract import QueueName
+from worker.envelope import UNREADABLE, is_ours
 from worker.preference import Preference
 
 _log = log.get(__name__)
-
-UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
 class SurvivingQoS(kombu_redis.QoS):
@@ -73,25 +72,10 @@ class SurvivingTransport(kombu_redis.Transport):
     delivering = False
 
     def _deliver(self, message: Any, queue: str) -> None:
-        if not _is_envelope(message):
-            raise ValueError("not a message envelope")
+        if queue in set(QueueName) and not is_ours(message):
+            raise ValueError("not a message of this service")
         self.delivering = True
         super()._deliver(message, queue)
-
-
-def _is_envelope(message: Any) -> bool:
-    """Whether Celery can look at the message without raising; what it says may still be wrong."""
-    if not isinstance(message, dict) or not isinstance(message.get("body"), str):
-        return False
-    properties, headers = message.get("properties"), message.get("headers")
-    return (
-        isinstance(headers, dict)
-        and isinstance(properties, dict)
-        and isinstance(properties.get("delivery_tag"), str)
-        and isinstance(properties.get("delivery_info"), dict)
-        and properties.get("body_encoding", "base64") == "base64"
-        and isinstance(message.get("content-type"), str)
-    )
 
 
 class PreferInteractive(priority_cycle):  # type: ignore[misc]  # kombu is untyped

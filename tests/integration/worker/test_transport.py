@@ -1,11 +1,12 @@
 """Each subclass in worker/transport.py, by what kills a worker without it."""
 
+import base64
 import json
 
 import pytest
 
-from tests.support.redis_server import RedisServer
 from tests.integration.worker.conftest import Bench, ends, photo
+from tests.support.redis_server import RedisServer
 
 ENVELOPE = {
     "body": "W10=",
@@ -18,6 +19,15 @@ ENVELOPE = {
         "delivery_info": {"exchange": "", "routing_key": "batch"},
     },
 }
+
+OURS = {"id": "x", "task": "classify"}
+
+
+def body(content: object) -> str:
+    return base64.b64encode(json.dumps(content).encode()).decode()
+
+
+GOOD = body([["unknown job", 0, 1, False], {}, {}])
 
 MALFORMED = {
     "no json": "not json",
@@ -33,6 +43,15 @@ MALFORMED = {
     "no task": json.dumps(ENVELOPE),
     "unknown task": json.dumps({**ENVELOPE, "headers": {"id": "x", "task": "x"}}),
     "no arguments": json.dumps({**ENVELOPE, "headers": {"id": "x", "task": "classify"}}),
+    "a broken body": json.dumps({**ENVELOPE, "body": "%", "headers": OURS}),
+    "arguments of other types": json.dumps(
+        {**ENVELOPE, "body": body([["job", "0", None, 1], {}, {}]), "headers": OURS}
+    ),
+    "a far time": json.dumps({**ENVELOPE, "body": GOOD, "headers": {**OURS, "eta": "soon"}}),
+    "an odd id": json.dumps({**ENVELOPE, "body": GOOD, "headers": {**OURS, "id": [1]}}),
+    "an unknown charset": json.dumps(
+        {**ENVELOPE, "body": GOOD, "headers": OURS, "content-encoding": "klingon"}
+    ),
     "pickle": json.dumps({**ENVELOPE, "content-type": "application/x-python-serialize"}),
     "deep": "[" * 100_000,
 }

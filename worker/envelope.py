@@ -1,0 +1,45 @@
+"""Which messages this worker looks at: those that ``shared.queue.send`` makes, and no others.
+
+Celery and kombu raise, and the worker ends, on many things that a queue can hold (a body that is no
+triple, an unknown encoding, a number where a name belongs). So the form is checked whole before
+they see it. Depends on the contract alone.
+"""
+
+import base64
+import json
+from typing import Any
+
+from shared.contract import QueueName
+from shared.queue import TASK_CLASSIFY
+
+# What reading a malformed message may raise.
+UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+
+
+def is_ours(message: Any) -> bool:
+    """Whether the raw message, as parsed from JSON, is a ``classify`` of this service."""
+    try:
+        headers, properties = message["headers"], message["properties"]
+        info = properties["delivery_info"]
+        args, kwargs, _ = json.loads(base64.b64decode(message["body"], validate=True))
+        job_id, index, attempt, alone = args
+        return (
+            headers["task"] == TASK_CLASSIFY
+            and isinstance(headers["id"], str)
+            and not any(headers.get(key) for key in ("eta", "expires", "group", "retries"))
+            and headers.get("timelimit", [None, None]) == [None, None]
+            and isinstance(job_id, str)
+            and all(isinstance(number, int) for number in (index, attempt))
+            and isinstance(alone, bool)
+            and kwargs == {}
+            and isinstance(properties["delivery_tag"], str)
+            and properties["body_encoding"] == "base64"
+            and info["exchange"] == ""
+            and info["routing_key"] in set(QueueName)
+            and (message["content-type"], message["content-encoding"]) == _FORM
+        )
+    except UNREADABLE:
+        return False
+
+
+_FORM = ("application/json", "utf-8")
