@@ -1,0 +1,44 @@
+"""The sweeper and the ledger against a real Redis and a real folder."""
+
+import os
+
+from shared.contract import ItemResult, QueueName
+from shared.items import ItemRef, ItemStore
+from tests.integration.worker.conftest import Bench, photo
+from worker.ledger import Ledger
+from worker.sweeper import Sweeper
+
+
+def test_what_no_live_item_will_read_is_swept_and_the_rest_is_spared(bench: Bench) -> None:
+    live = bench.record([photo(0), photo(0), photo(0)])
+    items = ItemStore(bench.client, "worker")
+    running, ended = ItemRef(live, 1, 1), ItemRef(live, 2, 1)
+    assert items.start(running) is not None
+    assert items.start(ended) is not None
+    assert items.finish(ended, ItemResult(predictions=[]))
+    for key in ("unknown.0", "unknown.1.part", "young.0", "README"):
+        bench.uploads.put(key, b"")
+    for name in bench.stored():
+        if name != "young.0":
+            os.utime(bench.uploads.folder / name, (0, 0))
+    sweeper = Sweeper(Ledger(bench.client, "worker"), bench.uploads, spare_s=60)
+    assert sweeper.sweep() == 3
+    assert bench.stored() == sorted([f"{live}.0", f"{live}.1", "README", "young.0"])
+
+
+def test_one_worker_at_a_time_holds_the_lock(bench: Bench) -> None:
+    first, second = Ledger(bench.client, "first"), Ledger(bench.client, "second")
+    assert first.lock()
+    assert first.lock()
+    assert not second.lock()
+    second.unlock()
+    assert not second.lock()
+    first.unlock()
+    assert second.lock()
+
+
+def test_messages_of_a_long_queue_are_all_seen(bench: Bench) -> None:
+    job_id = bench.submit([b""] * 2_500)
+    bench.client.lpush("batch", "not ours")
+    found = Ledger(bench.client, "worker").messages_in(QueueName.BATCH)
+    assert found == {ItemRef(job_id, index, 1) for index in range(2_500)}

@@ -1,0 +1,36 @@
+"""The settings that both sides share, and how a wrong one is explained."""
+
+import pytest
+from pydantic import ValidationError
+
+from shared.settings import SharedSettings, explain
+
+
+@pytest.mark.parametrize(
+    ("redis_url", "broker_url"),
+    [
+        ("redis://127.0.0.1:6379/0", "redis://127.0.0.1:6379/0"),
+        ("rediss://:secret@host:6380/2", "rediss://:secret@host:6380/2"),
+        ("unix:///run/redis.sock", "redis+socket:///run/redis.sock?virtual_host=0"),
+        ("unix:///run/redis.sock?db=3", "redis+socket:///run/redis.sock?virtual_host=3"),
+    ],
+)
+def test_celery_gets_the_url_in_its_own_spelling(redis_url: str, broker_url: str) -> None:
+    assert SharedSettings(redis_url=redis_url).broker_url == broker_url
+
+
+def test_a_wrong_value_is_named_and_never_echoed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "http://:secret@host")
+    monkeypatch.setenv("JOB_TTL_S", "soon")
+    with pytest.raises(ValidationError) as caught:
+        SharedSettings()
+    line = explain(caught.value)
+    assert "REDIS_URL" in line
+    assert "JOB_TTL_S" in line
+    assert "secret" not in line
+    assert "\n" not in line
+
+
+def test_an_empty_variable_is_an_absent_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOB_TTL_S", "")
+    assert SharedSettings().job_ttl_s == 86_400
