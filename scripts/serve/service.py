@@ -143,8 +143,9 @@ def api_command(settings: ServeSettings) -> list[str]:
     """The api process."""
     where = ["--host", settings.bind_address, "--port", str(settings.port)]
     limit = ["--timeout-graceful-shutdown", str(int(API_GRACE_S - 2))]
-    command = [sys.executable, "-m", "uvicorn", "api.main:app", "--no-access-log"]
-    return [*command, *where, *limit]
+    # a line for every request would push everything else off the screen
+    level = ["--log-level", "info" if os.environ.get("LOG_LEVEL") == "DEBUG" else "warning"]
+    return [sys.executable, "-m", "uvicorn", "api.main:app", *where, *limit, *level]
 
 
 async def until_healthy(url: str) -> None:

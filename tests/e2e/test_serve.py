@@ -1,10 +1,8 @@
 """The real entry of ``make serve`` with a real model: the weights of the environment, or auto."""
 
-import signal
 import socket
 from collections.abc import Iterator
 
-import psutil
 import pytest
 
 from tests.support.photos import CATS, free_port
@@ -56,7 +54,7 @@ def test_health_is_ok(served: Served) -> None:
 
 
 def test_a_frozen_worker_is_noticed_and_forgiven(works_again: Served) -> None:
-    worker = works_again.worker()
+    worker = works_again.child("worker.main")
     worker.suspend()
     try:
         eventually(lambda: works_again.health().status_code == 503, 15, works_again.screen)
@@ -67,24 +65,25 @@ def test_a_frozen_worker_is_noticed_and_forgiven(works_again: Served) -> None:
     finally:
         worker.resume()
     eventually(lambda: works_again.health().status_code == 200, 30, works_again.screen)
-    assert works_again.worker().pid == worker.pid
+    assert works_again.child("worker.main").pid == worker.pid
     assert_cat(works_again)
 
 
 def test_a_killed_worker_is_started_again(works_again: Served) -> None:
-    before = works_again.worker()
+    before = works_again.child("worker.main")
     before.kill()
-    eventually(lambda: not before.is_running(), 5)
-    eventually(lambda: works_again.predict().status_code == 200, RECOVERS_WITHIN_S)
-    assert works_again.worker().pid != before.pid
+    eventually(lambda: before.pid != works_again.child("worker.main").pid, 10)
+    # its last heartbeat counts for some seconds, so the first 200 may come late
+    eventually(lambda: works_again.health().status_code == 503, 15, works_again.screen)
+    eventually(lambda: works_again.health().status_code == 200, RECOVERS_WITHIN_S)
     assert_cat(works_again)
 
 
 def test_a_killed_redis_is_started_again(works_again: Served) -> None:
-    children = psutil.Process(works_again.process.pid).children()
-    redis = next(child for child in children if "redis" in child.name() or "valkey" in child.name())
-    redis.kill()
-    eventually(lambda: works_again.health().status_code == 200, 30, works_again.screen)
+    before = works_again.child("redis.sock")
+    before.kill()
+    eventually(lambda: before.pid != works_again.child("redis.sock").pid, 10)
+    eventually(lambda: works_again.predict().status_code == 200, 20, works_again.screen)
     assert_cat(works_again)
 
 
@@ -99,7 +98,11 @@ def test_a_taken_port_is_one_clear_line() -> None:
 
 
 def test_a_missing_model_is_one_clear_line() -> None:
-    nowhere = {"MODEL": "resnet50", "MODEL_WEIGHTS": "/nowhere/my.pth", "MODEL_RECIPE": ""}
+    nowhere = {
+        "MODEL": "resnet50",
+        "MODEL_WEIGHTS": "/nowhere/my.pth",
+        "MODEL_RECIPE": "IMAGENET1K_V1",
+    }
     run = refused({"PORT": str(free_port()), **nowhere})
     assert run.returncode != 0
     assert "/nowhere/my.pth" in run.stderr
@@ -113,19 +116,17 @@ def test_a_wrong_setting_is_one_clear_line() -> None:
     assert run.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_two_run_side_by_side_and_leave_nothing_behind(
-    served: Served, number: signal.Signals
-) -> None:
+def test_two_run_side_by_side_and_the_end_leaves_nothing_behind(served: Served) -> None:
     second = Served(free_port())
     try:
         second.ready()
         assert_cat(second)
-        assert [worker["name"] for worker in second.health().json()["workers"]] != [
-            worker["name"] for worker in served.health().json()["workers"]
-        ]
-        assert second.end(number) == []
-        assert second.process.returncode == (0 if number != signal.SIGKILL else -number)
+        theirs, ours = (
+            {one["name"] for one in s.health().json()["workers"]} for s in (second, served)
+        )
+        assert theirs.isdisjoint(ours)
+        assert second.end() == []
+        assert second.process.returncode == 0
     finally:
         second.end_if_running()
     assert_cat(served)

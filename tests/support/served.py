@@ -1,5 +1,6 @@
 """``make serve`` as its user sees it: a process, its lines, its HTTP answers, its children."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -62,12 +63,19 @@ class Served:
         """What ``/health`` says."""
         return httpx.get(f"{self.url}/health", timeout=5, trust_env=False)
 
-    def worker(self) -> psutil.Process:
-        """The process of the first worker."""
-        for child in psutil.Process(self.process.pid).children():
-            if "worker.main" in child.cmdline():
-                return child
-        raise AssertionError(f"no worker runs\n{self.screen()}")
+    def child(self, mark: str) -> psutil.Process:
+        """The running child whose command line has ``mark`` in it; waits while it is replaced."""
+        found: list[psutil.Process] = []
+
+        def look() -> bool:
+            for child in psutil.Process(self.process.pid).children():
+                with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                    if mark in " ".join(child.cmdline()):
+                        found.append(child)
+            return bool(found)
+
+        eventually(look, 15, self.screen)
+        return found[0]
 
     def end(self, number: int = signal.SIGTERM) -> list[psutil.Process]:
         """Signal it and wait; returns what outlived it."""
