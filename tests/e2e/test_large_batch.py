@@ -1,11 +1,11 @@
-"""A batch of 2,000 photos through one ``POST /jobs``, beside waiting requests, with a real model."""
+"""2,000 photos through one ``POST /jobs``, beside waiting requests, with a real model."""
 
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import psutil
@@ -48,7 +48,7 @@ class Peak:
         while not self._done.wait(0.05):
             self.bytes = max(self.bytes, self._process.memory_info().rss)
 
-    def __enter__(self) -> "Peak":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

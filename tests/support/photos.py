@@ -2,6 +2,7 @@
 
 import io
 import socket
+from functools import cache
 
 import skimage
 from PIL import Image
@@ -10,6 +11,7 @@ from PIL import Image
 CATS = range(281, 286)
 
 
+@cache
 def jpeg(name: str = "chelsea") -> bytes:
     """One of scikit-image's photos as a JPEG file."""
     buffer = io.BytesIO()
