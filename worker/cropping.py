@@ -34,14 +34,14 @@ _PASSES_VARY = int(PIL.__version__.split(".")[0]) >= 13  # older ones always sca
 # them at once, and so move the result by two steps; a small picture is resized whole instead, which
 # is torchvision's own way, unless it is so long and thin that this takes too much memory.
 _SMALL = 1.5
-_MOST_RESIZED = 4_000_000
+_MOST_RESIZED = 3_000_000
 
 
 def cut_square(image: Image.Image, size: Size, shrink: float, recipe: Recipe) -> Image.Image:
     """Turn upright, then resize what torchvision's CenterCrop would keep, and nothing else.
 
     Args:
-        image: Decoded, as stored, smaller than ``size`` by ``shrink``; any mode.
+        image: Decoded, as stored, smaller than ``size`` by ``shrink``; any mode. It is closed.
         size: Width and height in the header.
         shrink: By how much libjpeg shrank it: 1, 2, 4 or 8.
         recipe: The transform.
@@ -51,7 +51,7 @@ def cut_square(image: Image.Image, size: Size, shrink: float, recipe: Recipe) ->
     """
     orientation = _orientation(image)
     if orientation != 1:
-        image = image.transpose(_UPRIGHT[orientation])
+        image = _instead_of(image, image.transpose(_UPRIGHT[orientation]))
         size = size[::-1] if orientation >= 5 else size
     target = resized(size, recipe)
     # round(), to even, is what CenterCrop does
@@ -99,7 +99,7 @@ def _crop(image: Image.Image, box: Box, recipe: Recipe) -> tuple[Image.Image, Bo
     left, top = max(0, math.floor(box[0]) - margin_x), max(0, math.floor(box[1]) - margin_y)
     right = min(image.width, math.ceil(box[2]) + margin_x)
     bottom = min(image.height, math.ceil(box[3]) + margin_y)
-    cut = image.crop((left, top, right, bottom))
+    cut = _instead_of(image, image.crop((left, top, right, bottom)))
     return cut, (box[0] - left, box[1] - top, box[2] - left, box[3] - top)
 
 
@@ -132,7 +132,15 @@ def _plain(image: Image.Image) -> Image.Image:
     if image.mode in {"RGB", "L"}:
         return image
     if image.mode == "I;16":
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        words = np.asarray(image, "<u2")
+        image.close()
+        return Image.fromarray(np.ascontiguousarray(words.view(np.uint8)[:, 1::2]))
     # Without alpha no conversion need care which colour stands for it.
     image.info.pop("transparency", None)
-    return image.convert("L" if image.mode == "1" else "RGB")
+    return _instead_of(image, image.convert("L" if image.mode == "1" else "RGB"))
+
+
+def _instead_of(image: Image.Image, successor: Image.Image) -> Image.Image:
+    """Free a picture's memory as soon as another takes its place."""
+    image.close()
+    return successor

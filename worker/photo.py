@@ -4,6 +4,7 @@ Depends on Pillow, `shared.errors` and `worker.photo_structure`.
 """
 
 import io
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,6 +14,9 @@ from PIL.PngImagePlugin import PngImageFile
 
 from shared.errors import InvalidImage, ServiceError, UnsupportedMediaType
 from worker.photo_structure import JPEG_MAGIC, PNG_MAGIC, count_scans
+
+# Pillow warns of broken metadata, which no client is told of and which would fill the log.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 @contextmanager

@@ -13,8 +13,22 @@ from worker.cropping import cut_square, resized
 from worker.photo import open_photo, refusals
 from worker.recipes import Recipe
 
-DRAFT_FACTOR = 2
-"""libjpeg may shrink a JPEG by 2, 4 or 8 as it decodes, to this many resizes or more."""
+DRAFT_FACTOR = 4
+"""libjpeg may shrink a JPEG by 2, 4 or 8 as it decodes, to this many times the resize or more.
+
+Measured on 96 views of 16 photos, scaled up to 12 megapixels with sensor noise, with ResNet-50 in
+fp32, against the same photos decoded at full size:
+
+======  ====================  =====  ==============  ==============
+factor  mean change (of 255)  top 1  top 3 in order  preprocessing
+======  ====================  =====  ==============  ==============
+2       0.22                  95.8%  83.3%           42 ms
+3, 4    0.12                  99.0%  88.5%           52 ms
+none    0                     100%   100%            90 ms
+======  ====================  =====  ==============  ==============
+
+At 4 a photo is decoded in full until its shorter side has eight times the resize, 1,856 pixels.
+"""
 
 _BYTES_PER_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2}  # Pillow keeps every other mode in 4
 
@@ -56,7 +70,8 @@ def decode_cost(data: bytes, max_pixels: int, recipe: Recipe | None = None) -> i
         recipe: As for `preprocess`; without one, a JPEG counts as decoded at full size.
 
     Returns:
-        Bytes, an upper bound: pictures as Pillow keeps them, and libjpeg's coefficients.
+        Bytes: pictures as Pillow keeps them, and libjpeg's coefficients. What else there is takes
+        a few megabytes at most.
 
     Raises:
         UnsupportedMediaType: As `preprocess`.
