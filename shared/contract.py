@@ -133,6 +133,9 @@ class WorkerReport(Wire):
     sha256: str | None = None
     notice: str | None = None
     in_flight: int = 0
+    rate_per_s: float | None = Field(
+        default=None, description="items ended per second of being busy; null until it is known"
+    )
 
 
 def dump(message: Wire) -> dict[str, Any]:

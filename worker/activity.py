@@ -1,10 +1,11 @@
 """What this process is doing right now, for the heartbeat and the watchdog to look at.
 
-Time is counted in the watcher's own ticks, never by a clock: a process that was stopped for a
-minute and wakes must not find that everything took a minute. Depends on nothing.
+What may end a process is counted in the watcher's own ticks, never by a clock: one that was stopped
+for a minute and wakes must not find that everything took a minute. Depends on nothing.
 """
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ class Activity:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._by_id: dict[int, Entry] = {}
+        self._busy_s = 0.0
+        self._busy_since = 0.0
         self.received = 0
         self.finished = 0
 
@@ -36,6 +39,8 @@ class Activity:
         """Hold an item for as long as the block runs."""
         entry = Entry(ref, alone)
         with self._lock:
+            if not self._by_id:
+                self._busy_since = time.monotonic()
             self._by_id[id(entry)] = entry
             self.received += 1
         try:
@@ -44,6 +49,8 @@ class Activity:
             with self._lock:
                 del self._by_id[id(entry)]
                 self.finished += 1
+                if not self._by_id:
+                    self._busy_s += time.monotonic() - self._busy_since
 
     @contextmanager
     def timed(self, entry: Entry) -> Iterator[None]:
@@ -53,6 +60,12 @@ class Activity:
             yield
         finally:
             entry.timed = False
+
+    def busy_s(self) -> float:
+        """Seconds in all during which at least one item was held."""
+        with self._lock:
+            running = time.monotonic() - self._busy_since if self._by_id else 0.0
+            return self._busy_s + running
 
     def entries(self) -> list[Entry]:
         """A copy of what is held now."""

@@ -12,6 +12,7 @@ from shared.contract import ModelCard, QueueName, WorkerReport, WorkerState
 from shared.items import ItemStore
 from shared.redis_client import REDIS_DOWN
 from worker.activity import Activity
+from worker.rate import Rate
 
 _log = log.get(__name__)
 
@@ -49,6 +50,7 @@ class Heartbeat:
         self._end = end
         self._card: ModelCard | None = None
         self._seen = (0, 0)
+        self._rate = Rate()
         self._unfinished_ticks = 0
         self._deaf_ticks = 0
         self._stop = threading.Event()
@@ -93,6 +95,7 @@ class Heartbeat:
         finished, received = self._activity.finished, self._activity.received
         finished_before, received_before = self._seen
         self._seen = finished, received
+        self._rate.add(finished, self._activity.busy_s())
         idle_with_work = held < self._threads and any(waiting.values()) and self._card is not None
         self._unfinished_ticks = (
             self._unfinished_ticks + 1 if held and finished == finished_before else 0
@@ -124,4 +127,5 @@ class Heartbeat:
             sha256=card and card.sha256,
             notice=card and card.notice,
             in_flight=len(self._activity.entries()),
+            rate_per_s=self._rate.per_s,
         )

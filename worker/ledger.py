@@ -41,6 +41,8 @@ class Ledger:
         self._lock = client.register_script(
             "local holder = redis.call('GET', KEYS[1])\n"
             "if holder and holder ~= ARGV[1] then return 0 end\n"
+            # first a write that frees, so that a full Redis lets the script through
+            "redis.call('DEL', KEYS[1])\n"
             "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])\n"
             "return 1"
         )

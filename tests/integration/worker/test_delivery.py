@@ -94,7 +94,8 @@ def test_a_killed_worker_loses_nothing(bench: Bench) -> None:
 def test_a_photo_that_kills_its_process_fails_alone(bench: Bench) -> None:
     photos = [photo(0, green) for green in range(12)]
     photos[5] = photo(KILLS)
-    with bench.worker(restart=True) as worker:
+    # Slow enough that its neighbours are with it in the model when it kills.
+    with bench.worker(restart=True, SCRIPTED_SERVICE_TIME_S="0.1") as worker:
         job = bench.wait(bench.submit(photos), 120)
         assert worker.starts == 4
     expected = [str(green) for green in range(12)]

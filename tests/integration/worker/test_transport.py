@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 
 import pytest
 
@@ -74,6 +75,8 @@ def test_worker_survives_redis_restart(bench: Bench, redis_server: RedisServer) 
         job_id = bench.submit([photo(0, green) for green in range(60)])
         bench.until(lambda: bench.client.keys("ic:held:*"))
         redis_server.kill()
+        # Long enough for kombu to close its channel a second time, which is what ends a worker.
+        time.sleep(3)
         redis_server.start()
         job = bench.wait(job_id, 60)
         assert worker.process.poll() is None, worker.log[-3000:]
