@@ -73,9 +73,13 @@ def test_a_killed_worker_is_started_again(works_again: Served) -> None:
     before = works_again.child("worker.main")
     before.kill()
     eventually(lambda: before.pid != works_again.child("worker.main").pid, 10)
-    # its last heartbeat counts for some seconds, so the first 200 may come late
-    eventually(lambda: works_again.health().status_code == 503, 15, works_again.screen)
-    eventually(lambda: works_again.health().status_code == 200, RECOVERS_WITHIN_S)
+    eventually(
+        lambda: works_again.screen().count("model ready") == 2,
+        RECOVERS_WITHIN_S,
+        works_again.screen,
+    )
+    # the dead worker's last heartbeat is older than this by now
+    eventually(lambda: works_again.youngest_heartbeat_s() < 2.5, 10, works_again.screen)
     assert_cat(works_again)
 
 

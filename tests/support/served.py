@@ -63,6 +63,17 @@ class Served:
         """What ``/health`` says."""
         return httpx.get(f"{self.url}/health", timeout=5, trust_env=False)
 
+    def youngest_heartbeat_s(self) -> float:
+        """Age of the last heartbeat of a worker that can work."""
+        return min(
+            (
+                float(worker["heartbeat_age_s"])
+                for worker in self.health().json()["workers"]
+                if worker["status"] in {"idle", "busy"}
+            ),
+            default=float("inf"),
+        )
+
     def child(self, mark: str) -> psutil.Process:
         """The running child whose command line has ``mark`` in it; waits while it is replaced."""
         found: list[psutil.Process] = []
