@@ -24,7 +24,7 @@ _log = log.get(__name__)
 TIMEOUT = httpx.Timeout(20.0, connect=5.0)
 TRIES = 3
 PAUSE_S = 1.0
-_CHUNK = 1 << 20
+_BUFFER = 1 << 20
 _SERVER_ERROR = 500
 
 
@@ -106,9 +106,9 @@ def _transfer(url: str, part: Path, pause_s: float) -> None:
             if isinstance(error, _TryAgain):
                 raise DownloadFailed(f"{url} answered {error}: try again later") from error
             raise Unreachable(_advice(url, error)) from error
-        except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError) as error:
+        except httpx.HTTPError as error:
             raise DownloadFailed(
-                f"{url} cannot be fetched ({error}): look at HTTP_PROXY, HTTPS_PROXY and NO_PROXY"
+                f"{url} cannot be fetched ({error}): look at your proxy"
             ) from error
         else:
             return
@@ -125,7 +125,7 @@ def _continue(url: str, part: Path) -> None:
     if have:
         headers["Range"] = f"bytes={have}-"
     with (
-        httpx.Client(timeout=TIMEOUT, follow_redirects=True) as client,
+        _client() as client,
         client.stream("GET", url, headers=headers) as answer,
     ):
         if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
@@ -148,12 +148,22 @@ def _continue(url: str, part: Path) -> None:
         _write(answer, part, have if resumed else 0)
 
 
+def _client() -> httpx.Client:
+    try:
+        return httpx.Client(timeout=TIMEOUT, follow_redirects=True)
+    except (OSError, ImportError, ValueError, httpx.InvalidURL) as error:
+        raise DownloadFailed(
+            f"the network settings do not work ({error}): look at HTTP_PROXY, HTTPS_PROXY, "
+            "ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR"
+        ) from error
+
+
 def _write(answer: httpx.Response, part: Path, start: int) -> None:
     length = answer.headers.get("content-length")
     total = start + int(length) if length else None
     terminal = sys.stderr.isatty()
     with (
-        part.open("ab" if start else "wb") as file,
+        part.open("ab" if start else "wb", buffering=_BUFFER) as file,
         tqdm(
             desc=part.stem,
             initial=start,
@@ -165,7 +175,8 @@ def _write(answer: httpx.Response, part: Path, start: int) -> None:
             ascii=not terminal,
         ) as bar,
     ):
-        for chunk in answer.iter_raw(_CHUNK):
+        # As they come: a chunk of a size of our own would be lost when the connection breaks.
+        for chunk in answer.iter_raw():
             file.write(chunk)
             bar.update(len(chunk))
         file.flush()

@@ -1,0 +1,157 @@
+"""How often the service's model and a plain torch + torchvision script see the same class.
+
+`python -m scripts.agreement` compares whole pipelines, from a file's bytes to the probabilities, on
+views (crops, rotations, scales) of scikit-image's photos. The settings are the worker's: `MODEL`,
+`MODEL_WEIGHTS`, `MODEL_RECIPE`, `RUNTIME`, `DEVICE`. Depends on the worker and scikit-image.
+"""
+
+import argparse
+import io
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice, product
+from pathlib import Path
+
+import numpy as np
+import skimage
+import torch
+from efficientnet_lite_pytorch import EfficientNet
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from torchvision import models, transforms
+
+from worker.inference import load_runtime
+from worker.preprocessing import preprocess
+from worker.registry import ModelSpec, resolve
+from worker.settings import WorkerSettings
+
+Probabilities = NDArray[np.float32]
+
+# Those with something in them that ImageNet has a word for come first.
+PHOTOS = [
+    *("chelsea.png", "coffee.png", "rocket.jpg", "astronaut.png", "motorcycle_left.png"),
+    *("camera.png", "coins.png", "clock_motion.png", "horse.png", "hubble_deep_field.jpg"),
+    *("retina.jpg", "ihc.png", "grass.png", "gravel.png", "brick.png", "page.png"),
+]
+TURNS = (0, 90, 180, 8, -15)  # degrees
+SHARES = (1.0, 0.75, 0.55)  # of width and height, cut from a corner
+SCALES = (1.0, 0.6)
+
+
+@dataclass(frozen=True)
+class View:
+    """One photo as a client would send it."""
+
+    name: str
+    data: bytes
+
+
+def views() -> Iterator[View]:
+    """Distinct views, each photo's first ones first; every third is a PNG, the others JPEG."""
+    folder = Path(skimage.__file__).parent / "data"
+    kinds = product(SHARES, TURNS, SCALES)
+    for number, (share, turn, scale) in enumerate(kinds):
+        for photo in PHOTOS:
+            with Image.open(folder / photo) as image:
+                picture = _view(image.convert("RGB"), share, turn, scale)
+            file = io.BytesIO()
+            picture.save(file, **({"format": "PNG"} if number % 3 == 2 else _JPEG))
+            yield View(f"{photo} {share:.0%} {turn}° x{scale}", file.getvalue())
+
+
+_JPEG = {"format": "JPEG", "quality": 92}
+
+
+def _view(picture: Image.Image, share: float, turn: int, scale: float) -> Image.Image:
+    turned = picture.rotate(turn, Image.Resampling.BICUBIC, expand=turn % 90 == 0)
+    width, height = (max(1, round(length * share)) for length in turned.size)
+    corner = turned.crop((0, 0, width, height))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return corner.resize(size, Image.Resampling.LANCZOS) if scale != 1 else corner
+
+
+class Reference:
+    """What the documentation of torch and torchvision says to write, and nothing of the worker's.
+
+    Args:
+        spec: Which weights, and the name of their transform.
+    """
+
+    def __init__(self, spec: ModelSpec) -> None:
+        state = torch.load(spec.weights_path, weights_only=True)
+        if spec.name == "resnet50":
+            self._model = models.resnet50(num_classes=len(state["fc.bias"]))
+            self._transform = models.ResNet50_Weights[spec.recipe.name].transforms()
+        else:
+            self._model = EfficientNet.from_name("efficientnet-lite0")
+            self._transform = transforms.Compose(
+                [
+                    transforms.Resize(256, transforms.InterpolationMode.BICUBIC),
+                    transforms.CenterCrop(224),
+                    transforms.ToTensor(),
+                    transforms.Normalize([127 / 255] * 3, [128 / 255] * 3),
+                ]
+            )
+        self._model.load_state_dict(state)
+        self._model.eval()
+
+    def __call__(self, data: bytes) -> Probabilities:
+        """A file's bytes → probabilities, shape (classes,)."""
+        with Image.open(io.BytesIO(data)) as image:
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+        with torch.inference_mode():
+            logits = self._model(self._transform(upright).unsqueeze(0))
+            answer: Probabilities = logits.softmax(dim=1)[0].numpy()
+        return answer
+
+
+@dataclass
+class Tally:
+    """Counts over the views that were compared."""
+
+    views: int = 0
+    top_1: int = 0
+    top_3: int = 0
+    furthest: float = 0.0
+
+    def add(self, ours: Probabilities, theirs: Probabilities) -> bool:
+        """Count one view; says whether both see the same class."""
+        a, b = np.argsort(-ours)[:3], np.argsort(-theirs)[:3]
+        same = bool(a[0] == b[0])
+        self.views += 1
+        self.top_1 += same
+        self.top_3 += bool((a == b).all())
+        self.furthest = max(self.furthest, float(np.abs(ours - theirs).max()))
+        return same
+
+    def __str__(self) -> str:
+        return (
+            f"{self.views} views: top 1 agrees on {self.top_1 / self.views:.2%}, top 3 in order on "
+            f"{self.top_3 / self.views:.2%}, confidence differs by {self.furthest:.4f} at most"
+        )
+
+
+def main() -> None:
+    """Print one line for each precision."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--views", type=int, default=240)
+    parser.add_argument("--precision", nargs="+", default=["fp32", "auto"])
+    options = parser.parse_args()
+    spec = resolve(WorkerSettings())
+    reference = Reference(spec)
+    batch = [(view, reference(view.data)) for view in islice(views(), options.views)]
+    print(f"{spec.name} {spec.weights}, {len({view.data for view, _ in batch})} distinct views")
+    for precision in options.precision:
+        settings = WorkerSettings(precision=precision)
+        runtime = load_runtime(spec, settings)
+        tally = Tally()
+        for view, theirs in batch:
+            pixels = preprocess(view.data, spec.recipe, settings.max_pixels)
+            if not tally.add(runtime.predict(pixels[None])[0], theirs):
+                print(f"  {precision} differs on {view.name}", file=sys.stderr)
+        print(f"PRECISION={precision} ({runtime.name} {runtime.precision}) {tally}")
+
+
+if __name__ == "__main__":
+    main()
