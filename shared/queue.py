@@ -33,8 +33,8 @@ _CLIENT_TRANSPORT: dict[str, Any] = {
 
 
 def queues() -> list[Queue]:
-    """Both queues, each bound by its own name to the default exchange."""
-    return [Queue(name.value, Exchange(""), routing_key=name.value) for name in QueueName]
+    """Both queues, each with an exchange of its own name: Celery would bind them to one."""
+    return [Queue(name, Exchange(name), routing_key=name) for name in map(str, QueueName)]
 
 
 def make_celery(broker_url: str, **overrides: Any) -> Celery:

@@ -71,12 +71,24 @@ def test_malformed_messages_are_discarded(bench: Bench, queue: str) -> None:
 
 
 def test_worker_survives_redis_restart(bench: Bench, redis_server: RedisServer) -> None:
-    with bench.worker(SCRIPTED_SERVICE_TIME_S="0.2", MAX_BATCH_SIZE="2") as worker:
-        job_id = bench.submit([photo(0, green) for green in range(60)])
+    # Free threads and work in flight: the consumer is listening when its connection goes.
+    with bench.worker(SCRIPTED_SERVICE_TIME_S="2", WORKER_THREADS="4") as worker:
+        job_id = bench.submit([photo(0, 1), photo(0, 2)])
         bench.until(lambda: bench.client.keys("ic:held:*"))
         redis_server.kill()
         # Long enough for kombu to close its channel a second time, which is what ends a worker.
         time.sleep(3)
+        redis_server.start()
+        job = bench.wait(job_id, 60)
+        assert worker.process.poll() is None, worker.log[-3000:]
+    assert ends(job) == ["1", "2"]
+
+
+def test_a_busy_worker_survives_redis_restart(bench: Bench, redis_server: RedisServer) -> None:
+    with bench.worker(SCRIPTED_SERVICE_TIME_S="0.1", MAX_BATCH_SIZE="2") as worker:
+        job_id = bench.submit([photo(0, green) for green in range(60)])
+        bench.until(lambda: bench.client.keys("ic:held:*"))
+        redis_server.kill()
         redis_server.start()
         job = bench.wait(job_id, 60)
         assert worker.process.poll() is None, worker.log[-3000:]
