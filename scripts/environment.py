@@ -64,7 +64,7 @@ def progress(line: str) -> str | None:
         large = unit == "GB" or float(size) >= LARGE_MB
         return f"downloading {name} ({size} {unit})" if large else None
     if line.startswith("Installing collected packages:"):
-        return f"unpacking {line.count(',') + 1} packages"
+        return f"unpacking {line.count(',') + 1} package(s)"
     return None
 
 
@@ -123,7 +123,10 @@ def ensure(venv: Path, target: str) -> None:
     if is_current(venv, target):
         return
     build = torch_build()
-    say(f"the first run takes about {COST[build]}, later ones seconds")
+    if any(venv.glob(stamp(venv, "*").name)):
+        say("the requirements have changed: installing what is new")
+    else:
+        say(f"the first run takes about {COST[build]}, later ones seconds")
     create(venv)
     if build == "cpu":
         pip(venv, "--index-url", TORCH_CPU_INDEX, "-r", str(TORCH_REQUIREMENTS))

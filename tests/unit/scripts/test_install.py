@@ -64,6 +64,19 @@ def test_the_first_line_says_minutes_and_gigabytes(
     assert environment.is_current(tmp_path, "dev")
 
 
+def test_a_change_of_the_requirements_is_called_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(environment, "torch_build", lambda: "plain")
+    monkeypatch.setattr(environment, "create", lambda _: None)
+    monkeypatch.setattr(environment, "pip", lambda *_: None)
+    environment.stamp(tmp_path, "requirements.txt").write_text("of another day")
+    environment.ensure(tmp_path, "serve")
+    assert "the requirements have changed" in capsys.readouterr().out
+    environment.ensure(tmp_path, "serve")
+    assert capsys.readouterr().out == ""
+
+
 def test_pip_output_becomes_a_few_lines() -> None:
     show = environment.progress
     assert show("  Downloading torch-2.14.1-cp311-cp311-linux_x86_64.whl (190.9 MB)\n") == (
@@ -74,7 +87,7 @@ def test_pip_output_becomes_a_few_lines() -> None:
     )
     assert show("  Downloading click-8.1-py3-none-any.whl (98 kB)") is None
     assert show("  Downloading pillow-12.1-cp311.whl (6.9 MB)") is None
-    assert show("Installing collected packages: a, b, c") == "unpacking 3 packages"
+    assert show("Installing collected packages: a, b, c") == "unpacking 3 package(s)"
     assert show("Collecting torch") is None
 
 
