@@ -36,7 +36,9 @@ class Unreachable(DownloadFailed):
     """No connection to the server, or none that holds."""
 
 
-def fetch(published: Published, folder: Path, *, pause_s: float = PAUSE_S) -> Path:
+def fetch(
+    published: Published, folder: Path, *, tries: int = TRIES, pause_s: float = PAUSE_S
+) -> Path:
     """Download weights unless the folder has them.
 
     What a broken transfer leaves behind is continued, by this call and by later ones. A second
@@ -45,13 +47,14 @@ def fetch(published: Published, folder: Path, *, pause_s: float = PAUSE_S) -> Pa
     Args:
         published: What to fetch.
         folder: Where to; it is made if need be.
+        tries: How many connections in a row may fail without bringing a byte.
         pause_s: How long to wait before another try, in seconds.
 
     Returns:
         The file, whose SHA-256 is right; beside it lies one for `sha256sum -c`.
 
     Raises:
-        Unreachable: The server could not be reached, or broke off `TRIES` times without a byte.
+        Unreachable: The server could not be reached, or broke off ``tries`` times without a byte.
         DownloadFailed: It answered with an error or another file, or the folder takes no files.
     """
     path = folder / published.filename
@@ -61,7 +64,7 @@ def fetch(published: Published, folder: Path, *, pause_s: float = PAUSE_S) -> Pa
         folder.mkdir(parents=True, exist_ok=True)
         with _alone(folder / f".{published.filename}.lock"):
             if not path.exists():
-                _download(published, path, pause_s)
+                _download(published, path, tries, pause_s)
     except OSError as error:
         raise DownloadFailed(
             f"MODEL_CACHE={folder} takes no files ({error.strerror}): point MODEL_CACHE at a "
@@ -70,15 +73,15 @@ def fetch(published: Published, folder: Path, *, pause_s: float = PAUSE_S) -> Pa
     return path
 
 
-def _download(published: Published, path: Path, pause_s: float) -> None:
+def _download(published: Published, path: Path, tries: int, pause_s: float) -> None:
     part = path.with_name(f"{path.name}.part")
     continued = part.exists()
-    _transfer(published.url, part, pause_s)
+    _transfer(published.url, part, tries, pause_s)
     digest = file_sha256(part)
     if continued and not digest.startswith(published.sha256_prefix):
         # The older part may belong to another file: once more from the first byte.
         part.unlink()
-        _transfer(published.url, part, pause_s)
+        _transfer(published.url, part, tries, pause_s)
         digest = file_sha256(part)
     if not digest.startswith(published.sha256_prefix):
         part.unlink()
@@ -91,16 +94,16 @@ def _download(published: Published, path: Path, pause_s: float) -> None:
     part.replace(path)
 
 
-def _transfer(url: str, part: Path, pause_s: float) -> None:
+def _transfer(url: str, part: Path, tries: int, pause_s: float) -> None:
     """Bring ``part`` to its full length, in as many connections as bring it further."""
-    tries = 0
+    failed = 0
     while True:
         before = _size(part)
         try:
             _continue(url, part)
         except (httpx.TransportError, _TryAgain) as error:
-            tries = 1 if _size(part) > before else tries + 1
-            if tries < TRIES:
+            failed = 0 if _size(part) > before else failed + 1
+            if failed < tries:
                 time.sleep(pause_s)
                 continue
             if isinstance(error, _TryAgain):

@@ -58,7 +58,8 @@ def resolve(settings: WorkerSettings) -> ModelSpec:
     path = settings.model_cache.expanduser() / published.filename
     if settings.model == "auto":
         try:
-            fetch(published, path.parent)
+            # One try: where there is no network, there is no use in keeping people waiting.
+            fetch(published, path.parent, tries=1)
         except Unreachable as error:
             return _packaged(settings, f"ResNet-50 answers as soon as it can be fetched: {error}")
     return _published(settings, published, path)
