@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 
+from scripts.torch_build import TORCH_CPU_INDEX, answers
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROJECT = "image-classifier-test"
 BUILD_S = 900
@@ -21,6 +23,9 @@ class Stack:
         self.url = f"http://127.0.0.1:{port}"
         self._environment = {**os.environ, **model_settings(), "PORT": str(port)}
         self._environment["BIND_ADDRESS"] = "127.0.0.1"
+        # as `make serve` chooses: the ordinary index where PyTorch's own is out of reach
+        index = TORCH_CPU_INDEX if answers(TORCH_CPU_INDEX + "/torch/") else ""
+        self._environment.setdefault("TORCH_INDEX", index)
 
     def compose(self, *arguments: str, timeout: float = 60) -> str:
         """Run ``docker compose``; returns what it wrote, fails with all of it."""
