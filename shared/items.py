@@ -6,6 +6,7 @@ message does nothing and a second result is ignored. Synchronous, because task t
 
 import json
 from dataclasses import dataclass
+from enum import StrEnum
 
 import redis
 
@@ -23,6 +24,14 @@ class ItemRef:
     job_id: str
     index: int
     attempt: int
+
+
+class Finish(StrEnum):
+    """What became of a result; the upload may go unless a later attempt still needs it."""
+
+    COUNTED = "counted"
+    ENDED = "ended"
+    STALE = "stale"
 
 
 @dataclass(frozen=True)
@@ -68,9 +77,12 @@ class ItemStore:
     def _key(ref: ItemRef) -> list[str | int]:
         return [ref.job_id, ref.index, ref.attempt]
 
-    def start(self, ref: ItemRef) -> StartedItem | None:
-        """Take the item, or learn (``None``) that this message is stale or was cancelled."""
-        answer = self._start(args=[*self._key(ref), self.incarnation])
+    def start(self, ref: ItemRef, token: str) -> StartedItem | None:
+        """Take the item, or learn (``None``) that this message is stale or was cancelled.
+
+        ``token`` is one run's own: asked again with it after a lost answer, it is taken still.
+        """
+        answer = self._start(args=[*self._key(ref), self.incarnation, token])
         if not answer:
             return None
         item, queue, top_k, queued_ms = answer
@@ -82,11 +94,12 @@ class ItemStore:
             queued_ms=float(queued_ms),
         )
 
-    def finish(self, ref: ItemRef, result: ItemResult) -> bool:
-        """Record how the item ended; false when another attempt already counts instead."""
+    def finish(self, ref: ItemRef, result: ItemResult) -> Finish:
+        """Record how the item ended, unless it has ended before or a later attempt is due."""
         outcome = ItemState.FAILED if result.error else ItemState.SUCCEEDED
         text = result.model_dump_json(exclude_none=True)
-        return bool(self._finish(args=[*self._key(ref), self.incarnation, outcome.value, text]))
+        args = [*self._key(ref), self.incarnation, outcome.value, text]
+        return Finish(self._finish(args=args))
 
     def requeue_lost(self, ref: ItemRef, held_by: str) -> Resend | None:
         """Make an item due again, alone, whose worker died holding it.
@@ -132,8 +145,3 @@ class ItemStore:
             pipe.zrem("ic:beats", self.incarnation)
             pipe.hdel("ic:workers", self.incarnation)
             pipe.execute()
-
-    def attempt_of(self, job_id: str, index: int) -> int | None:
-        """The attempt that is due or running now, or ``None`` for an item that is gone."""
-        line = self.client.hget(f"ic:job:{job_id}:states", str(index))
-        return int(str(line).split("|")[1]) if line else None

@@ -6,6 +6,7 @@ failed task and the message would be gone. Depends on the parts it is given; kno
 
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from shared import log
 from shared.contract import ItemResult, ModelInfo, Prediction, Problem, TimingMs
 from shared.errors import InferenceFailed, ServiceError, UploadLost
-from shared.items import ItemRef, ItemStore, StartedItem
+from shared.items import Finish, ItemRef, ItemStore, StartedItem
 from shared.redis_client import REDIS_DOWN
 from shared.uploads import UploadStore
 from worker.activity import Activity, Entry
@@ -60,7 +61,8 @@ class Pipeline:
             self._gate.enter(alone=alone),
         ):
             began = time.monotonic()
-            started = self._until_redis_answers(lambda: self.items.start(ref))
+            token = uuid.uuid4().hex
+            started = self._until_redis_answers(lambda: self.items.start(ref, token))
             if started is None:
                 _log.debug("stale message", job=ref.job_id, item=ref.index, attempt=ref.attempt)
                 return
@@ -105,10 +107,10 @@ class Pipeline:
             raise InferenceFailed("The model failed on this photo. Try again later.") from error
 
     def _finish(self, started: StartedItem, result: ItemResult) -> None:
-        counted = self._until_redis_answers(lambda: self.items.finish(started.ref, result))
-        if counted:
+        finish = self._until_redis_answers(lambda: self.items.finish(started.ref, result))
+        if finish in {Finish.COUNTED, Finish.ENDED}:
             self._delete(started.upload_key)
-        elif counted is not None:
+        if finish in {Finish.ENDED, Finish.STALE}:
             _log.info("result ignored", job=started.ref.job_id, item=started.ref.index)
 
     def _delete(self, key: str) -> None:

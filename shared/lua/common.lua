@@ -1,5 +1,6 @@
 -- Prepended to every script: key names, the item's state line, and the one way an item ends.
--- State line: state|attempt|deaths|alone|incarnation|started_ms
+-- State line: state|attempt|deaths|alone|incarnation|token
+-- The token names one run in one task thread; incarnation and token are empty unless it is running.
 
 local function job_key(id) return 'ic:job:' .. id end
 local function states_key(id) return 'ic:job:' .. id .. ':states' end
@@ -17,15 +18,15 @@ end
 local function read_state(id, index)
   local line = redis.call('HGET', states_key(id), index)
   if not line then return nil end
-  local state, attempt, deaths, alone, incarnation, started =
-    string.match(line, '^(%a+)|(%d+)|(%d+)|(%d)|([^|]*)|(%d+)$')
+  local state, attempt, deaths, alone, incarnation, token =
+    string.match(line, '^(%a+)|(%d+)|(%d+)|(%d)|([^|]*)|([^|]*)$')
   return {state = state, attempt = tonumber(attempt), deaths = tonumber(deaths),
-          alone = tonumber(alone), incarnation = incarnation, started = tonumber(started)}
+          alone = tonumber(alone), incarnation = incarnation, token = token}
 end
 
 local function write_state(id, index, s)
-  redis.call('HSET', states_key(id), index, string.format('%s|%d|%d|%d|%s|%.0f',
-    s.state, s.attempt, s.deaths, s.alone, s.incarnation, s.started))
+  redis.call('HSET', states_key(id), index, string.format('%s|%d|%d|%d|%s|%s',
+    s.state, s.attempt, s.deaths, s.alone, s.incarnation, s.token))
 end
 
 local function next_seq()
@@ -50,7 +51,7 @@ end
 -- Redis, which refuses a script whose first write grows, lets it through.
 local function end_item(id, index, from, s, outcome, result)
   s.state = outcome
-  s.incarnation = ''
+  s.incarnation, s.token = '', ''
   write_state(id, index, s)
   if result ~= '' then redis.call('HSET', results_key(id), index, result) end
   redis.call('HINCRBY', job_key(id), from, -1)

@@ -9,7 +9,7 @@ if redis.call('ZCARD', queued_key(queue)) + total > tonumber(ARGV[6]) then retur
 local failed = 0
 for i = 0, total - 1 do
   local item, err = ARGV[7 + 2 * i], ARGV[8 + 2 * i]
-  local s = {state = 'queued', attempt = 1, deaths = 0, alone = 0, incarnation = '', started = 0}
+  local s = {state = 'queued', attempt = 1, deaths = 0, alone = 0, incarnation = '', token = ''}
   redis.call('RPUSH', items_key(id), item)
   if err == '' then
     redis.call('ZADD', queued_key(queue), next_seq(), member(id, i))

@@ -18,7 +18,7 @@ if from == 'running' then
   redis.call('HINCRBY', job_key(id), 'running', -1)
   redis.call('HINCRBY', job_key(id), 'queued', 1)
 end
-s.state, s.incarnation, s.attempt = 'queued', '', s.attempt + 1
+s.state, s.incarnation, s.token, s.attempt = 'queued', '', '', s.attempt + 1
 write_state(id, index, s)
 local queue = redis.call('HGET', job_key(id), 'queue')
 redis.call('ZADD', queued_key(queue), next_seq(), member(id, index))

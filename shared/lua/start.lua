@@ -1,18 +1,23 @@
--- ARGV: id, index, attempt, incarnation. Compare-and-set: only the attempt that is due may start.
+-- ARGV: id, index, attempt, incarnation, token. Compare-and-set: only the attempt that is due may
+-- start. Asked again with the same token (its first answer was lost on the way) it says yes again,
+-- or the item would stay running in a worker that knows nothing of it.
 -- Returns false for a stale copy, else {item's JSON, queue, top_k, milliseconds it was queued}.
-local id, index, incarnation = ARGV[1], ARGV[2], ARGV[4]
+local id, index, incarnation, token = ARGV[1], ARGV[2], ARGV[4], ARGV[5]
 local s = read_state(id, index)
-if not s or s.state ~= 'queued' or s.attempt ~= tonumber(ARGV[3]) then return false end
+if not s or s.attempt ~= tonumber(ARGV[3]) then return false end
 local job = redis.call('HMGET', job_key(id), 'queue', 'top_k', 'created_ms')
-local now = now_ms()
+local answer = {redis.call('LINDEX', items_key(id), index), job[1], job[2],
+                now_ms() - tonumber(job[3])}
+if s.state == 'running' and s.token == token then return answer end
+if s.state ~= 'queued' then return false end
 local seq = redis.call('ZSCORE', queued_key(job[1]), member(id, index))
 redis.call('ZREM', queued_key(job[1]), member(id, index))
 redis.call('SADD', held_key(incarnation), member(id, index))
 if seq and tonumber(seq) > tonumber(redis.call('HGET', 'ic:started', job[1]) or 0) then
   redis.call('HSET', 'ic:started', job[1], seq)
 end
-s.state, s.incarnation, s.started = 'running', incarnation, now
+s.state, s.incarnation, s.token = 'running', incarnation, token
 write_state(id, index, s)
 redis.call('HINCRBY', job_key(id), 'queued', -1)
 redis.call('HINCRBY', job_key(id), 'running', 1)
-return {redis.call('LINDEX', items_key(id), index), job[1], job[2], now - tonumber(job[3])}
+return answer

@@ -4,8 +4,8 @@ import signal
 
 import pytest
 
-from shared.contract import ItemResult, JobState, QueueName
-from shared.items import ItemRef, ItemStore
+from shared.contract import ItemResult, ItemState, JobState, QueueName
+from shared.items import Finish, ItemRef, ItemStore
 from tests.integration.worker.conftest import Bench, ends, photo
 from tests.support.scripted_worker import FAILS, HANGS, KILLS
 from tests.support.worker_process import WorkerProcess
@@ -37,18 +37,29 @@ def test_a_stale_finish_is_ignored(bench: Bench) -> None:
     job_id = bench.record([photo(0)])
     first, second = (ItemStore(bench.client, name) for name in ("first", "second"))
     old = ItemRef(job_id, 0, 1)
-    assert first.start(old) is not None
-    assert second.start(old) is None
+    assert first.start(old, "a") is not None
+    assert second.start(old, "b") is None
     due = second.requeue_lost(old, "first")
     assert due is not None
     assert (due.ref.attempt, due.alone) == (2, True)
-    assert first.finish(old, ItemResult(predictions=[])) is False
-    assert first.start(old) is None
-    assert second.start(due.ref) is not None
-    assert first.finish(due.ref, ItemResult(predictions=[])) is False
-    assert second.finish(due.ref, ItemResult(predictions=[])) is True
-    assert second.finish(due.ref, ItemResult(predictions=[])) is False
+    assert first.finish(old, ItemResult(predictions=[])) is Finish.STALE
+    assert first.start(old, "a") is None
+    assert second.start(due.ref, "c") is not None
+    assert first.finish(due.ref, ItemResult(predictions=[])) is Finish.STALE
+    assert second.finish(due.ref, ItemResult(predictions=[])) is Finish.COUNTED
+    assert second.finish(due.ref, ItemResult(predictions=[])) is Finish.ENDED
     assert bench.read(job_id).status is JobState.COMPLETED
+
+
+def test_a_start_whose_answer_was_lost_may_be_asked_again(bench: Bench) -> None:
+    job_id = bench.record([photo(0)])
+    store, ref = ItemStore(bench.client, "worker"), ItemRef(job_id, 0, 1)
+    assert store.start(ref, "this run") is not None
+    assert store.start(ref, "this run") is not None
+    assert store.start(ref, "another run of the same message") is None
+    assert bench.read(job_id).counts[ItemState.RUNNING] == 1
+    assert store.finish(ref, ItemResult(predictions=[])) is Finish.COUNTED
+    assert store.start(ref, "this run") is None
 
 
 def test_a_recorded_item_without_a_message_is_sent(bench: Bench) -> None:

@@ -3,7 +3,7 @@
 import os
 
 from shared.contract import ItemResult, QueueName
-from shared.items import ItemRef, ItemStore
+from shared.items import Finish, ItemRef, ItemStore
 from tests.integration.worker.conftest import Bench, photo
 from worker.ledger import Ledger
 from worker.sweeper import Sweeper
@@ -13,9 +13,9 @@ def test_what_no_live_item_will_read_is_swept_and_the_rest_is_spared(bench: Benc
     live = bench.record([photo(0), photo(0), photo(0)])
     items = ItemStore(bench.client, "worker")
     running, ended = ItemRef(live, 1, 1), ItemRef(live, 2, 1)
-    assert items.start(running) is not None
-    assert items.start(ended) is not None
-    assert items.finish(ended, ItemResult(predictions=[]))
+    assert items.start(running, "a") is not None
+    assert items.start(ended, "b") is not None
+    assert items.finish(ended, ItemResult(predictions=[])) is Finish.COUNTED
     for key in ("unknown.0", "unknown.1.part", "young.0", "README"):
         bench.uploads.put(key, b"")
     for name in bench.stored():

@@ -80,6 +80,7 @@ def test_worker_survives_redis_restart(bench: Bench, redis_server: RedisServer) 
         time.sleep(3)
         redis_server.start()
         job = bench.wait(job_id, 60)
+        assert ends(bench.wait(bench.submit([photo(0, 3)]))) == ["3"]
         assert worker.process.poll() is None, worker.log[-3000:]
     assert ends(job) == ["1", "2"]
 
