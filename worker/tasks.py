@@ -13,6 +13,6 @@ Handler = Callable[[ItemRef, bool], None]
 def register(app: Celery, handler: Handler) -> None:
     """Make the app answer ``classify`` messages with ``handler``."""
 
-    @app.task(name=TASK_CLASSIFY, acks_late=True, ignore_result=True)  # type: ignore[untyped-decorator]
+    @app.task(name=TASK_CLASSIFY, acks_late=True, ignore_result=True)
     def classify(job_id: str, index: int, attempt: int, alone: bool) -> None:
         handler(ItemRef(str(job_id), int(index), int(attempt)), bool(alone))

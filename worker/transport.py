@@ -78,7 +78,7 @@ class SurvivingTransport(kombu_redis.Transport):
         super()._deliver(message, queue)
 
 
-class PreferInteractive(priority_cycle):  # type: ignore[misc]  # kombu is untyped
+class PreferInteractive(priority_cycle):
     """Names the queues to BRPOP in the order in which their messages are wanted."""
 
     def __init__(self, it: Any = None) -> None:
