@@ -55,6 +55,8 @@ def make_app(settings: WorkerSettings) -> Celery:
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
+        # With the fanout channel that this needs, kombu 5.7.0 ends the worker when Redis goes away
+        # with a message in flight (AttributeError while it restores on a detached transport).
         worker_enable_remote_control=False,
         task_acks_late=True,
     )
@@ -69,8 +71,8 @@ def read_settings() -> WorkerSettings:
         raise
 
 
-# Neither has a setting, and a plain `celery worker` would have both: workers that talk to each
-# other at start and on every event, about nothing that the job record does not know.
+# Neither has a setting. Both open a fanout channel, see worker_enable_remote_control, and tell
+# workers about each other nothing that the job record does not know.
 Gossip.compatible_transports = Mingle.compatible_transports = frozenset()
 
 settings = read_settings()

@@ -1,10 +1,7 @@
-"""kombu's Redis transport, made to survive what kombu 5.7.0 dies of.
+"""kombu's Redis transport, taught to discard what is no message and to prefer who waits.
 
-Three small subclasses, each with a test that fails without it:
+Small subclasses, each with a test that fails without it:
 
-* :class:`SurvivingQoS`: when Redis goes away with a message in flight, kombu's second
-  ``channel.close()`` restores on a detached transport and the worker exits with ``AttributeError``.
-  Can go when a kombu release survives ``test_worker_survives_redis_restart`` without it.
 * :class:`SurvivingChannel` and :class:`SurvivingTransport`: one malformed message in a queue
   (``LPUSH interactive 'not json'``) ends the worker. Can go when
   ``test_malformed_messages_are_discarded`` passes without them.
@@ -29,30 +26,8 @@ from worker.preference import Preference
 _log = log.get(__name__)
 
 
-class SurvivingQoS(kombu_redis.QoS):
-    """Bookkeeping of unacknowledged messages that outlives a lost connection."""
-
-    def restore_unacked_once(self, stderr: Any = None) -> None:
-        """Leave to the reconciler what cannot be restored over a dead connection."""
-        try:
-            super().restore_unacked_once(stderr)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the worker
-            _log.warning("messages left to the reconciler", reason=repr(error))
-
-    def ack(self, delivery_tag: str) -> None:
-        """Acknowledge; over a dead channel this is a lost connection, not a programming error."""
-        try:
-            super().ack(delivery_tag)
-        except AttributeError as error:
-            raise ConnectionError(
-                "the channel closed before the message was acknowledged"
-            ) from error
-
-
 class SurvivingChannel(kombu_redis.Channel):
     """A channel that discards what is no message instead of ending the worker."""
-
-    QoS = SurvivingQoS
 
     def _brpop_read(self, **options: Any) -> Any:
         self.connection.delivering = False

@@ -1,4 +1,4 @@
-"""Each subclass in worker/transport.py, by what kills a worker without it."""
+"""What ends a Celery worker on Redis, unless worker.transport and worker.main see to it."""
 
 import base64
 import json
