@@ -127,8 +127,9 @@ class ItemStore:
 
     def beat(self, report: WorkerReport) -> dict[QueueName, int]:
         """Write this worker's heartbeat; returns how many messages wait in each Celery queue."""
-        interactive, batch = self._beat(args=[self.incarnation, report.model_dump_json()])
-        return {QueueName.INTERACTIVE: int(interactive), QueueName.BATCH: int(batch)}
+        names = [queue.value for queue in QueueName]
+        lengths = self._beat(args=[self.incarnation, report.model_dump_json(), *names])
+        return dict(zip(QueueName, map(int, lengths), strict=True))
 
     def publish_model(self, card: ModelCard, *, first: bool) -> None:
         """Say what answers here; after the first time only where a lost Redis has forgotten it."""

@@ -10,6 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.uploads import open_uploads
+
 
 class SharedSettings(BaseSettings):
     """Where Redis and the uploads are, and how to log.
@@ -33,6 +35,13 @@ class SharedSettings(BaseSettings):
     def _known_scheme(cls, url: str) -> str:
         if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
             raise ValueError("REDIS_URL must begin with redis://, rediss:// or unix://")
+        _port(url)
+        return url
+
+    @field_validator("uploads_url")
+    @classmethod
+    def _known_store(cls, url: str) -> str:
+        open_uploads(url)
         return url
 
     @cached_property
@@ -43,6 +52,13 @@ class SharedSettings(BaseSettings):
             return self.redis_url
         db = parse_qs(parts.query).get("db", ["0"])[0]
         return f"redis+socket://{parts.path}?virtual_host={db}"
+
+
+def _port(url: str) -> int | None:
+    try:
+        return urlsplit(url).port
+    except ValueError:  # its own text would echo what stands there, which may be a password
+        raise ValueError("the port must be a number from 0 to 65535") from None
 
 
 def explain(error: ValidationError) -> str:
