@@ -82,17 +82,16 @@ class Reference:
         state = torch.load(spec.weights_path, weights_only=True)
         if spec.name == "resnet50":
             self._model = models.resnet50(num_classes=len(state["fc.bias"]))
-            self._transform = models.ResNet50_Weights[spec.recipe.name].transforms()
+            transform = models.ResNet50_Weights[spec.recipe.name].transforms()
+            normalize = transforms.Normalize(transform.mean, transform.std)
         else:
             self._model = EfficientNet.from_name("efficientnet-lite0")
-            self._transform = transforms.Compose(
-                [
-                    transforms.Resize(256, transforms.InterpolationMode.BICUBIC),
-                    transforms.CenterCrop(224),
-                    transforms.ToTensor(),
-                    transforms.Normalize([127 / 255] * 3, [128 / 255] * 3),
-                ]
-            )
+            normalize = transforms.Normalize([127 / 255] * 3, [128 / 255] * 3)
+            resize = transforms.Resize(256, transforms.InterpolationMode.BICUBIC)
+            cut = [resize, transforms.CenterCrop(224)]
+            transform = transforms.Compose([*cut, transforms.ToTensor(), normalize])
+        self._transform = transform
+        self._normalize = transforms.Compose([transforms.ToTensor(), normalize])
         self._model.load_state_dict(state)
         self._model.eval()
 
@@ -100,9 +99,15 @@ class Reference:
         """A file's bytes → probabilities, shape (classes,)."""
         with Image.open(io.BytesIO(data)) as image:
             upright = ImageOps.exif_transpose(image).convert("RGB")
+        return self._answer(self._transform(upright))
+
+    def on_pixels(self, pixels: NDArray[np.uint8]) -> Probabilities:
+        """What is already cut to the model's input, (224, 224, 3) → probabilities, (classes,)."""
+        return self._answer(self._normalize(pixels.copy()))  # torch takes no read-only arrays
+
+    def _answer(self, photo: torch.Tensor) -> Probabilities:
         with torch.inference_mode():
-            logits = self._model(self._transform(upright).unsqueeze(0))
-            answer: Probabilities = logits.softmax(dim=1)[0].numpy()
+            answer: Probabilities = self._model(photo.unsqueeze(0)).softmax(dim=1)[0].numpy()
         return answer
 
 
