@@ -22,9 +22,9 @@ fp32, against the same photos decoded at full size:
 ======  ====================  =====  ==============  ==============
 factor  mean change (of 255)  top 1  top 3 in order  preprocessing
 ======  ====================  =====  ==============  ==============
-2       0.22                  95.8%  83.3%           42 ms
-3, 4    0.12                  99.0%  88.5%           52 ms
-none    0                     100%   100%            90 ms
+2       0.22                  95.8%  83.3%           30 ms
+3, 4    0.12                  99.0%  88.5%           39 ms
+none    0                     100%   100%            71 ms
 ======  ====================  =====  ==============  ==============
 
 At 4 a photo is decoded in full until its shorter side has eight times the resize, 1,856 pixels.
