@@ -111,7 +111,11 @@ class Admission:
         if fleet.queued[queue] >= self._max_queued:
             raise self.queue_full(queue)
 
-    def queue_full(self, queue: QueueName) -> QueueFull:
-        """The refusal that says when to come back."""
-        after_s = retry_after_s(self.fleet.queued[queue], self._rates[queue].per_s)
+    def queue_full(self, queue: QueueName, items: int = 1) -> QueueFull:
+        """The refusal of so many items, which says when to come back."""
+        # the last look may be older than the rush that filled the queue
+        depth = max(self.fleet.queued[queue], self._max_queued - items + 1)
+        # where nothing has ended yet, what the workers say of themselves is the best guess
+        per_s = self._rates[queue].per_s or self.fleet.rate_per_s
+        after_s = retry_after_s(depth, per_s)
         return QueueFull(f"The {queue} queue is full. Try again in {after_s} s.", after_s)

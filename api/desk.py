@@ -85,7 +85,7 @@ class Desk:
                 await self._jobs.create(job)
         except QueueFull as error:
             await self.discard(keys)
-            raise self._admission.queue_full(job.queue) from error
+            raise self._admission.queue_full(job.queue, len(keys)) from error
         except BrokerUnavailable as error:
             if isinstance(error.__cause__, ResponseError):  # it did answer, with a refusal
                 await self.discard(keys)

@@ -84,6 +84,7 @@ HEALTH: dict[str, Any] = {
             "sha256": _MODEL["sha256"],
             "notice": None,
             "in_flight": 0,
+            "rate_per_s": 84.2,
             "heartbeat_age_s": 0.7,
         }
     ],

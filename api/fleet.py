@@ -45,6 +45,11 @@ class Fleet:
         """The workers that can answer now."""
         return [worker for worker in self.workers if worker.status in WORKING]
 
+    @property
+    def rate_per_s(self) -> float:
+        """Items a second that the working workers say they end while busy."""
+        return sum(worker.report.rate_per_s or 0.0 for worker in self.working)
+
 
 async def look(client: Redis) -> Fleet:
     """Ask Redis for everything in one round trip.

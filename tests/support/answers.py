@@ -1,0 +1,25 @@
+"""What tests say of answers and of waiting jobs."""
+
+import httpx
+from redis import Redis
+
+from tests.support.served import eventually
+
+
+def slug(answer: httpx.Response) -> str:
+    """The slug of an answer that is a whole problem document."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = answer.json()
+    assert body["status"] == answer.status_code
+    assert body["detail"]
+    assert body["title"]
+    assert answer.headers["x-request-id"]
+    assert (answer.status_code == 503) is ("retry-after" in answer.headers)
+    return str(body["type"].removeprefix("/problems/"))
+
+
+def waiting_job(client: Redis) -> str:
+    """The id of the one interactive job that waits, once its message is sent."""
+    eventually(lambda: client.llen("interactive") == 1, 5)
+    [member] = client.zrange("ic:queued:interactive", 0, -1)
+    return str(member).partition(":")[0]

@@ -1,0 +1,112 @@
+"""A worker played by the test: it speaks the real record and the real messages, with no model."""
+
+import base64
+import contextlib
+import json
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from shared.contract import ItemResult, ModelInfo, Prediction, TimingMs, WorkerReport, WorkerState
+from shared.items import ItemRef, ItemStore, StartedItem
+from shared.redis_client import connect
+
+MODEL = ModelInfo(name="played", weights="none", sha256="0" * 64, device="cpu", precision="fp32")
+BOTH = ("interactive", "batch")
+Answer = Callable[[StartedItem], ItemResult | None]
+
+
+def succeed(item: StartedItem) -> ItemResult:
+    """As many classes as were asked for."""
+    predictions = [
+        Prediction(label=f"class {at}", class_index=at, confidence=1 / (at + 2))
+        for at in range(item.top_k)
+    ]
+    timing = TimingMs(queued=item.queued_ms, decode=1, inference=2, total=3 + item.queued_ms)
+    return ItemResult(predictions=predictions, model=MODEL, timing_ms=timing)
+
+
+def take(client: Redis, *queues: str, timeout_s: float = 0.2) -> ItemRef | None:
+    """The next message that Celery would deliver."""
+    found = client.brpop(list(queues), timeout=timeout_s)
+    if not found:
+        return None
+    body = json.loads(base64.b64decode(json.loads(found[1])["body"]))
+    job_id, index, attempt, _alone = body[0]
+    return ItemRef(job_id, index, attempt)
+
+
+class PlayedWorker:
+    """Reports itself, and answers whatever comes with ``answer``; ``None`` leaves it running."""
+
+    def __init__(
+        self,
+        redis_url: str,
+        answer: Answer = succeed,
+        queues: tuple[str, ...] = BOTH,
+        **report: object,
+    ) -> None:
+        self.answer = answer
+        self._queues = queues
+        self._taking = threading.Lock()
+        self.client = connect(redis_url, 2)
+        self.items = ItemStore(self.client, uuid.uuid4().hex)
+        self.report = WorkerReport.model_validate(
+            {"name": "played", "status": WorkerState.IDLE, "sha256": MODEL.sha256, **report}
+        )
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._beat), threading.Thread(target=self._work)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+        self.forget()
+        self.client.close()
+
+    def listen_to(self, *queues: str) -> None:
+        """From now on take nothing from any other queue."""
+        with self._taking:
+            self._queues = queues
+
+    def forget(self) -> None:
+        """Leave no trace for the next test."""
+        self.client.zrem("ic:beats", self.items.incarnation)
+        self.client.hdel("ic:workers", self.items.incarnation)
+
+    def _beat(self) -> None:
+        while True:
+            with contextlib.suppress(RedisError, OSError):
+                self.items.beat(self.report)
+            if self._stop.wait(0.2):
+                return
+
+    def _work(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._step()
+            except (RedisError, OSError):
+                time.sleep(0.05)
+
+    def _step(self) -> None:
+        with self._taking:
+            ref = take(self.client, *self._queues)
+        started = self.items.start(ref, "played") if ref else None
+        if ref and started and (result := self.answer(started)):
+            self.items.finish(ref, result)
