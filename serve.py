@@ -24,15 +24,17 @@ async def serve(settings: ServeSettings) -> None:
         ServeError: A part could not be started.
     """
     stop = asyncio.Event()
-    service = Service(settings, Screen(sys.stdout))
+    screen = Screen(sys.stdout)
+    service = Service(settings, screen)
 
-    def on_signal() -> None:
+    def on_signal(received: signal.Signals) -> None:
+        screen.show("serve", f"{received.name}: {'killing' if stop.is_set() else 'ending'} all")
         if stop.is_set():
             service.kill()
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, on_signal)
+        asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
     await service.run(stop)
 
 
