@@ -32,7 +32,7 @@ def succeed(item: StartedItem) -> ItemResult:
     return ItemResult(predictions=predictions, model=MODEL, timing_ms=timing)
 
 
-def take(client: Redis, *queues: str, timeout_s: float = 0.2) -> ItemRef | None:
+def take(client: Redis, *queues: str, timeout_s: float = 0.1) -> ItemRef | None:
     """The next message that Celery would deliver."""
     found = client.brpop(list(queues), timeout=timeout_s)
     if not found:
@@ -99,10 +99,9 @@ class PlayedWorker:
 
     def _work(self) -> None:
         while not self._stop.is_set():
-            try:
+            with contextlib.suppress(RedisError, OSError):
                 self._step()
-            except (RedisError, OSError):
-                time.sleep(0.05)
+            time.sleep(0.001)  # or nobody else would ever get the lock
 
     def _step(self) -> None:
         with self._taking:

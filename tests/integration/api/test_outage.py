@@ -30,17 +30,10 @@ REQUESTS: dict[str, Callable[[httpx.Client], httpx.Response]] = {
 
 
 @pytest.fixture
-def api(redis_server: RedisServer, tmp_path: Path) -> Iterator[ApiProcess]:
-    with ApiProcess(redis_server.url, tmp_path) as process:
-        yield process
-    assert "Traceback" not in process.log.read_text()
-
-
-@pytest.fixture
-def worker(api: ApiProcess) -> Iterator[PlayedWorker]:
-    with PlayedWorker(api.redis_url) as played:
-        wait_for_status(api.client, 200)
-        yield played
+def redis_server(shared_redis: RedisServer, running_api: ApiProcess) -> Iterator[RedisServer]:
+    """The file's Redis, which the test may break and must mend; the api has recovered after it."""
+    yield shared_redis
+    wait_for_status(running_api.client, 200)
 
 
 def refuses_within_a_second(client: httpx.Client) -> None:
@@ -177,13 +170,14 @@ def test_a_wait_that_runs_out_during_an_outage_says_where_the_job_is(
     assert api.client.get(f"/jobs/{job_id}").json()["counts"]["queued"] == 1
 
 
-def test_it_starts_without_redis_and_finds_it_later(
-    redis_server: RedisServer, tmp_path: Path
-) -> None:
-    redis_server.kill()
-    with ApiProcess(redis_server.url, tmp_path) as api:
+def test_it_starts_without_redis_and_finds_it_later(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path)
+    with ApiProcess(server.url, tmp_path) as api:
         refuses_within_a_second(api.client)
-        redis_server.start()
-        with PlayedWorker(redis_server.url):
-            wait_for_status(api.client, 200)
-            assert api.client.post("/predict", content=PHOTO).status_code == 200
+        server.start()
+        try:
+            with PlayedWorker(server.url):
+                wait_for_status(api.client, 200)
+                assert api.client.post("/predict", content=PHOTO).status_code == 200
+        finally:
+            server.kill()

@@ -1,0 +1,54 @@
+"""The pages run no script or style but files of their own."""
+
+import re
+from collections.abc import AsyncIterator
+from html.parser import HTMLParser
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from api.routes import page
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    app = FastAPI(docs_url=None)
+    page.mount(app)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://api") as made:
+        yield made
+
+
+class Assets(HTMLParser):
+    """Collects what a page loads, and refuses what its policy would block."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.urls: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        assert tag != "style"
+        assert not any(name == "style" or name.startswith("on") for name in given)
+        if tag == "script":
+            assert given.get("src")
+        if tag in {"script", "link"}:
+            self.urls.append(str(given.get("src") or given.get("href")))
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+async def test_a_page_loads_only_files_that_are_served_here(
+    client: httpx.AsyncClient, path: str
+) -> None:
+    answer = await client.get(path)
+    assert answer.status_code == 200
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert re.search(r"script-src 'self';", policy)
+    urls = Assets(answer.text).urls
+    assert len(urls) >= 3
+    for url in urls:
+        assert url.startswith("/")
+        assert (await client.get(url)).status_code == 200
