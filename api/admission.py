@@ -53,7 +53,7 @@ def retry_after_s(depth: int, per_s: float) -> int:
     """Whole seconds until ``depth`` items are gone at this rate, from 1 to 120."""
     if per_s <= 0:
         return RETRY_MAX_S if depth else RETRY_MIN_S
-    return max(RETRY_MIN_S, min(RETRY_MAX_S, math.ceil(depth / per_s)))
+    return max(RETRY_MIN_S, math.ceil(min(RETRY_MAX_S, depth / per_s)))
 
 
 class Admission:
