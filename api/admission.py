@@ -13,8 +13,8 @@ from redis.asyncio import Redis
 from api.broker import broker_unavailable
 from api.fleet import Fleet, look
 from shared import log
-from shared.contract import QueueName
 from shared.errors import NoWorkers, QueueFull
+from shared.queue_names import QueueName
 from shared.redis_client import REDIS_DOWN
 
 _log = log.get(__name__)
@@ -24,6 +24,11 @@ LOOK_WITHIN_S = 0.6
 RATE_OVER_S = 10.0
 RETRY_MIN_S, RETRY_MAX_S = 1, 120
 RETRY_WORKERS_S = 5
+RETRY_MEMORY_S = 30
+# Above this part of Redis's maxmemory nothing new is taken in.
+MEMORY_SHARE_MAX = 0.8
+# So many may always wait: less would refuse a few clients of one slow worker.
+WAITING_LEAST = 32
 
 
 class EndRate:
@@ -94,27 +99,49 @@ class Admission:
                 rate.add(now, fleet.ended[queue])
         self.fleet = fleet
 
-    def check(self, queue: QueueName, *, waits: bool) -> None:
+    def check(self, queue: QueueName, *, patience_s: float = 0.0, waiting: int = 0) -> None:
         """Refuse at once what could not be served.
+
+        Args:
+            queue: Where the items would wait.
+            patience_s: Seconds that a waiting request stands in the queue; 0 for one that does not
+                wait.
+            waiting: Requests of this process that wait now, which the last look may not have seen.
 
         Raises:
             BrokerUnavailable: Redis does not answer.
             NoWorkers: The request waits, and no worker could answer it.
-            QueueFull: No item fits into the queue.
+            QueueFull: No item fits into the queue, or into Redis, or a waiting request would not
+                be answered in time.
         """
         fleet = self.fleet
         if not fleet.broker_up:
             raise broker_unavailable()
-        if waits and not fleet.working:
+        if patience_s and not fleet.working:
             detail = "No worker can answer now. Try again, or send 'Prefer: respond-async'."
             raise NoWorkers(detail, RETRY_WORKERS_S)
+        if fleet.memory_share >= MEMORY_SHARE_MAX:
+            # the rest is for the results of what is queued already
+            raise QueueFull("Redis is nearly full. Try again later.", RETRY_MEMORY_S)
         if fleet.queued[queue] >= self._max_queued:
             raise self.queue_full(queue)
+        room = self.room(patience_s)
+        if room is not None and max(fleet.queued[queue], waiting) >= room:
+            raise self.queue_full(queue, depth=max(fleet.queued[queue], waiting))
 
-    def queue_full(self, queue: QueueName, items: int = 1) -> QueueFull:
+    def room(self, patience_s: float) -> int | None:
+        """Most requests that may wait at a time: what the workers end within that patience.
+
+        ``None`` for a request that does not wait, or while no worker knows its rate.
+        """
+        per_s = self.fleet.rate_per_s
+        return max(WAITING_LEAST, int(per_s * patience_s)) if patience_s and per_s else None
+
+    def queue_full(self, queue: QueueName, items: int = 1, depth: int | None = None) -> QueueFull:
         """The refusal of so many items, which says when to come back."""
-        # the last look may be older than the rush that filled the queue
-        depth = max(self.fleet.queued[queue], self._max_queued - items + 1)
+        if depth is None:
+            # the last look may be older than the rush that filled the queue
+            depth = max(self.fleet.queued[queue], self._max_queued - items + 1)
         # where nothing has ended yet, what the workers say of themselves is the best guess
         per_s = self._rates[queue].per_s or self.fleet.rate_per_s
         after_s = retry_after_s(depth, per_s)

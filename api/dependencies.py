@@ -10,7 +10,7 @@ from api.admission import Admission
 from api.desk import Desk
 from api.settings import ApiSettings
 from api.waiting import Waiter
-from shared.contract import TOP_K_DEFAULT, TOP_K_MAX
+from shared.limits import TOP_K_DEFAULT, TOP_K_MAX
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ class Desk:
         for key in keys:
             self._uploads.delete(key)
 
-    async def create(self, job: NewJob) -> None:
+    async def create(self, job: NewJob, room: int | None = None) -> None:
         """Write the job's record, or delete its uploads; where neither is sure, keep them.
 
         Raises:
@@ -82,10 +82,10 @@ class Desk:
         keys = [item.upload_key for item in job.items if item.upload_key]
         try:
             async with broker_within(BROKER_S + len(keys) / 2_000):
-                await self._jobs.create(job)
+                await self._jobs.create(job, room)
         except QueueFull as error:
             await self.discard(keys)
-            raise self._admission.queue_full(job.queue, len(keys)) from error
+            raise self._admission.queue_full(job.queue, len(keys), room) from error
         except BrokerUnavailable as error:
             if isinstance(error.__cause__, ResponseError):  # it did answer, with a refusal
                 await self.discard(keys)

@@ -9,7 +9,8 @@ from time import perf_counter
 from pydantic import ValidationError
 from redis.asyncio import Redis
 
-from shared.contract import QueueName, WorkerReport, WorkerState
+from shared.contract import WorkerReport, WorkerState
+from shared.queue_names import QueueName
 
 # Workers write a heartbeat every 2 s.
 STALLED_AFTER_S = 10.0
@@ -32,6 +33,7 @@ class Fleet:
 
     latency_ms: float | None = None
     workers: list[WorkerSeen] = field(default_factory=list)
+    memory_share: float = 0.0
     queued: dict[QueueName, int] = field(default_factory=lambda: dict.fromkeys(QueueName, 0))
     ended: dict[QueueName, int] = field(default_factory=lambda: dict.fromkeys(QueueName, 0))
 
@@ -63,17 +65,25 @@ async def look(client: Redis) -> Fleet:
         pipe.zrange("ic:beats", 0, -1, withscores=True)
         pipe.hgetall("ic:workers")
         pipe.hgetall("ic:ended")
+        pipe.info("memory")
         for queue in QueueName:
             pipe.zcard(f"ic:queued:{queue}")
-        now, beats, reports, ended, *depths = await pipe.execute()
+        now, beats, reports, ended, memory, *depths = await pipe.execute()
     latency_ms = (perf_counter() - began) * 1000
     now_s = now[0] + now[1] / 1e6
     return Fleet(
         latency_ms=round(latency_ms, 2),
+        memory_share=_share(memory),
         workers=_workers({name: now_s - ms / 1000 for name, ms in beats}, reports),
         queued=dict(zip(QueueName, depths, strict=True)),
         ended={queue: int(ended.get(queue, 0)) for queue in QueueName},
     )
+
+
+def _share(memory: dict[str, int]) -> float:
+    """Used memory as a part of ``maxmemory``; 0 where Redis has no limit."""
+    limit = memory.get("maxmemory", 0)
+    return memory["used_memory"] / limit if limit else 0.0
 
 
 def _workers(ages_s: dict[str, float], reports: dict[str, str]) -> list[WorkerSeen]:

@@ -2,7 +2,8 @@
 
 from api.fleet import Fleet, WorkerSeen
 from api.schemas import BrokerHealth, Health, HealthStatus, QueueDepths, WorkerHealth
-from shared.contract import QueueName, WorkerState
+from shared.contract import WorkerState
+from shared.queue_names import QueueName
 
 
 def status_of(fleet: Fleet) -> HealthStatus:

@@ -71,6 +71,8 @@ def _configure_logs(settings: ApiSettings) -> None:
     # uvicorn has given its loggers handlers of their own by now
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
+        if not logger.handlers and not logger.propagate:
+            continue  # --no-access-log has switched it off
         logger.handlers.clear()
         logger.propagate = True
         logger.addFilter(_without_colours)

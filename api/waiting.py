@@ -37,6 +37,11 @@ class Waiter:
         self._client = client
         self._waiting: dict[str, asyncio.Event] = {}
 
+    @property
+    def count(self) -> int:
+        """How many requests of this process wait now."""
+        return len(self._waiting)
+
     @contextlib.contextmanager
     def expect(self, job_id: str) -> Iterator[asyncio.Event]:
         """An event that is set when the job may have ended; enter before creating the job."""

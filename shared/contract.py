@@ -11,16 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.errors import ServiceError
 
-TOP_K_DEFAULT = 3
-TOP_K_MAX = 100
 PROBLEM_BASE = "/problems/"
-
-
-class QueueName(StrEnum):
-    """The two Celery queues; a waiting request never stands behind a batch."""
-
-    INTERACTIVE = "interactive"
-    BATCH = "batch"
 
 
 class ItemState(StrEnum):

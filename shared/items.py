@@ -10,8 +10,9 @@ from enum import StrEnum
 
 import redis
 
-from shared.contract import ItemResult, ItemState, ModelCard, Problem, QueueName, WorkerReport, dump
+from shared.contract import ItemResult, ItemState, ModelCard, Problem, WorkerReport, dump
 from shared.errors import ItemTimeout, ServiceError, WorkerLost
+from shared.queue_names import QueueName
 from shared.scripts import load
 
 DEATHS_ALONE = 2

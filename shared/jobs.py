@@ -10,8 +10,9 @@ from typing import Any
 
 import redis.asyncio
 
-from shared.contract import ItemResult, ItemState, JobState, Problem, QueueName
+from shared.contract import ItemResult, ItemState, JobState, Problem
 from shared.errors import JobNotFound, QueueFull
+from shared.queue_names import QueueName
 from shared.scripts import load
 
 
@@ -80,8 +81,11 @@ class JobStore:
         self._create = client.register_script(load("create"))
         self._cancel = client.register_script(load("cancel"))
 
-    async def create(self, job: NewJob) -> None:
+    async def create(self, job: NewJob, room: int | None = None) -> None:
         """Write record and index, if there is room; repeating the call changes nothing.
+
+        ``room`` is the most items that may wait in the queue for this job to be taken in, where
+        that is less than usual.
 
         Raises:
             QueueFull: The queue holds as many items as it may.
@@ -92,7 +96,7 @@ class JobStore:
             job.top_k,
             job.reply_to,
             self._ttl_s,
-            self._max_queued,
+            self._max_queued if room is None else min(room, self._max_queued),
         ]
         for item in job.items:
             args.append(json.dumps({"filename": item.filename, "upload": item.upload_key}))

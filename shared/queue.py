@@ -11,8 +11,8 @@ from celery import Celery
 from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
 
-from shared.contract import QueueName
 from shared.items import ItemRef
+from shared.queue_names import QueueName
 from shared.redis_client import REDIS_DOWN
 
 TASK_CLASSIFY = "classify"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared import log
-from shared.contract import QueueName
+from shared.queue_names import QueueName
 from worker.inference import OutOfMemory, Runtime
 from worker.preference import Preference
 

@@ -9,8 +9,8 @@ import base64
 import json
 from typing import Any
 
-from shared.contract import QueueName
 from shared.queue import TASK_CLASSIFY
+from shared.queue_names import QueueName
 
 # What reading a malformed message may raise.
 UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)

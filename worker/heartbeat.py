@@ -8,8 +8,9 @@ import threading
 from collections.abc import Callable
 
 from shared import log
-from shared.contract import ModelCard, QueueName, WorkerReport, WorkerState
+from shared.contract import ModelCard, WorkerReport, WorkerState
 from shared.items import ItemStore
+from shared.queue_names import QueueName
 from shared.redis_client import REDIS_DOWN
 from worker.activity import Activity
 from worker.rate import Rate
@@ -53,7 +54,8 @@ class Heartbeat:
         self._rate = Rate()
         self._unfinished_ticks = 0
         self._deaf_ticks = 0
-        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._stopping = False
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self) -> None:
@@ -61,12 +63,14 @@ class Heartbeat:
         self._thread.start()
 
     def ready(self, card: ModelCard) -> None:
-        """From now on this worker serves that model."""
+        """From now on this worker serves that model, and everybody is to know at once."""
         self._card = card
+        self._wake.set()
 
     def stop(self) -> None:
         """Stop reporting and take the worker off the list."""
-        self._stop.set()
+        self._stopping = True
+        self._wake.set()
         self._thread.join()
         try:
             self._items.retire()
@@ -85,9 +89,11 @@ class Heartbeat:
             except REDIS_DOWN as error:
                 _log.warning("heartbeat not written", reason=type(error).__name__)
                 waiting = {}
-            if self._stop.wait(PERIOD_S):
+            if not self._wake.wait(PERIOD_S):
+                self.tick(waiting)
+            self._wake.clear()
+            if self._stopping:
                 return
-            self.tick(waiting)
 
     def tick(self, waiting: dict[QueueName, int]) -> None:
         """Count one period: did anything end, did anything arrive that could have?"""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import redis
 
-from shared.contract import QueueName
 from shared.items import ItemRef
+from shared.queue_names import QueueName
 
 LOCK_KEY = "ic:reconciler"
 LOCK_MS = 6_000

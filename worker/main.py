@@ -22,6 +22,8 @@ from worker.service import Service
 from worker.settings import WorkerSettings
 from worker.tasks import register
 
+_log = log.get(__name__)
+
 EXIT_CANNOT_SERVE = 3
 
 
@@ -102,6 +104,9 @@ def _serve(sender: str, instance: Any, **_: Any) -> None:
         service.start()
     except ModelUnavailable as error:
         fail(str(error))
+    except Exception:  # noqa: BLE001 - Celery swallows it, and would consume without a model
+        _log.exception("cannot load the model")
+        fail("the model could not be loaded; the lines above say why")
 
 
 @signals.worker_shutting_down.connect(weak=False)

@@ -4,8 +4,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# A photo at the pixel limit (50 million RGB pixels) fits by itself; small ones decode side by side
-# on every thread.
+# What eight photos of 12 megapixels take at once; small ones decode side by side on every thread,
+# and one that takes more than all of it runs alone.
 DECODE_BUDGET_BYTES = 256 * 1024 * 1024
 
 

@@ -75,8 +75,10 @@ class Pipeline:
     def _classify(self, started: StartedItem, entry: Entry, began: float) -> ItemResult:
         data = self._read(started)
         decode_began = time.monotonic()
-        with self._memory.reserve(decode_cost(data, self.max_pixels)), self.activity.timed(entry):
-            pixels = preprocess(data, self.spec.recipe, self.max_pixels)
+        recipe = self.spec.recipe
+        cost = decode_cost(data, self.max_pixels, recipe)
+        with self._memory.reserve(cost), self.activity.timed(entry):
+            pixels = preprocess(data, recipe, self.max_pixels)
         decoded = time.monotonic()
         with self.activity.timed(entry):
             probabilities = self._infer(pixels, started)

@@ -1,6 +1,6 @@
 """Whose turn it is when both a waiting request and a batch want the model. Depends on nothing."""
 
-from shared.contract import QueueName
+from shared.queue_names import QueueName
 
 # Four waiting requests for one photo of a batch: /predict stays quick, a batch never starves.
 INTERACTIVE_SHARE = 4

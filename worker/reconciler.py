@@ -16,9 +16,9 @@ from collections import deque
 from celery import Celery
 
 from shared import log
-from shared.contract import QueueName
 from shared.items import ItemStore, Resend
 from shared.queue import SEND_FAILED, send
+from shared.queue_names import QueueName
 from shared.redis_client import REDIS_DOWN
 from worker.ledger import Ledger, Observation
 

@@ -11,11 +11,10 @@ from pathlib import Path
 from worker.fetching import Unreachable, fetch
 from worker.recipes import EFFICIENTNET_LITE0, RECIPES, Recipe
 from worker.settings import WorkerSettings
-from worker.weights import RESNET50, ModelUnavailable, Published, file_sha256
+from worker.weights import DEFAULT_WEIGHTS, RESNET50, ModelUnavailable, Published, file_sha256
 
 __all__ = ["ModelSpec", "ModelUnavailable", "published_weights", "resolve"]
 
-DEFAULT_WEIGHTS = "IMAGENET1K_V2"
 DOWNLOAD_COMMAND = "python -m worker.download"
 _USER_FORMATS = (".pth", ".pt", ".safetensors")
 _PACKAGED_FILE = Path("models", "efficientnet-lite0-57934424.pth")

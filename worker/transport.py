@@ -19,7 +19,7 @@ from kombu.transport import redis as kombu_redis
 from kombu.utils.scheduling import priority_cycle
 
 from shared import log
-from shared.contract import QueueName
+from shared.queue_names import QueueName
 from worker.envelope import UNREADABLE, is_ours
 from worker.preference import Preference
 

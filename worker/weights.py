@@ -40,6 +40,9 @@ class Published:
         return Path(self.filename).stem.rsplit("-", 1)[1]
 
 
+# torchvision's own default, ResNet50_Weights.DEFAULT; why: docs/decisions/0005
+DEFAULT_WEIGHTS = "IMAGENET1K_V2"
+
 # torchvision.models.ResNet50_Weights.*.url
 RESNET50 = {
     weights.name: weights

@@ -13,8 +13,8 @@ from api.examples import JOB_CANCELLED, JOB_COMPLETED, JOB_QUEUED
 from api.responses import job_response, json_response
 from api.schemas import Job
 from shared import errors
-from shared.contract import QueueName
 from shared.jobs import NewJob
+from shared.queue_names import QueueName
 
 router = APIRouter(tags=["jobs"])
 
@@ -73,7 +73,7 @@ async def create_job(request: Request, services: ServicesDep, top_k: TopK = TOP_
 
     A photo that is none fails alone. An accepted job is kept even while no worker runs.
     """
-    services.admission.check(QueueName.BATCH, waits=False)
+    services.admission.check(QueueName.BATCH)
     job_id = uuid.uuid4().hex
     items = await BatchIntake(job_id, services.desk, services.settings).read(request)
     job = NewJob(job_id=job_id, queue=QueueName.BATCH, top_k=top_k, items=items)

@@ -16,8 +16,9 @@ from api.problems import respond_error, respond_item
 from api.responses import job_response, json_response
 from api.schemas import Job, PredictAnswer, as_created
 from shared import errors
-from shared.contract import ItemState, QueueName
+from shared.contract import ItemState
 from shared.jobs import JobRecord, NewItem, NewJob
+from shared.queue_names import QueueName
 from shared.uploads import upload_key
 
 router = APIRouter(tags=["predict"])
@@ -89,7 +90,11 @@ async def predict(request: Request, services: ServicesDep, top_k: TopK = TOP_K) 
     is 202 and the job goes on. A client that hangs up while it waits cancels the job.
     """
     preference = parse(request.headers.getlist("prefer"), services.settings.predict_wait_s)
-    services.admission.check(QueueName.INTERACTIVE, waits=preference.wait_s > 0)
+    services.admission.check(
+        QueueName.INTERACTIVE,
+        patience_s=preference.patience_s,
+        waiting=services.waiter.count,
+    )
     photo = await read_photo(request, services.settings.max_upload_bytes)
     job_id = uuid.uuid4().hex
     job = NewJob(
@@ -101,16 +106,18 @@ async def predict(request: Request, services: ServicesDep, top_k: TopK = TOP_K) 
     )
     await services.desk.store(upload_key(job_id, 0), photo.data)
     del photo  # the wait may be long, and the photo large
-    record = await _run(request, services, job, preference.wait_s)
+    record = await _run(request, services, job, preference)
     return _answer(record, preference)
 
 
-async def _run(request: Request, services: Services, job: NewJob, wait_s: float) -> JobRecord:
+async def _run(
+    request: Request, services: Services, job: NewJob, preference: Preference
+) -> JobRecord:
     """Submit, and wait until the job ends, the client hangs up or time is over."""
     loop, desk = asyncio.get_running_loop(), services.desk
-    deadline = loop.time() + wait_s
+    deadline = loop.time() + preference.wait_s
     with services.waiter.expect(job.job_id) as woken:
-        await desk.create(job)
+        await desk.create(job, services.admission.room(preference.patience_s))
         await desk.send(job)
         async with HangUp(request) as hang_up:
             while await hang_up.or_event(woken, deadline - loop.time()):

@@ -63,6 +63,8 @@ def _resolve(_: object) -> ModelSpec:
 
 
 def _load_runtime(*_: object) -> Runtime:
+    if os.environ.get("SCRIPTED_LOAD_ERROR"):
+        raise RuntimeError("out of luck")
     return ScriptedRuntime()
 
 

@@ -26,6 +26,13 @@ MAX_STREAMS = 4
 _TYPES = {"fp32": ov.Type.f32, "bf16": ov.Type.bf16, "fp16": ov.Type.f16}
 
 
+def processors() -> int:
+    """Processors that this process may use; macOS does not say, so there it is all of them."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 class OpenVINORuntime:
     """A model compiled for this processor.
 
@@ -45,7 +52,7 @@ class OpenVINORuntime:
     def __init__(self, spec: ModelSpec, cache: Path, precision: str) -> None:
         core = ov.Core()
         self.precision = _precision(core, precision)
-        self.concurrency = min(MAX_STREAMS, len(os.sched_getaffinity(0)))
+        self.concurrency = min(MAX_STREAMS, processors())
         model = converted(core, spec, cache)
         compiled = core.compile_model(
             model,

@@ -11,10 +11,11 @@ import pytest
 import redis
 from PIL import Image
 
-from shared.contract import ItemState, QueueName
+from shared.contract import ItemState
 from shared.items import ItemRef
 from shared.jobs import JobRecord, JobStore, NewItem, NewJob
 from shared.queue import make_celery, send
+from shared.queue_names import QueueName
 from shared.redis_client import connect, connect_async
 from shared.uploads import FileUploadStore, upload_key
 from tests.support.redis_server import RedisServer

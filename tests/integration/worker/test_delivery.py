@@ -4,8 +4,9 @@ import signal
 
 import pytest
 
-from shared.contract import ItemResult, ItemState, JobState, QueueName
+from shared.contract import ItemResult, ItemState, JobState
 from shared.items import Finish, ItemRef, ItemStore
+from shared.queue_names import QueueName
 from tests.integration.worker.conftest import Bench, ends, photo
 from tests.support.scripted_worker import FAILS, HANGS, KILLS
 from tests.support.worker_process import WorkerProcess
@@ -192,3 +193,20 @@ def test_a_worker_that_cannot_serve_says_so_in_one_line(bench: Bench, env: dict[
         lines = [line for line in worker.log.splitlines() if line.startswith("worker: ")]
         assert len(lines) == 1
         assert "Traceback" not in worker.log
+
+
+def test_a_worker_whose_model_breaks_while_loading_ends_instead_of_serving(bench: Bench) -> None:
+    broken = bench.folder / "broken.pth"
+    broken.write_bytes(b"no weights")
+    env = {**bench.env(), "MODEL_WEIGHTS": str(broken), "MODEL_RECIPE": "IMAGENET1K_V1"}
+    with WorkerProcess(env, bench.folder / "worker.log", app="worker.main") as worker:
+        assert worker.process.wait(60) == 3
+        assert "ready." not in worker.log
+
+
+def test_any_error_while_loading_ends_the_worker(bench: Bench) -> None:
+    env = bench.env(SCRIPTED_LOAD_ERROR="1")
+    with WorkerProcess(env, bench.folder / "worker.log") as worker:
+        assert worker.process.wait(60) == 3
+        assert "ready." not in worker.log
+        assert "out of luck" in worker.log

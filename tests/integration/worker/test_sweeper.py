@@ -2,8 +2,9 @@
 
 import os
 
-from shared.contract import ItemResult, QueueName
+from shared.contract import ItemResult
 from shared.items import Finish, ItemRef, ItemStore
+from shared.queue_names import QueueName
 from tests.integration.worker.conftest import Bench, photo
 from worker.ledger import Ledger
 from worker.sweeper import Sweeper

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shared.contract import QueueName
+from shared.queue_names import QueueName
 from worker.batching import MicroBatcher
 from worker.inference import OutOfMemory
 

@@ -9,9 +9,9 @@ import fakeredis
 import pytest
 import redis
 
-from shared.contract import QueueName
 from shared.items import ItemRef
 from shared.queue import make_celery, send
+from shared.queue_names import QueueName
 from worker.envelope import is_ours
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from shared.contract import QueueName
+from shared.queue_names import QueueName
 from worker.preference import Preference
 from worker.transport import PreferInteractive
 

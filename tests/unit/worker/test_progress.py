@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import fakeredis
 import pytest
 
-from shared.contract import ModelCard, QueueName, WorkerState
+from shared.contract import ModelCard, WorkerState
 from shared.items import ItemRef, ItemStore
+from shared.queue_names import QueueName
 from worker.activity import Activity
 from worker.heartbeat import DEAF_TICKS, EXIT_DEAF, STALLED_TICKS, Heartbeat
 from worker.watchdog import EXIT_TIMEOUT, TICK_S, Watchdog

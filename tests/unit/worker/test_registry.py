@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 from torchvision.models import ResNet50_Weights
 
-from worker import registry
 from worker.recipes import EFFICIENTNET_LITE0, IMAGENET1K_V1, IMAGENET1K_V2, RECIPES
 from worker.registry import ModelUnavailable, resolve
 from worker.settings import WorkerSettings
-from worker.weights import RESNET50, Published
+from worker.weights import DEFAULT_WEIGHTS, RESNET50, Published
 
 ROOT = Path(__file__).parents[3]
 CONTENT = b"not really weights"
@@ -58,7 +57,7 @@ def test_addresses_and_recipes_are_torchvisions(name: str) -> None:
 
 
 def test_the_default_weights_are_torchvisions() -> None:
-    assert ResNet50_Weights.DEFAULT.name == registry.DEFAULT_WEIGHTS
+    assert ResNet50_Weights.DEFAULT.name == DEFAULT_WEIGHTS
 
 
 def test_the_labels_are_torchvisions() -> None:

@@ -1,0 +1,5 @@
+"""Limits that are part of the API's contract, not of a deployment. Depends on nothing."""
+
+# How many classes an answer names unless the request says otherwise, and at the most.
+TOP_K_DEFAULT = 3
+TOP_K_MAX = 100
