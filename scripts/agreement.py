@@ -154,7 +154,9 @@ def main() -> None:
         for view, theirs in batch:
             pixels = preprocess(view.data, spec.recipe, settings.max_pixels)
             if not tally.add(runtime.predict(pixels[None])[0], theirs):
-                print(f"  {precision} differs on {view.name}", file=sys.stderr)
+                second, first = np.sort(theirs)[-2:]
+                apart = f"the reference's first two are {first - second:.4f} apart"
+                print(f"  {precision} differs on {view.name}: {apart}", file=sys.stderr)
         print(f"PRECISION={precision} ({runtime.name} {runtime.precision}) {tally}")
 
 
