@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from shared.errors import BrokerUnavailable
 from shared.redis_client import REDIS_DOWN
 
-BROKER_S = 0.8
+BROKER_S = 0.6
 RETRY_BROKER_S = 2
 
 

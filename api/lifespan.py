@@ -21,7 +21,9 @@ from shared.uploads import open_uploads
 
 _log = log.get(__name__)
 
-REDIS_S = 0.5
+LOOK_S = 0.5
+# Only a backstop: each call has its own bound (api.broker), and that of a large batch is longer.
+REDIS_S = 10.0
 CONNECTIONS = 64
 
 
@@ -48,7 +50,7 @@ def _build(settings: ApiSettings, stack: AsyncExitStack) -> Services:
         return made
 
     redis = client(REDIS_S, CONNECTIONS)
-    admission = Admission(client(REDIS_S, 2), settings.max_queued_items)
+    admission = Admission(client(LOOK_S, 2), settings.max_queued_items)
     celery = make_celery(settings.broker_url, broker_pool_limit=SENDERS)
     stack.callback(celery.close)
     jobs = JobStore(redis, settings.job_ttl_s, settings.max_queued_items)
@@ -75,6 +77,7 @@ def _configure_logs(settings: ApiSettings) -> None:
             continue  # --no-access-log has switched it off
         logger.handlers.clear()
         logger.propagate = True
+        logger.setLevel(logging.NOTSET)  # LOG_LEVEL decides
         logger.addFilter(_without_colours)
     # it warns of every malformed body, which the answer says already
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
