@@ -1,14 +1,15 @@
 """A batch's form → stored photos, one in memory at a time; a bad one fails alone.
 
-Depends on api.intake, api.multipart and the desk that stores.
+Depends on api.intake, api.multipart, api.content and the desk that stores.
 """
 
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
+from api.content import check_photo, clean_filename, too_large
 from api.desk import Desk
-from api.intake import body_chunks, check_photo, clean_filename, too_large
+from api.intake import body_chunks
 from api.multipart import Part, boundary_of, read_parts
 from api.settings import ApiSettings
 from shared.contract import Problem

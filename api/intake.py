@@ -1,69 +1,28 @@
 """One request body → the bytes of one photo, bounded; the content is believed, not the header.
 
-Depends on Starlette's request and api.multipart.
+Depends on Starlette's request, api.multipart and api.content.
 """
 
 import base64
 import binascii
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
 from anyio import to_thread
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
+from api.content import PNG, Photo, check_photo, clean_filename, looks_like_photo, too_large
 from api.multipart import boundary_of, read_parts
-from shared.errors import InvalidImage, MalformedRequest, UnsupportedMediaType, UploadTooLarge
+from shared.errors import MalformedRequest, UploadTooLarge
 
 PREDICT_FIELD = "file"
-JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 # What a form may add to its photo: boundaries and headers of parts.
 FORM_OVERHEAD = 64 * 1024
-MAX_FILENAME = 200
-
-
-@dataclass(frozen=True)
-class Photo:
-    """Bytes that begin like a JPEG or PNG, and the name that the client gave them."""
-
-    filename: str | None
-    data: bytes | bytearray = field(repr=False)
 
 
 class _JsonBody(BaseModel):
     image: str
-
-
-def looks_like_photo(data: bytes | bytearray) -> bool:
-    """Whether the first bytes are those of a JPEG or PNG."""
-    return data.startswith((JPEG, PNG))
-
-
-def check_photo(data: bytes | bytearray) -> None:
-    """Refuse what a worker could only refuse later.
-
-    Raises:
-        InvalidImage: There are no bytes.
-        UnsupportedMediaType: They are of neither kind.
-    """
-    if not data:
-        raise InvalidImage("The file is empty. Send a JPEG or PNG.")
-    if not looks_like_photo(data):
-        raise UnsupportedMediaType("The content is neither JPEG nor PNG. Convert it to one.")
-
-
-def too_large(limit: int) -> UploadTooLarge:
-    """The error for a photo of more than ``limit`` bytes."""
-    return UploadTooLarge(f"A photo may have at most {limit} bytes. Send a smaller one.")
-
-
-def clean_filename(name: str | None) -> str | None:
-    """The last part of a client's path, printable and bounded; it is shown, never opened."""
-    if name is None:
-        return None
-    last = name.replace("\\", "/").rpartition("/")[2]
-    return "".join(c for c in last if c.isprintable()).strip()[:MAX_FILENAME] or None
 
 
 async def body_chunks(request: Request, limit: int, error: UploadTooLarge) -> AsyncIterator[bytes]:

@@ -3,7 +3,6 @@
 Depends on pydantic and shared alone.
 """
 
-import time
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -20,7 +19,7 @@ from shared.contract import (
     Wire,
     WorkerReport,
 )
-from shared.jobs import ItemRecord, JobRecord, NewJob
+from shared.jobs import ItemRecord, JobRecord
 
 
 def _absent(value: Any) -> bool:
@@ -113,22 +112,6 @@ class Job(Wire):
             items=[JobItem.of(item) for item in record.items],
             next=following if end < record.total else None,
         )
-
-
-def as_created(job: NewJob) -> JobRecord:
-    """What a one-photo job's record began with, for when it cannot be read."""
-    photo = ItemRecord(0, job.items[0].filename, job.items[0].upload_key, ItemState.QUEUED, None)
-    return JobRecord(
-        job_id=job.job_id,
-        queue=job.queue,
-        status=JobState.QUEUED,
-        created_ms=int(time.time() * 1000),
-        finished_ms=None,
-        expires_ms=None,
-        total=1,
-        counts={**dict.fromkeys(ItemState, 0), ItemState.QUEUED: 1},
-        items=[photo],
-    )
 
 
 def _time(ms: int) -> datetime:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from api.accepted import as_created
 from api.batch_intake import BatchIntake
 from api.dependencies import TOP_K, JobId, ServicesDep, TopK
 from api.documentation import PHOTO, example, form, problems
@@ -79,7 +80,10 @@ async def create_job(request: Request, services: ServicesDep, top_k: TopK = TOP_
     job = NewJob(job_id=job_id, queue=QueueName.BATCH, top_k=top_k, items=items)
     await services.desk.create(job)
     services.desk.send_later(job)
-    record = await services.desk.read(job_id, 0, PAGE_DEFAULT)
+    try:
+        record = await services.desk.read(job_id, 0, PAGE_DEFAULT)
+    except errors.BrokerUnavailable:  # it is accepted; a 503 would have it sent twice
+        record = as_created(job, PAGE_DEFAULT)
     return job_response(Job.of(record, 0, PAGE_DEFAULT), 202)
 
 

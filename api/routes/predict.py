@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from api.accepted import as_created
 from api.dependencies import TOP_K, Services, ServicesDep, TopK
 from api.documentation import PHOTO, example, form, problems
 from api.examples import JOB_QUEUED, PREDICTION
@@ -14,7 +15,7 @@ from api.intake import read_photo
 from api.prefer import Preference, parse
 from api.problems import respond_error, respond_item
 from api.responses import job_response, json_response
-from api.schemas import Job, PredictAnswer, as_created
+from api.schemas import Job, PredictAnswer
 from shared import errors
 from shared.contract import ItemState
 from shared.jobs import JobRecord, NewItem, NewJob

@@ -65,7 +65,6 @@ def test_two_thousand_photos_upload_within_bounds_while_predict_answers(
         watcher.join()
     assert answer["counts"]["total"] == PHOTOS
     assert len(answer["items"]) == 100
-    print(f"peak {peak[0]:.0f} MB, slowest predict {slowest[0] * 1000:.0f} ms")  # noqa: T201
     assert peak[0] < MEMORY_MB
     assert slowest[0] < 2
     eventually(lambda: worker.client.llen("batch") == PHOTOS, 20)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
-from api.intake import Photo, clean_filename, read_photo
+from api.content import Photo, clean_filename
+from api.intake import read_photo
 from shared.errors import InvalidImage, MalformedRequest, UnsupportedMediaType, UploadTooLarge
 
 LIMIT = 500

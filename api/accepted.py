@@ -1,0 +1,37 @@
+"""What to answer when a job was recorded and Redis then stops answering.
+
+The job is accepted: a 503 would have the client send it twice. Depends on the shared record.
+"""
+
+import time
+
+from shared.contract import ItemResult, ItemState, JobState
+from shared.jobs import ItemRecord, JobRecord, NewItem, NewJob
+
+
+def as_created(job: NewJob, limit: int = 1) -> JobRecord:
+    """What a job's record began with, for when it was written and cannot be read."""
+    items = [_item_as_created(at, item) for at, item in enumerate(job.items)]
+    failed = sum(item.status is ItemState.FAILED for item in items)
+    counts = {
+        **dict.fromkeys(ItemState, 0),
+        ItemState.QUEUED: len(items) - failed,
+        ItemState.FAILED: failed,
+    }
+    return JobRecord(
+        job_id=job.job_id,
+        queue=job.queue,
+        status=JobState.RUNNING if failed else JobState.QUEUED,
+        created_ms=int(time.time() * 1000),
+        finished_ms=None,
+        expires_ms=None,
+        total=len(items),
+        counts=counts,
+        items=items[:limit],
+    )
+
+
+def _item_as_created(index: int, item: NewItem) -> ItemRecord:
+    status = ItemState.FAILED if item.problem else ItemState.QUEUED
+    result = ItemResult(error=item.problem) if item.problem else None
+    return ItemRecord(index, item.filename, item.upload_key, status, result)
