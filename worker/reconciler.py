@@ -5,7 +5,7 @@ seen without a gap while it held the lock: after an outage of Redis every heartb
 the first seconds of a new holder prove nothing. All times are Redis's own.
 
 * A *running* item is lost when its worker's incarnation has sent no heartbeat for ``DEAD_MS``. It
-  is tried again alone; see ``requeue.lua`` for what counts as a death.
+  is tried again alone, before all that wait; see ``requeue.lua`` for what counts as a death.
 * A *queued* item is lost when its queue has been empty, or has started later items, for
   ``UNSENT_MS``, and no message of the queue is its own. A merely waiting item is never sent again.
 """
@@ -120,3 +120,5 @@ class Reconciler:
             return
         _log.warning("sent again", item=due.ref, alone=due.alone)
         send(self._sender, due.queue, [due.ref], alone=due.alone)
+        if due.alone:
+            self._ledger.put_first(due.queue)

@@ -21,5 +21,7 @@ end
 s.state, s.incarnation, s.token, s.attempt = 'queued', '', '', s.attempt + 1
 write_state(id, index, s)
 local queue = redis.call('HGET', job_key(id), 'queue')
-redis.call('ZADD', queued_key(queue), next_seq(), member(id, index))
+-- What a dead worker held goes before all that wait, as its message does; others go behind them.
+local seq = s.alone == 1 and redis.call('HGET', 'ic:started', queue) or next_seq()
+redis.call('ZADD', queued_key(queue), seq, member(id, index))
 return {queue, s.attempt, s.alone}
