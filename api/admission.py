@@ -73,6 +73,7 @@ class Admission:
         self.fleet = Fleet()
         self._client = client
         self._max_queued = max_queued
+        self._late = False
         self._rates = {queue: EndRate() for queue in QueueName}
 
     async def run(self) -> None:
@@ -86,6 +87,10 @@ class Admission:
         try:
             async with asyncio.timeout(LOOK_WITHIN_S):
                 fleet = await look(self._client)
+        except TimeoutError:
+            # one late answer may be this process's own fault; a request that cannot wait finds out
+            fleet = Fleet() if self._late else self.fleet
+            self._late = True
         except REDIS_DOWN as error:
             fleet = Fleet()
             if self.fleet.broker_up:
@@ -94,6 +99,7 @@ class Admission:
             _log.exception("cannot read the fleet")
             fleet = Fleet()
         else:
+            self._late = False
             now = asyncio.get_running_loop().time()
             for queue, rate in self._rates.items():
                 rate.add(now, fleet.ended[queue])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
+from api.budget import Held, IntakeBudget
 from api.content import check_photo, clean_filename, too_large
 from api.desk import Desk
 from api.intake import body_chunks
@@ -28,11 +29,13 @@ class BatchIntake:
         job_id: The job that they belong to.
         desk: Stores each photo as soon as it is whole.
         settings: The limits.
+        budget: Bounds what all requests hold together.
     """
 
     job_id: str
     desk: Desk
     settings: ApiSettings
+    budget: IntakeBudget
     items: list[NewItem] = field(default_factory=list)
 
     async def read(self, request: Request) -> list[NewItem]:
@@ -50,18 +53,20 @@ class BatchIntake:
                 "Send multipart/form-data with one part named 'files' per photo."
             )
         try:
-            await self._read(request, boundary)
+            with self.budget.holding() as held:
+                await self._read(request, boundary, held)
         except BaseException:
             await self.desk.discard(item.upload_key for item in self.items if item.upload_key)
             raise
         return self.items
 
-    async def _read(self, request: Request, boundary: bytes) -> None:
+    async def _read(self, request: Request, boundary: bytes, held: Held) -> None:
         most = self.settings.max_job_bytes
         limit = UploadTooLarge(f"A job may have at most {most} bytes. Send it as several jobs.")
         chunks = body_chunks(request, most, limit)
         async for part in read_parts(chunks, boundary, self.settings.max_upload_bytes):
             self._check(part)
+            held.set(len(part.data))
             if part.complete:
                 self.items.append(await self._take(part))
         if not self.items:

@@ -7,6 +7,7 @@ from fastapi import Depends, Path, Query, Request
 from redis.asyncio import Redis
 
 from api.admission import Admission
+from api.budget import IntakeBudget
 from api.desk import Desk
 from api.settings import ApiSettings
 from api.waiting import Waiter
@@ -22,6 +23,7 @@ class Services:
     desk: Desk
     waiter: Waiter
     admission: Admission
+    budget: IntakeBudget
 
 
 async def services(request: Request) -> Services:

@@ -3,20 +3,26 @@
 Depends on Starlette's request, api.multipart and api.content.
 """
 
+import asyncio
 import base64
 import binascii
 from collections.abc import AsyncIterator
 from urllib.parse import unquote_to_bytes
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
+from api.budget import Held
 from api.content import PNG, Photo, check_photo, clean_filename, looks_like_photo, too_large
 from api.multipart import boundary_of, read_parts
 from shared.errors import MalformedRequest, UploadTooLarge
 
 PREDICT_FIELD = "file"
+# Below the sweeper's SPARE_S: a body's first photos must not be swept before its last has come.
+BODY_WITHIN_S = 3600.0
+# Each holds the interpreter's lock while it parses: more of them would hold up every other request.
+_JSON_THREADS = CapacityLimiter(2)
 # What a form may add to its photo: boundaries and headers of parts.
 FORM_OVERHEAD = 64 * 1024
 
@@ -30,20 +36,30 @@ async def body_chunks(request: Request, limit: int, error: UploadTooLarge) -> As
 
     Raises:
         UploadTooLarge: ``error``, when there are more than ``limit`` bytes.
+        MalformedRequest: It takes longer than ``BODY_WITHIN_S``.
         starlette.requests.ClientDisconnect: The client has gone.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
         raise error
     seen = 0
-    async for chunk in request.stream():
+    deadline = asyncio.get_running_loop().time() + BODY_WITHIN_S
+    stream = request.stream()
+    while True:
+        try:
+            async with asyncio.timeout_at(deadline):
+                chunk = await anext(stream, None)
+        except TimeoutError:
+            raise MalformedRequest("The body takes too long. Send it as several jobs.") from None
+        if chunk is None:
+            return
         seen += len(chunk)
         if seen > limit:
             raise error
         yield chunk
 
 
-async def read_photo(request: Request, max_bytes: int) -> Photo:
+async def read_photo(request: Request, max_bytes: int, held: Held) -> Photo:
     """The photo of a ``/predict`` body, in whichever of the three forms it comes.
 
     Raises:
@@ -51,9 +67,12 @@ async def read_photo(request: Request, max_bytes: int) -> Photo:
         UploadTooLarge: More than ``max_bytes``; raised as soon as that is known.
         UnsupportedMediaType: Neither JPEG nor PNG.
         InvalidImage: An empty file.
+        QueueFull: All requests together hold too many bytes.
     """
     boundary = boundary_of(request.headers.get("content-type", ""))
-    chunks = _Peeked(body_chunks(request, _json_limit(max_bytes), too_large(max_bytes)))
+    chunks = _Peeked(
+        _counted(body_chunks(request, _json_limit(max_bytes), too_large(max_bytes)), held)
+    )
     head = await chunks.peek(len(PNG))
     if not head:
         raise MalformedRequest("The body is empty. Send a JPEG or PNG.")
@@ -68,6 +87,12 @@ async def read_photo(request: Request, max_bytes: int) -> Photo:
         raise too_large(max_bytes)
     check_photo(photo.data)
     return photo
+
+
+async def _counted(chunks: AsyncIterator[bytes], held: Held) -> AsyncIterator[bytes]:
+    async for chunk in chunks:
+        held.set(held.bytes + len(chunk))
+        yield chunk
 
 
 def _json_limit(max_bytes: int) -> int:
@@ -122,7 +147,7 @@ async def _from_form(chunks: _Peeked, boundary: bytes, max_bytes: int) -> Photo:
 async def _from_json(body: bytearray) -> bytes:
     if len(body) < FORM_OVERHEAD:
         return _decode_json(body)
-    return await to_thread.run_sync(_decode_json, body)
+    return await to_thread.run_sync(_decode_json, body, limiter=_JSON_THREADS)
 
 
 def _decode_json(body: bytearray) -> bytes:

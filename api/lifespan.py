@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from redis.asyncio import Redis
 
 from api.admission import Admission
+from api.budget import IntakeBudget
 from api.dependencies import Services
 from api.desk import SENDERS, Desk
 from api.settings import ApiSettings
@@ -60,6 +61,7 @@ def _build(settings: ApiSettings, stack: AsyncExitStack) -> Services:
         desk=Desk(jobs, open_uploads(settings.uploads_url), celery, admission),
         waiter=Waiter(client(None, 2)),
         admission=admission,
+        budget=IntakeBudget(),
     )
 
 

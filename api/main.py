@@ -16,6 +16,8 @@ from api.routes import health, jobs, metrics, model, page, predict
 from api.settings import ApiSettings
 from shared.settings import explain
 
+EXIT_CANNOT_SERVE = 3
+
 DESCRIPTION = """Classifies photos into the 1,000 classes of ImageNet.
 
 `POST /predict` answers one photo, `POST /jobs` takes many and is polled by its id. Errors are
@@ -55,7 +57,8 @@ def load_settings() -> ApiSettings:
     try:
         return ApiSettings()
     except ValidationError as error:
-        sys.exit(f"Wrong settings: {explain(error)}")
+        print(f"api: {explain(error)}", file=sys.stderr)  # noqa: T201 - for the person at the shell
+        sys.exit(EXIT_CANNOT_SERVE)
 
 
 app = create_app(load_settings())

@@ -60,6 +60,8 @@ class Waiter:
             except REDIS_DOWN as error:
                 if self.subscribed.is_set():
                     _log.warning("subscription lost", reason=type(error).__name__)
+            except Exception:  # noqa: BLE001 - without a listener every request waits to its end
+                _log.exception("listener failed, trying again")
             finally:
                 self.subscribed.clear()
                 await _drop(pubsub)

@@ -46,14 +46,21 @@ class FileUploadStore:
 
     def put(self, key: str, data: bytes | bytearray) -> None:
         """Write beside, then rename: a reader never sees half a photo."""
-        target = self.folder / key
         part = self.folder / f"{key}.part"
+        try:
+            self._write(part, data)
+            part.rename(self.folder / key)
+        except OSError:
+            # on a full disk the half file would be in the way until it is swept
+            part.unlink(missing_ok=True)
+            raise
+
+    def _write(self, part: Path, data: bytes | bytearray) -> None:
         try:
             part.write_bytes(data)
         except FileNotFoundError:
             self.folder.mkdir(parents=True, exist_ok=True)
             part.write_bytes(data)
-        part.rename(target)
 
     def get(self, key: str) -> bytes:
         """Read the whole file."""

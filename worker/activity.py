@@ -22,6 +22,14 @@ class Entry:
     timed: bool = False
     ticks: int = 0
 
+    def begin(self) -> None:
+        """Let the watchdog count from now: a decode or an inference begins, not a wait for one."""
+        self.ticks, self.timed = 0, True
+
+    def end(self) -> None:
+        """Let the watchdog count no more."""
+        self.timed = False
+
 
 class Activity:
     """The items that task threads hold, and how many came and went."""
@@ -54,12 +62,12 @@ class Activity:
 
     @contextmanager
     def timed(self, entry: Entry) -> Iterator[None]:
-        """Let the watchdog count while the block runs: a decode or an inference, never a wait."""
-        entry.ticks, entry.timed = 0, True
+        """Let the watchdog count while the block runs."""
+        entry.begin()
         try:
             yield
         finally:
-            entry.timed = False
+            entry.end()
 
     def busy_s(self) -> float:
         """Seconds in all during which at least one item was held."""

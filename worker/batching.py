@@ -6,6 +6,7 @@ company and a crowd travels together. Depends on numpy and the Runtime protocol 
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -25,6 +26,7 @@ Probabilities = NDArray[np.float32]
 @dataclass(frozen=True)
 class _Waiting:
     pixels: NDArray[np.uint8]
+    begin: Callable[[], None]
     future: "Future[Probabilities]" = field(default_factory=Future)
 
 
@@ -66,18 +68,21 @@ class MicroBatcher:
         for thread in self._threads:
             thread.join()
 
-    def submit(self, pixels: NDArray[np.uint8], queue: QueueName) -> "Future[Probabilities]":
+    def submit(
+        self, pixels: NDArray[np.uint8], queue: QueueName, begin: Callable[[], None] = lambda: None
+    ) -> "Future[Probabilities]":
         """Queue one photo.
 
         Args:
             pixels: uint8 of shape (height, width, 3), all of one size.
             queue: Decides its turn.
+            begin: Called when the photo's turn has come, before each call of the model with it.
 
         Returns:
             A future of float32 probabilities of shape (classes,); it raises what the runtime
             raised for this photo alone.
         """
-        waiting = _Waiting(pixels)
+        waiting = _Waiting(pixels, begin)
         with self._changed:
             self._queues[queue].append(waiting)
             self._changed.notify()
@@ -104,6 +109,8 @@ class MicroBatcher:
         return self._queues[chosen].popleft()
 
     def _predict(self, batch: list[_Waiting]) -> None:
+        for waiting in batch:
+            waiting.begin()
         try:
             rows = self._runtime.predict(np.stack([waiting.pixels for waiting in batch]))
             results = list(zip(batch, rows, strict=True))

@@ -33,21 +33,24 @@ class Heartbeat:
         activity: What task threads hold.
         name: This worker's name, as people see it.
         threads: How many task threads there are.
+        stopping: Set once this worker takes no more messages.
         end: Ends the process at once with an exit code; a supervisor starts it again.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - each is a part of its own
         self,
         items: ItemStore,
         activity: Activity,
         name: str,
         threads: int,
+        stopping: threading.Event,
         end: Callable[[int], None] = os._exit,
     ) -> None:
         self._items = items
         self._activity = activity
         self._name = name
         self._threads = threads
+        self._stopping = stopping
         self._end = end
         self._card: ModelCard | None = None
         self._seen = (0, 0)
@@ -55,7 +58,7 @@ class Heartbeat:
         self._unfinished_ticks = 0
         self._deaf_ticks = 0
         self._wake = threading.Event()
-        self._stopping = False
+        self._ended = False
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self) -> None:
@@ -69,7 +72,7 @@ class Heartbeat:
 
     def stop(self) -> None:
         """Stop reporting and take the worker off the list."""
-        self._stopping = True
+        self._ended = True
         self._wake.set()
         self._thread.join()
         try:
@@ -89,10 +92,13 @@ class Heartbeat:
             except REDIS_DOWN as error:
                 _log.warning("heartbeat not written", reason=type(error).__name__)
                 waiting = {}
+            except Exception:  # noqa: BLE001 - a dead heartbeat would call a living worker lost
+                _log.exception("heartbeat failed, trying again")
+                waiting = {}
             if not self._wake.wait(PERIOD_S):
                 self.tick(waiting)
             self._wake.clear()
-            if self._stopping:
+            if self._ended:
                 return
 
     def tick(self, waiting: dict[QueueName, int]) -> None:
@@ -102,7 +108,8 @@ class Heartbeat:
         finished_before, received_before = self._seen
         self._seen = finished, received
         self._rate.add(finished, self._activity.busy_s())
-        idle_with_work = held < self._threads and any(waiting.values()) and self._card is not None
+        listening = self._card is not None and not self._stopping.is_set()
+        idle_with_work = listening and held < self._threads and any(waiting.values())
         self._unfinished_ticks = (
             self._unfinished_ticks + 1 if held and finished == finished_before else 0
         )

@@ -70,6 +70,10 @@ class Pipeline:
                 result = self._classify(started, entry, began)
             except ServiceError as error:
                 result = ItemResult(error=Problem.of(error))
+            except Exception:  # noqa: BLE001 - Celery would acknowledge it, and it would never end
+                _log.exception("item failed", job=ref.job_id, item=ref.index)
+                failed = InferenceFailed("The worker failed on this photo. Try again later.")
+                result = ItemResult(error=Problem.of(failed))
             self._finish(started, result)
 
     def _classify(self, started: StartedItem, entry: Entry, began: float) -> ItemResult:
@@ -80,8 +84,7 @@ class Pipeline:
         with self._memory.reserve(cost), self.activity.timed(entry):
             pixels = preprocess(data, recipe, self.max_pixels)
         decoded = time.monotonic()
-        with self.activity.timed(entry):
-            probabilities = self._infer(pixels, started)
+        probabilities = self._infer(pixels, started, entry)
         inferred = time.monotonic()
         return ItemResult(
             predictions=top_k(probabilities, self.spec.labels, started.top_k),
@@ -101,12 +104,20 @@ class Pipeline:
             _log.exception("upload lost", job=started.ref.job_id, item=started.ref.index)
             raise UploadLost("The photo's bytes are gone from the store. Send it again.") from error
 
-    def _infer(self, pixels: NDArray[np.uint8], started: StartedItem) -> NDArray[np.float32]:
+    def _infer(
+        self, pixels: NDArray[np.uint8], started: StartedItem, entry: Entry
+    ) -> NDArray[np.float32]:
         try:
-            return self.batcher.submit(pixels, started.queue).result()
+            probabilities = self.batcher.submit(pixels, started.queue, entry.begin).result()
+            if not np.isfinite(probabilities).all():
+                raise ValueError("the model answered no finite numbers")  # noqa: TRY301
         except Exception as error:
             _log.exception("inference failed", job=started.ref.job_id, item=started.ref.index)
             raise InferenceFailed("The model failed on this photo. Try again later.") from error
+        else:
+            return probabilities
+        finally:
+            entry.end()
 
     def _finish(self, started: StartedItem, result: ItemResult) -> None:
         finish = self._until_redis_answers(lambda: self.items.finish(started.ref, result))

@@ -3,7 +3,6 @@
 Depends on every part of the worker; nothing but ``worker.main`` depends on it.
 """
 
-import socket
 import threading
 import uuid
 from dataclasses import dataclass, field
@@ -54,7 +53,7 @@ class Service:
         client = connect(settings.redis_url, REDIS_TIMEOUT_S)
         items, ledger = ItemStore(client, incarnation), Ledger(client, incarnation)
         activity = Activity()
-        heartbeat = Heartbeat(items, activity, self.name, settings.worker_threads)
+        heartbeat = Heartbeat(items, activity, self.name, settings.worker_threads, self.stopping)
         heartbeat.start()
         self._parts.append(heartbeat)
 
@@ -120,8 +119,3 @@ def describe(spec: ModelSpec, runtime: Runtime) -> ModelCard:
         classes=list(spec.labels),
         notice=spec.notice,
     )
-
-
-def default_name() -> str:
-    """The name people see when none is given: this machine's."""
-    return socket.gethostname()

@@ -76,7 +76,9 @@ async def create_job(request: Request, services: ServicesDep, top_k: TopK = TOP_
     """
     services.admission.check(QueueName.BATCH)
     job_id = uuid.uuid4().hex
-    items = await BatchIntake(job_id, services.desk, services.settings).read(request)
+    items = await BatchIntake(job_id, services.desk, services.settings, services.budget).read(
+        request
+    )
     job = NewJob(job_id=job_id, queue=QueueName.BATCH, top_k=top_k, items=items)
     await services.desk.create(job)
     services.desk.send_later(job)

@@ -96,19 +96,25 @@ async def predict(request: Request, services: ServicesDep, top_k: TopK = TOP_K) 
         patience_s=preference.patience_s,
         waiting=services.waiter.count,
     )
-    photo = await read_photo(request, services.settings.max_upload_bytes)
+    job = await _take(request, services, top_k)
+    record = await _run(request, services, job, preference)
+    return _answer(record, preference)
+
+
+async def _take(request: Request, services: Services, top_k: int) -> NewJob:
+    """Store the photo; its bytes are held no longer than that takes."""
     job_id = uuid.uuid4().hex
-    job = NewJob(
+    key = upload_key(job_id, 0)
+    with services.budget.holding() as held:
+        photo = await read_photo(request, services.settings.max_upload_bytes, held)
+        await services.desk.store(key, photo.data)
+    return NewJob(
         job_id=job_id,
         queue=QueueName.INTERACTIVE,
         top_k=top_k,
-        items=[NewItem(photo.filename, upload_key(job_id, 0))],
+        items=[NewItem(photo.filename, key)],
         reply_to=services.waiter.channel,
     )
-    await services.desk.store(upload_key(job_id, 0), photo.data)
-    del photo  # the wait may be long, and the photo large
-    record = await _run(request, services, job, preference)
-    return _answer(record, preference)
 
 
 async def _run(

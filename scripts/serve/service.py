@@ -15,6 +15,8 @@ from scripts.serve.settings import ROOT, ServeSettings
 
 # how long each may take to end by itself, in seconds
 API_GRACE_S = 10.0
+# or glibc keeps what large uploads took for a moment
+API_MALLOC = {"MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_TRIM_THRESHOLD_": "1048576"}
 WORKER_GRACE_S = 20.0
 REDIS_GRACE_S = 10.0
 HEALTH_PERIOD_S = 0.25
@@ -64,7 +66,7 @@ class Service:
         for number in range(1, self._settings.workers + 1):
             command = worker_command(number, self._settings.port)
             self._keep(f"worker-{number}", command, environment, WORKER_GRACE_S)
-        self._keep("api", api_command(self._settings), environment, API_GRACE_S)
+        self._keep("api", api_command(self._settings), environment | API_MALLOC, API_GRACE_S)
         await until_healthy(self._settings.url)
         for child in self._children:
             child.settled = True

@@ -8,7 +8,7 @@ from shared.contract import ItemResult, ItemState, JobState
 from shared.items import Finish, ItemRef, ItemStore
 from shared.queue_names import QueueName
 from tests.integration.worker.conftest import Bench, ends, photo
-from tests.support.scripted_worker import FAILS, HANGS, KILLS
+from tests.support.scripted_worker import FAILS, HANGS, KILLS, NO_NUMBER
 from tests.support.worker_process import WorkerProcess
 
 
@@ -117,7 +117,7 @@ def test_a_photo_that_kills_its_process_fails_alone(bench: Bench) -> None:
 
 def test_a_photo_that_hangs_the_model_ends_as_item_timeout(bench: Bench) -> None:
     photos = [photo(0, 1), photo(HANGS), photo(0, 2)]
-    with bench.worker(restart=True, ITEM_TIMEOUT_S="1") as worker:
+    with bench.worker(restart=True, ITEM_TIMEOUT_S="3") as worker:
         job = bench.wait(bench.submit(photos), 120)
         assert worker.starts == 3
     assert ends(job) == ["1", "item_timeout", "2"]
@@ -125,8 +125,19 @@ def test_a_photo_that_hangs_the_model_ends_as_item_timeout(bench: Bench) -> None
 
 def test_a_photo_that_fails_the_model_fails_alone(bench: Bench) -> None:
     with bench.worker():
-        job = bench.wait(bench.submit([photo(0, 1), photo(FAILS), photo(0, 2), b"no photo"]))
-    assert ends(job) == ["1", "inference_failed", "2", "unsupported_media_type"]
+        photos = [photo(0, 1), photo(FAILS), photo(NO_NUMBER), photo(0, 2), b"no photo"]
+        job = bench.wait(bench.submit(photos))
+    failed = "inference_failed"
+    assert ends(job) == ["1", failed, failed, "2", "unsupported_media_type"]
+
+
+def test_waiting_for_the_model_is_not_over_time(bench: Bench) -> None:
+    slow = {"SCRIPTED_SERVICE_TIME_S": "0.6", "MAX_BATCH_SIZE": "1", "ITEM_TIMEOUT_S": "3"}
+    with bench.worker(**slow, WORKER_THREADS="8") as worker:
+        job = bench.wait(bench.submit([photo(0, 1)] * 16))
+        assert worker.starts == 1
+    assert ends(job) == ["1"] * 16
+    assert set(bench.attempts(job.job_id)) == {1}
 
 
 def test_a_cancelled_item_is_dropped_before_it_costs_a_decode(bench: Bench) -> None:

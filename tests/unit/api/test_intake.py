@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
+from api.budget import Held, IntakeBudget
 from api.content import Photo, clean_filename
 from api.intake import read_photo
 from shared.errors import InvalidImage, MalformedRequest, UnsupportedMediaType, UploadTooLarge
@@ -40,7 +41,7 @@ def request(chunks: list[bytes], content_type: str = "", **headers: str) -> Requ
 def take(body: bytes, cuts: list[int] | None = None, content_type: str = "") -> Photo:
     edges = [0, *sorted(cut % (len(body) + 1) for cut in cuts or []), len(body)]
     chunks = [body[start:end] for start, end in pairwise(edges)]
-    return asyncio.run(read_photo(request(chunks, content_type), LIMIT))
+    return asyncio.run(read_photo(request(chunks, content_type), LIMIT, Held(IntakeBudget())))
 
 
 photos = st.binary(max_size=LIMIT - len(JPEG)).map(lambda rest: JPEG + rest)
@@ -102,7 +103,7 @@ def test_a_declared_length_beyond_the_limit_is_refused_before_a_byte_is_read() -
 
     scope = {"type": "http", "headers": [(b"content-length", b"10000000000")]}
     with pytest.raises(UploadTooLarge):
-        asyncio.run(read_photo(Request(scope, never), LIMIT))  # type: ignore[arg-type]
+        asyncio.run(read_photo(Request(scope, never), LIMIT, Held(IntakeBudget())))  # type: ignore[arg-type]
 
 
 def test_no_bytes_are_a_malformed_request_and_an_empty_file_is_an_invalid_image() -> None:
@@ -117,7 +118,9 @@ def test_a_client_that_goes_away_is_no_error_of_its_body() -> None:
         return {"type": "http.disconnect"}
 
     with pytest.raises(ClientDisconnect):
-        asyncio.run(read_photo(Request({"type": "http", "headers": []}, gone), LIMIT))
+        asyncio.run(
+            read_photo(Request({"type": "http", "headers": []}, gone), LIMIT, Held(IntakeBudget()))
+        )
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ def test_a_write_that_breaks_off_leaves_no_half_photo(
     with pytest.raises(OSError, match="No space"):
         store.put("a.0", b"new")
     assert store.get("a.0") == b"old"
+    assert [path.name for path in store.folder.iterdir()] == ["a.0"]
 
 
 def test_only_what_is_old_enough_is_named(store: FileUploadStore) -> None:

@@ -1,5 +1,6 @@
 """Heartbeat and watchdog count their own ticks: a stopped process does not end when it wakes."""
 
+import threading
 from collections.abc import Iterator
 
 import fakeredis
@@ -41,13 +42,13 @@ def ended() -> list[int]:
 
 @pytest.fixture
 def heartbeat(items: ItemStore, ended: list[int]) -> Heartbeat:
-    beat = Heartbeat(items, Activity(), "test", threads=2, end=ended.append)
+    beat = Heartbeat(items, Activity(), "test", 2, threading.Event(), end=ended.append)
     beat.ready(CARD)
     return beat
 
 
 def test_a_worker_is_starting_until_its_model_is_loaded(items: ItemStore) -> None:
-    beat = Heartbeat(items, Activity(), "test", threads=2)
+    beat = Heartbeat(items, Activity(), "test", 2, threading.Event())
     for _ in range(100):
         beat.tick(SOMETHING)
     assert beat.state is WorkerState.STARTING
@@ -120,4 +121,12 @@ def test_each_phase_has_the_whole_time(items: ItemStore, ended: list[int]) -> No
             with activity.timed(entry):
                 for _ in range(int(2 / TICK_S)):
                     watchdog.tick()
+    assert ended == []
+
+
+def test_a_worker_that_stops_is_not_deaf(heartbeat: Heartbeat, ended: list[int]) -> None:
+    heartbeat._stopping.set()
+    for _ in range(2 * DEAF_TICKS):
+        heartbeat.tick(SOMETHING)
+    assert heartbeat.state is WorkerState.IDLE
     assert ended == []
