@@ -5,6 +5,8 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 # a skipped test proves nothing, so the second tier counts it as failed
 FULL = --fail-on-skip
+# two at a time, a file's tests in one process: most of them wait for processes that they started
+PARALLEL = -n 2 --dist loadfile
 
 .PHONY: help serve test test-full check format compose-test openapi install-dev clean
 
@@ -17,7 +19,7 @@ serve: ## install what is missing, then run Redis, worker and api here until Ctr
 	@exec $(BIN)/python serve.py
 
 test: install-dev ## unit, integration and end-to-end tests: no root, Docker or browser
-	$(BIN)/python -m pytest tests/unit tests/integration tests/e2e
+	$(BIN)/python -m pytest $(PARALLEL) tests/unit tests/integration tests/e2e
 
 test-full: install-dev ## the tests that need more (Docker); a skip is a failure
 	$(BIN)/python -m pytest $(FULL) tests/compose
