@@ -72,12 +72,22 @@ async def _end(task: asyncio.Task[None]) -> None:
 
 def _configure_logs(settings: ApiSettings) -> None:
     log.configure(settings.log_level, settings.log_format)
-    # uvicorn has given its loggers handlers and levels of their own by now
+    # uvicorn has given its loggers handlers of their own by now
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
+        if not logger.handlers and not logger.propagate:
+            continue  # --no-access-log has switched it off
         logger.handlers.clear()
-        logger.setLevel(logging.NOTSET)
         logger.propagate = True
+        logger.setLevel(logging.NOTSET)  # LOG_LEVEL decides
+        logger.addFilter(_without_colours)
     if settings.log_level != "DEBUG":
         # A line a request costs more than it tells: /metrics counts them, and errors are logged.
         logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+    # it warns of every malformed body, which the answer says already
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
+
+
+def _without_colours(record: logging.LogRecord) -> bool:
+    record.__dict__.pop("color_message", None)  # uvicorn's own copy of the message, for terminals
+    return True

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,12 +53,24 @@ def test_a_wrong_setting_is_one_clear_line(name: str, value: str) -> None:
     assert "secret" not in line
 
 
-def test_every_log_line_is_in_one_form_and_has_its_request(api: ApiProcess) -> None:
-    api.client.get("/health/live", headers={"x-request-id": "find-me"})
-    lines = [json.loads(line) for line in api.log.read_text().splitlines() if "{" in line]
+def lines_of(process: ApiProcess) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in process.log.read_text().splitlines() if "{" in line]
+
+
+def test_every_log_line_is_in_one_form_and_has_its_request(
+    shared_redis: RedisServer, tmp_path: Path
+) -> None:
+    with ApiProcess(shared_redis.url, tmp_path, LOG_LEVEL="DEBUG") as process:
+        process.client.get("/health/live", headers={"x-request-id": "find-me"})
+        lines = lines_of(process)
     [access] = [line for line in lines if line.get("request_id") == "find-me"]
     assert '"GET /health/live HTTP/1.1" 200' in access["event"]
     assert any(line["event"] == "ready" for line in lines)
+
+
+def test_a_request_is_no_line_unless_debugging(api: ApiProcess) -> None:
+    api.client.get("/health/live", headers={"x-request-id": "find-me"})
+    assert not [line for line in lines_of(api) if line.get("request_id") == "find-me"]
 
 
 def test_the_committed_description_is_up_to_date() -> None:
