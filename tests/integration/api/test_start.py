@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.api_process import ROOT, ApiProcess
+from tests.support.redis_server import RedisServer
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
