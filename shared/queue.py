@@ -16,6 +16,8 @@ from shared.queue_names import QueueName
 from shared.redis_client import REDIS_DOWN
 
 TASK_CLASSIFY = "classify"
+# The header of a message that goes before all that wait; only a worker's own transport honours it.
+FIRST = "first"
 
 # What a send may raise when the broker is down or unknown.
 SEND_FAILED = (OperationalError, *REDIS_DOWN)
@@ -76,6 +78,7 @@ def send(app: Celery, queue: QueueName, refs: Iterable[ItemRef], *, alone: bool 
                 TASK_CLASSIFY,
                 args=[ref.job_id, ref.index, ref.attempt, alone],
                 task_id=message_id(ref),
+                headers={FIRST: True} if alone else None,
                 queue=queue.value,
                 producer=producer,
                 retry=False,

@@ -1,7 +1,6 @@
 """What the reconciler and the sweeper read: the index of unfinished items, and the queues.
 
-Depends on redis alone; changes nothing but its own lock, the list of dead workers and
-the order of a queue.
+Depends on redis alone; changes nothing but its own lock and the list of dead workers.
 """
 
 import json
@@ -111,13 +110,6 @@ class Ledger:
                 pipe.zrem("ic:beats", incarnation)
                 pipe.hdel("ic:workers", incarnation)
                 pipe.execute()
-
-    def put_first(self, queue: QueueName) -> None:
-        """Move the message that was sent last before all that wait.
-
-        Should another message have arrived meanwhile, that one is moved: order is all it costs.
-        """
-        self._client.lmove(queue.value, queue.value, "LEFT", "RIGHT")
 
     def _with_attempts(self, members: list[str]) -> list[ItemRef]:
         pairs = [member.rpartition(":")[::2] for member in members]

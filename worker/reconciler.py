@@ -120,5 +120,3 @@ class Reconciler:
             return
         _log.warning("sent again", item=due.ref, alone=due.alone)
         send(self._sender, due.queue, [due.ref], alone=due.alone)
-        if due.alone:
-            self._ledger.put_first(due.queue)

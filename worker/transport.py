@@ -5,10 +5,12 @@ Small subclasses, each with a test that fails without it:
 * :class:`SurvivingChannel` and :class:`SurvivingTransport`: one malformed message in a queue
   (``LPUSH interactive 'not json'``) ends the worker. Can go when
   ``test_malformed_messages_are_discarded`` passes without them.
+* :meth:`SurvivingChannel._put`: what a dead worker held goes before all that wait, or it would
+  wait again behind the whole backlog. Celery has no word for that.
 * :class:`PreferInteractive`: consume both queues about 4 : 1; kombu knows 1 : 1 or strict priority,
   of which one lets a batch slow ``/predict`` down and the other starves batches.
 
-Depends on kombu alone.
+Depends on kombu and `shared.queue` alone.
 """
 
 from queue import Empty
@@ -16,9 +18,11 @@ from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as kombu_redis
+from kombu.utils.json import dumps
 from kombu.utils.scheduling import priority_cycle
 
 from shared import log
+from shared.queue import FIRST
 from shared.queue_names import QueueName
 from worker.envelope import UNREADABLE, is_ours
 from worker.preference import Preference
@@ -38,6 +42,13 @@ class SurvivingChannel(kombu_redis.Channel):
                 raise
             _log.error("malformed message discarded", reason=type(error).__name__)
             raise Empty from error
+
+    def _put(self, queue: str, message: Any, **options: Any) -> None:
+        if not message["headers"].get(FIRST):
+            super()._put(queue, message, **options)
+            return
+        with self.conn_or_acquire() as client:
+            client.rpush(queue, dumps(message))  # the end that BRPOP takes from
 
 
 class SurvivingTransport(kombu_redis.Transport):

@@ -1,5 +1,11 @@
 """A dead worker's items do not wait a second time: they go before what has not been started."""
 
+import pytest
+from kombu.transport import TRANSPORT_ALIASES
+
+from shared.items import ItemRef
+from shared.queue import make_celery, send
+from shared.queue_names import QueueName
 from tests.integration.worker.conftest import Bench, ends, photo
 
 
@@ -24,3 +30,18 @@ def test_a_killed_workers_items_end_before_the_backlog(bench: Bench) -> None:
     # What only waited was not taken for lost because others went before it; a few that the worker
     # had received and not yet started were.
     assert sum(attempt > 1 for attempt in bench.attempts(job_id)) <= len(held) + 4
+
+
+def test_a_message_for_a_photo_alone_is_the_next_to_be_taken(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TRANSPORT_ALIASES, "redis", "worker.transport:SurvivingTransport")
+    monkeypatch.setattr("kombu.transport._transport_cache", {})
+    sender = make_celery(bench.redis_url)
+    for index in range(3):
+        send(sender, QueueName.BATCH, [ItemRef("waits", index, 1)])
+    send(sender, QueueName.BATCH, [ItemRef("alone", 0, 2)], alone=True)
+    send(sender, QueueName.BATCH, [ItemRef("later", 0, 1)])
+    sender.close()
+    _, taken = bench.client.brpop(["batch"], timeout=1)
+    assert '"alone.0.2"' in taken
