@@ -7,7 +7,6 @@ every part but the model, so that a test can send a photo that kills, hangs or f
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -34,7 +33,7 @@ class ScriptedRuntime:
 
     def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 (n, h, w, 3) → float32 (n, 256), nearly one-hot."""
-        time.sleep(SERVICE_TIME_S)
+        threading.Event().wait(SERVICE_TIME_S)  # which a faked clock does not disturb
         red, green = (batch[:, 112, 112, channel].astype(int) for channel in (0, 1))
         if (red == KILLS).any():
             os.kill(os.getpid(), signal.SIGKILL)
