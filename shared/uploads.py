@@ -4,7 +4,6 @@
 """
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -74,7 +73,8 @@ class FileUploadStore:
         """Every file, half-written ones included, last written more than ``age_s`` ago."""
         if not self.folder.is_dir():
             return
-        limit = time.time() - age_s
+        os.utime(self.folder)  # tells the file system's own time; this process's may be hours off
+        limit = self.folder.stat().st_mtime - age_s
         with os.scandir(self.folder) as entries:
             for entry in entries:
                 try:

@@ -1,6 +1,7 @@
 """The upload store on a real folder."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,14 @@ def test_only_what_is_old_enough_is_named(store: FileUploadStore) -> None:
     for key in ("old.0", "old.1.part"):
         os.utime(store.folder / key, (0, 0))
     assert sorted(store.old_keys(3600)) == ["old.0", "old.1.part"]
+
+
+def test_a_photo_is_not_old_because_this_process_has_a_wrong_clock(
+    store: FileUploadStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put("young.0", b"photo")
+    monkeypatch.setattr(time, "time", lambda: 4e9)
+    assert list(store.old_keys(3600)) == []
 
 
 @given(st.uuids(), st.integers(0, 10_000))
