@@ -67,5 +67,6 @@ def test_retry_after_follows_from_the_rate(api: ApiProcess) -> None:
             refused = submit(api.client)
             if refused.status_code == 503:
                 told.add(int(refused.headers["retry-after"]))
-    # ten that wait at up to five a second: two seconds, and more while the rate is being learnt
-    assert min(told) in {2, 3}
+    # ten that wait at up to five a second take two seconds, on a slow machine some more; far from
+    # the 120 s that are said while nothing is known
+    assert 2 <= min(told) <= 20
