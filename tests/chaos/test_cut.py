@@ -1,0 +1,79 @@
+"""Connections that break: closed all at once, or cut between machines so that nobody is told."""
+
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.cluster import Cluster, ask
+from tests.chaos.conftest import Report
+from tests.chaos.faults import cut_connections, holding, items_end, serves
+from tests.chaos.network import Network
+from tests.chaos.traffic import Traffic
+
+CUT_S = 20.0
+
+
+def test_closed_connections_are_opened_again(
+    cluster: Cluster, rng: random.Random, report: Report
+) -> None:
+    with Traffic(cluster, rng) as traffic:
+        took = max(cut_connections(cluster) for _ in range(10))
+    report(cluster, traffic, took)
+
+
+@pytest.fixture
+def network() -> Iterator[Network]:
+    # a second cable to the api, for clients, is never cut
+    with Network("ic-worker", "ic-api") as network:
+        yield network
+
+
+@pytest.fixture
+def spread(network: Network, tmp_path: Path) -> Iterator[Cluster]:
+    """One worker and the api in namespaces of their own, away from Redis."""
+    options = ("--bind", "127.0.0.1", network.host, "--protected-mode", "no")
+    with Cluster(tmp_path, redis_options=options) as cluster:
+        away = cluster.redis.url.replace("127.0.0.1", network.host)
+        cluster.start_redis()
+        cluster.url = f"http://{network.direct('ic-api')}:{cluster.port}"
+        cluster.start_api(away, "ic-api")
+        cluster.start_worker()
+        cluster.start_worker(away, "ic-worker")
+        cluster.wait_ready()
+        yield cluster
+
+
+def test_a_cut_that_nobody_announces_loses_nothing(
+    spread: Cluster, network: Network, rng: random.Random, report: Report
+) -> None:
+    with Traffic(spread, rng) as traffic:
+        took = _cut_worker(spread, network)
+        took = max(took, _cut_api(spread, network, traffic))
+    report(spread, traffic, took)
+
+
+def _cut_worker(cluster: Cluster, network: Network) -> float:
+    holding(cluster, 1)
+    network.cut("ic-worker")
+    began = time.monotonic()
+    time.sleep(0.05)
+    held = cluster.held(1)
+    assert held
+    time.sleep(CUT_S)
+    network.mend("ic-worker")
+    items_end(cluster, held)
+    took = time.monotonic() - began
+    cluster.until(lambda: cluster.held(1), 60)  # it works again, by itself
+    return took
+
+
+def _cut_api(cluster: Cluster, network: Network, traffic: Traffic) -> float:
+    cluster.until(lambda: traffic.open > 1, 20)
+    network.cut("ic-api")
+    cluster.until(lambda: ask(f"{cluster.url}/health").status_code == 503, 10)
+    time.sleep(CUT_S / 2)
+    network.mend("ic-api")
+    return serves(cluster, 10)

@@ -1,0 +1,56 @@
+"""kill -9: workers, the api, Redis."""
+
+import random
+import time
+
+import httpx
+
+from tests.chaos.cluster import Cluster
+from tests.chaos.conftest import Report
+from tests.chaos.faults import kill_api, kill_redis, kill_workers, serves
+from tests.chaos.intruders import SlowUpload
+from tests.chaos.traffic import Traffic
+
+
+def test_killed_workers_lose_nothing(cluster: Cluster, rng: random.Random, report: Report) -> None:
+    with Traffic(cluster, rng) as traffic:
+        slowest = kill_workers(cluster, cluster.reconciling())
+        slowest = max(slowest, kill_workers(cluster, 0, 1))
+        assert sum(worker.starts for worker in cluster.workers) >= 5
+    report(cluster, traffic, slowest)
+
+
+def test_an_api_killed_in_the_middle_of_an_upload_and_of_sending_loses_nothing(
+    cluster: Cluster, rng: random.Random, report: Report
+) -> None:
+    with Traffic(cluster, rng) as traffic:
+        slowest = 0.0
+        for _ in range(3):
+            upload = SlowUpload(cluster, 200)
+            cluster.until(lambda: len(list(cluster.uploads.glob("*"))) >= 200, 20)
+            assert traffic.open > 0
+            slowest = max(slowest, kill_api(cluster))
+            upload.end()
+            assert upload.cut
+        slowest = max(slowest, _kill_while_it_sends(cluster, traffic, rng))
+    report(cluster, traffic, slowest)
+
+
+def _kill_while_it_sends(cluster: Cluster, traffic: Traffic, rng: random.Random) -> float:
+    """The 202 is out and most messages are not: the reconciler has to send them."""
+    with httpx.Client(base_url=cluster.url, timeout=60, trust_env=False) as client:
+        traffic.send(client, "/jobs", traffic.files(rng, 3_000))
+    cluster.api.kill()
+    began = time.monotonic()
+    unsent = cluster.client.zcard("ic:queued:batch") - cluster.client.llen("batch")
+    assert unsent > 500, unsent
+    serves(cluster, 20)
+    back = time.monotonic() - began
+    cluster.until(lambda: "sent again" in cluster.workers[cluster.reconciling()].log, 60)
+    return back
+
+
+def test_a_killed_redis_loses_nothing(cluster: Cluster, rng: random.Random, report: Report) -> None:
+    with Traffic(cluster, rng) as traffic:
+        slowest = max(kill_redis(cluster, down_s) for down_s in (3.0, rng.uniform(0.1, 1), 6.0))
+    report(cluster, traffic, slowest)

@@ -1,0 +1,46 @@
+"""Faults of every kind, one after another, as the seed draws them."""
+
+import random
+from collections.abc import Callable
+
+from tests.chaos.cluster import Cluster
+from tests.chaos.conftest import Report
+from tests.chaos.faults import (
+    cut_connections,
+    kill_api,
+    kill_redis,
+    kill_workers,
+    pause_api,
+    pause_redis,
+    pause_worker,
+    serves,
+)
+from tests.chaos.intruders import push_malformed
+from tests.chaos.traffic import Traffic
+
+DRAWN = 6
+
+
+def test_a_mix_of_faults_drawn_by_the_seed_loses_nothing(
+    cluster: Cluster, rng: random.Random, report: Report
+) -> None:
+    def malformed() -> float:
+        push_malformed(cluster, rng, 10)
+        return serves(cluster, 10)
+
+    faults: dict[str, Callable[[], float]] = {
+        "kill a worker": lambda: kill_workers(cluster, rng.randrange(2)),
+        "kill both workers": lambda: kill_workers(cluster, 0, 1),
+        "pause a worker": lambda: pause_worker(cluster, rng.randrange(2), rng.uniform(1, 20)),
+        "kill the api": lambda: kill_api(cluster),
+        "pause the api": lambda: pause_api(cluster, rng.uniform(1, 5)),
+        "kill Redis": lambda: kill_redis(cluster, rng.uniform(0.1, 5)),
+        "pause Redis": lambda: pause_redis(cluster, rng.uniform(1, 10)),
+        "cut every connection": lambda: cut_connections(cluster),
+        "malformed messages": malformed,
+    }
+    drawn = rng.sample(sorted(faults), DRAWN)
+    print("drawn:", ", ".join(drawn))  # noqa: T201 - a failed seed shows what it did
+    with Traffic(cluster, rng) as traffic:
+        slowest = max(faults[name]() for name in drawn)
+    report(cluster, traffic, slowest)

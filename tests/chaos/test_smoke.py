@@ -1,0 +1,19 @@
+"""One minute of it, for the second tier: a worker, Redis and the api die in turn."""
+
+import random
+
+from tests.chaos.cluster import Cluster
+from tests.chaos.conftest import Report
+from tests.chaos.faults import kill_api, kill_redis, kill_workers
+from tests.chaos.traffic import Traffic
+
+
+def test_killed_one_after_another_they_lose_nothing(
+    cluster: Cluster, rng: random.Random, report: Report
+) -> None:
+    with Traffic(cluster, rng) as traffic:
+        slowest = kill_workers(cluster, rng.randrange(2))
+        slowest = max(slowest, kill_redis(cluster, 2.0))
+        cluster.until(lambda: traffic.open > 1, 10)
+        slowest = max(slowest, kill_api(cluster))
+    report(cluster, traffic, slowest)

@@ -1,0 +1,74 @@
+"""Ten thousand photos later nothing has grown: not Redis, not the disk, not a process."""
+
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.chaos.cluster import Cluster
+from tests.chaos.traffic import Traffic
+
+ITEMS = 10_000
+TTL_S = 3
+# What buffers and fragments of one look may differ from another's.
+REDIS_SLACK_MB, PROCESS_SLACK_MB = 1.0, 20.0
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What may not grow; memory in MB."""
+
+    keys: int
+    redis: float
+    files: int
+    processes: list[float]
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    with Cluster(tmp_path, {"JOB_TTL_S": str(TTL_S)}) as cluster:
+        yield cluster.start()
+
+
+def test_after_ten_thousand_photos_memory_and_disk_are_back_where_they_began(
+    cluster: Cluster, rng: random.Random
+) -> None:
+    _send(cluster, rng, 2_000)  # what grows once, on first use
+    before = _sizes(cluster)
+    _send(cluster, rng, ITEMS)
+    after = _sizes(cluster)
+    print(f"before {before}, after {after}")  # noqa: T201 - the figures themselves
+    assert after.keys <= before.keys
+    assert after.files == before.files == 0
+    assert after.redis < before.redis + REDIS_SLACK_MB
+    for old, new in zip(before.processes, after.processes, strict=True):
+        assert new < old + PROCESS_SLACK_MB
+
+
+def _send(cluster: Cluster, rng: random.Random, items: int) -> None:
+    ended = sum(map(int, cluster.client.hvals("ic:ended")))
+    with Traffic(cluster, rng, job_of=90, at_least=items) as traffic:
+        pass
+    told = traffic.told
+    assert not told.strange
+    assert told.cut == 0
+    cluster.until(lambda: not cluster.held() and not cluster.client.zcard("ic:queued:batch"), 60)
+    assert sum(map(int, cluster.client.hvals("ic:ended"))) - ended == sum(told.accepted.values())
+
+
+def _sizes(cluster: Cluster) -> Sizes:
+    cluster.until(lambda: not list(cluster.client.scan_iter("ic:job:*", count=1000)), TTL_S + 10)
+    time.sleep(2)  # for memory that Redis gives back a little later
+    return Sizes(
+        keys=cluster.client.dbsize(),
+        redis=cluster.client.info("memory")["used_memory"] / 1e6,
+        files=len(list(cluster.uploads.glob("*"))),
+        processes=[
+            psutil.Process(process.process.pid).memory_info().rss / 1e6
+            for process in cluster.processes()
+        ],
+    )
