@@ -102,6 +102,10 @@ class Cluster:
         keys = [f"ic:held:{life}" for life in lives if life.rpartition(":")[0] in names]
         return set(map(str, self.client.sunion(keys))) if keys else set()
 
+    def stored(self) -> list[str]:
+        """The names of all uploads."""
+        return [path.name for path in self.uploads.glob("*")]
+
     def reconciling(self) -> int:
         """The number of the worker that holds the reconciler's lock."""
         holder = str(self.until(lambda: self.client.get("ic:reconciler"), 20))

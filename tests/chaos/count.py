@@ -115,7 +115,7 @@ def _look_for_leaks(cluster: Cluster, total: Count) -> None:
     # Requests that broke off and workers that died before the delete leave theirs to the sweeper;
     # now, not in two hours.
     total.swept = Sweeper(Ledger(cluster.client, "count"), store, spare_s=0).sweep()
-    total.leaked += [path.name for path in cluster.uploads.glob("*")]
+    total.leaked += cluster.stored()
     keys = map(str, cluster.client.scan_iter(count=1000))
     total.leaked += [key for key in keys if not any(fnmatch(key, allowed) for allowed in STAY)]
 

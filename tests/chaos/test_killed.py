@@ -26,9 +26,11 @@ def test_an_api_killed_in_the_middle_of_an_upload_and_of_sending_loses_nothing(
     with Traffic(cluster, rng) as traffic:
         slowest = 0.0
         for _ in range(3):
-            upload = SlowUpload(cluster, 200)
-            cluster.until(lambda: len(list(cluster.uploads.glob("*"))) >= 200, 20)
-            assert traffic.open > 0
+            stored = len(cluster.stored())
+            upload = SlowUpload(cluster, 400)
+            # the bytes of half of it are there, its record is not; others wait for their answers
+            cluster.until(lambda at=stored: len(cluster.stored()) >= at + 200, 20)
+            cluster.until(lambda: traffic.open > 1, 10)
             slowest = max(slowest, kill_api(cluster))
             upload.end()
             assert upload.cut

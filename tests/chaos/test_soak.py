@@ -66,7 +66,7 @@ def _sizes(cluster: Cluster) -> Sizes:
     return Sizes(
         keys=cluster.client.dbsize(),
         redis=cluster.client.info("memory")["used_memory"] / 1e6,
-        files=len(list(cluster.uploads.glob("*"))),
+        files=len(cluster.stored()),
         processes=[
             psutil.Process(process.process.pid).memory_info().rss / 1e6
             for process in cluster.processes()
