@@ -8,7 +8,7 @@ FULL = --fail-on-skip
 # two at a time, a file's tests in one process: most of them wait for processes that they started
 PARALLEL = -n 2 --dist loadfile
 
-.PHONY: help serve test test-full check format compose-test openapi install-dev clean
+.PHONY: help serve test test-full chaos overload check format compose-test openapi install-dev clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
@@ -21,8 +21,15 @@ serve: ## install what is missing, then run Redis, worker and api here until Ctr
 test: install-dev ## unit, integration and end-to-end tests: no root, Docker or browser
 	$(BIN)/python -m pytest $(PARALLEL) tests/unit tests/integration tests/e2e
 
-test-full: install-dev ## the tests that need more (Docker); a skip is a failure
-	$(BIN)/python -m pytest $(FULL) tests/compose
+test-full: install-dev ## the tests that need more (Docker), a minute of chaos; a skip is a failure
+	$(BIN)/python -m pytest $(FULL) tests/compose tests/chaos/test_smoke.py
+
+SEED ?= 1
+chaos: install-dev ## kill, stop, cut and fill everything under load; SEED=2 draws anew; needs root
+	SEED=$(SEED) $(BIN)/python -m pytest $(FULL) -v tests/chaos --ignore tests/chaos/test_smoke.py
+
+overload: install-dev ## four times as many requests as the service can answer, for two minutes
+	$(BIN)/python -m benchmarks.overload
 
 compose-test: install-dev ## the compose project alone: build, start, classify, scale, look inside
 	$(BIN)/python -m pytest $(FULL) tests/compose
