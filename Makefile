@@ -21,8 +21,8 @@ serve: ## install what is missing, then run Redis, worker and api here until Ctr
 test: install-dev ## unit, integration and end-to-end tests: no root, Docker or browser
 	$(BIN)/python -m pytest $(PARALLEL) tests/unit tests/integration tests/e2e
 
-test-full: install-dev ## the tests that need more (Docker), a minute of chaos; a skip is a failure
-	$(BIN)/python -m pytest $(FULL) tests/compose tests/chaos/test_smoke.py
+test-full: install-dev ## the tests that need more (Docker, minutes of load), a minute of chaos; a skip fails
+	$(BIN)/python -m pytest $(FULL) tests/compose tests/load tests/chaos/test_smoke.py
 
 SEED ?= 1
 chaos: install-dev ## kill, stop, cut and fill everything under load; SEED=2 draws anew; needs root

@@ -1,6 +1,7 @@
 """2,000 photos through one ``POST /jobs``, beside waiting requests, with a real model."""
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle, islice
@@ -17,6 +18,10 @@ from tests.support.served import Served, eventually
 PHOTOS = 2_000
 API_MEMORY_BYTES = 150 * 1024 * 1024
 NAMES = ("chelsea", "coffee", "rocket", "astronaut", "camera", "coins", "page", "clock")
+# A person's pace: a closed loop would measure how slowly a batch goes beside a flood.
+PACE_S = 0.25
+# No promise of speed: the processors that take longest need minutes.
+ENDS_WITHIN_S = 600
 # Below this a neighbour in the batch may change the order of the first two in reduced precision.
 SURE = 0.5
 
@@ -68,6 +73,7 @@ def items_of(client: httpx.Client, job_id: str) -> list[dict[str, Any]]:
     return items
 
 
+@pytest.mark.timeout(900)
 def test_two_thousand_photos_end_in_order_while_predict_keeps_answering(
     served: Served, uploads: Path
 ) -> None:
@@ -80,16 +86,18 @@ def test_two_thousand_photos_end_in_order_while_predict_keeps_answering(
             answers = []
             while not posted.done():
                 answers.append(served.predict().status_code)
+                time.sleep(PACE_S)
             job = posted.result().json()
             assert posted.result().status_code == 202, job
 
             def ended() -> bool:
                 answers.append(served.predict().status_code)
+                time.sleep(PACE_S)
                 counts.update(client.get(f"/jobs/{job['job_id']}?limit=1").json()["counts"])
                 return counts["succeeded"] == PHOTOS
 
             counts: dict[str, int] = {}
-            eventually(ended, 150, served.screen)
+            eventually(ended, ENDS_WITHIN_S, served.screen)
         items = items_of(client, job["job_id"])
     assert counts["total"] == PHOTOS
     assert sum(counts.values()) == 2 * PHOTOS
