@@ -22,6 +22,7 @@ def as_created(job: NewJob, limit: int = 1) -> JobRecord:
         job_id=job.job_id,
         queue=job.queue,
         status=JobState.RUNNING if failed else JobState.QUEUED,
+        top_k=job.top_k,
         created_ms=int(time.time() * 1000),
         finished_ms=None,
         expires_ms=None,

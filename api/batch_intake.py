@@ -10,6 +10,7 @@ from starlette.requests import Request
 from api.budget import Held, IntakeBudget
 from api.content import check_photo, clean_filename, too_large
 from api.desk import Desk
+from api.idempotency import Fingerprint
 from api.intake import body_chunks
 from api.multipart import Part, boundary_of, read_parts
 from api.settings import ApiSettings
@@ -30,12 +31,14 @@ class BatchIntake:
         desk: Stores each photo as soon as it is whole.
         settings: The limits.
         budget: Bounds what all requests hold together.
+        fingerprint: Takes in each photo, where the request can be repeated.
     """
 
     job_id: str
     desk: Desk
     settings: ApiSettings
     budget: IntakeBudget
+    fingerprint: Fingerprint | None = None
     items: list[NewItem] = field(default_factory=list)
 
     async def read(self, request: Request) -> list[NewItem]:
@@ -64,7 +67,9 @@ class BatchIntake:
         most = self.settings.max_job_bytes
         limit = UploadTooLarge(f"A job may have at most {most} bytes. Send it as several jobs.")
         chunks = body_chunks(request, most, limit)
-        async for part in read_parts(chunks, boundary, self.settings.max_upload_bytes):
+        hashing = self.fingerprint is not None
+        parts = read_parts(chunks, boundary, self.settings.max_upload_bytes, hashing=hashing)
+        async for part in parts:
             self._check(part)
             held.set(len(part.data))
             if part.complete:
@@ -82,6 +87,8 @@ class BatchIntake:
 
     async def _take(self, part: Part) -> NewItem:
         filename = clean_filename(part.filename)
+        if self.fingerprint and part.sha256:
+            self.fingerprint.add(filename, part.sha256.digest())
         try:
             if part.too_large:
                 raise too_large(self.settings.max_upload_bytes)

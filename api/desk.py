@@ -14,7 +14,7 @@ from redis.exceptions import ResponseError
 from api.admission import Admission
 from api.broker import BROKER_S, broker_within
 from shared import log
-from shared.errors import BrokerUnavailable, QueueFull
+from shared.errors import BrokerUnavailable, IdempotencyConflict, QueueFull
 from shared.items import ItemRef
 from shared.jobs import JobRecord, JobStore, NewJob
 from shared.queue import SEND_FAILED, send
@@ -75,23 +75,32 @@ class Desk:
         for key in keys:
             self._uploads.delete(key)
 
-    async def create(self, job: NewJob, room: int | None = None) -> None:
+    async def create(self, job: NewJob, room: int | None = None) -> str:
         """Write the job's record, or delete its uploads; where neither is sure, keep them.
+
+        Returns the job's id, or that of the earlier job that this one only repeats.
 
         Raises:
             QueueFull: With the time until there is room.
+            IdempotencyConflict: The job's idempotency key belongs to another one.
         """
         keys = [item.upload_key for item in job.items if item.upload_key]
         try:
             async with broker_within(BROKER_S + len(keys) / CREATED_PER_S):
-                await self._jobs.create(job, room)
+                job_id = await self._jobs.create(job, room)
         except QueueFull as error:
             await self.discard(keys)
             raise self._admission.queue_full(job.queue, len(keys), room) from error
+        except IdempotencyConflict:
+            await self.discard(keys)
+            raise
         except BrokerUnavailable as error:
             if isinstance(error.__cause__, ResponseError):  # it did answer, with a refusal
                 await self.discard(keys)
             raise
+        if job_id != job.job_id:
+            await self.discard(keys)
+        return job_id
 
     async def send(self, job: NewJob) -> None:
         """Send an interactive job's messages; a failure is left to the reconciler."""

@@ -1,5 +1,6 @@
 """The answers that the API's description shows as examples. Depends on nothing."""
 
+import json
 from typing import Any
 
 _MODEL: dict[str, Any] = {
@@ -71,6 +72,13 @@ JOB_CANCELLED: dict[str, Any] = {
     "counts": {**_COUNTS, "queued": 0, "cancelled": 2},
     "items": [{**item, "status": "cancelled"} for item in JOB_QUEUED["items"]],
 }
+RESULTS_NDJSON = "".join(json.dumps(item) + "\n" for item in JOB_COMPLETED["items"])
+RESULTS_CSV = """index,filename,status,label_1,class_index_1,confidence_1,error,detail
+0,cat.jpg,succeeded,tabby,281,0.62,,
+1,notes.txt,failed,,,,unsupported_media_type,The content is neither JPEG nor PNG. Convert it to one.
+"""
+_PROGRESS = {name: JOB_COMPLETED[name] for name in JOB_COMPLETED if name not in {"items", "next"}}
+EVENTS = f"event: end\ndata: {json.dumps(_PROGRESS)}\n\n"
 HEALTH: dict[str, Any] = {
     "status": "ok",
     "broker": {"status": "up", "latency_ms": 0.4},

@@ -12,6 +12,7 @@ from api.admission import Admission
 from api.budget import IntakeBudget
 from api.dependencies import Services
 from api.desk import SENDERS, Desk
+from api.progress import Progress
 from api.settings import ApiSettings
 from api.waiting import Waiter
 from shared import log
@@ -36,7 +37,7 @@ async def running(app: FastAPI, settings: ApiSettings) -> AsyncIterator[None]:
         app.state.services = services = _build(settings, stack)
         app.state.metrics.watch(services.admission)
         await services.admission.refresh()
-        for loop in (services.admission.run(), services.waiter.run()):
+        for loop in (services.admission.run(), services.waiter.run(), services.progress.run()):
             task = asyncio.create_task(loop)
             stack.push_async_callback(_end, task)
         stack.push_async_callback(services.desk.close)
@@ -62,6 +63,7 @@ def _build(settings: ApiSettings, stack: AsyncExitStack) -> Services:
         waiter=Waiter(client(None, 2)),
         admission=admission,
         budget=IntakeBudget(),
+        progress=Progress(jobs),
     )
 
 

@@ -12,7 +12,7 @@ from api.lifespan import running
 from api.linger import Linger
 from api.metrics import Metrics
 from api.middleware import RequestContext
-from api.routes import health, jobs, metrics, model, page, predict
+from api.routes import events, health, jobs, metrics, model, page, predict, results
 from api.settings import ApiSettings
 from shared.settings import explain
 
@@ -44,7 +44,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     )
     app.state.metrics = Metrics()
     problems.install(app)
-    for routes in (predict, jobs, health, model, metrics):
+    for routes in (predict, jobs, results, events, health, model, metrics):
         app.include_router(routes.router)
     page.mount(app)
     app.add_middleware(RequestContext, metrics=app.state.metrics)

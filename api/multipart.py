@@ -4,6 +4,7 @@ Starlette's form parser stops at 1,000 files and spools them all before the hand
 first, so python-multipart's tokeniser is driven directly. Depends on it and shared.errors.
 """
 
+import hashlib
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass, field
 
@@ -24,6 +25,8 @@ class Part:
     data: bytearray = field(default_factory=bytearray, repr=False)
     too_large: bool = False
     complete: bool = False
+    # of all its bytes, also of those that were dropped; absent unless it was asked for
+    sha256: "hashlib._Hash | None" = field(default=None, repr=False)
 
 
 class PartReader:
@@ -32,13 +35,15 @@ class PartReader:
     Args:
         boundary: From the Content-Type header.
         max_part: Most bytes of one part's data.
+        hashing: Hash each part's data as it comes.
 
     Raises:
         MalformedRequest: From any method, when the bytes are no form.
     """
 
-    def __init__(self, boundary: bytes, max_part: int) -> None:
+    def __init__(self, boundary: bytes, max_part: int, *, hashing: bool = False) -> None:
         self._max_part = max_part
+        self._hashing = hashing
         self._field = self._value = b""
         self._disposition = b""
         self._part: Part | None = None
@@ -97,11 +102,16 @@ class PartReader:
         self._part = Part(
             name.decode(errors="replace"),
             None if filename is None else filename.decode(errors="replace"),
+            sha256=hashlib.sha256() if self._hashing else None,
         )
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         part = self._part
-        if part is None or part.too_large:
+        if part is None:
+            return
+        if part.sha256:
+            part.sha256.update(memoryview(data)[start:end])
+        if part.too_large:
             return
         if len(part.data) + end - start > self._max_part:
             part.too_large = True
@@ -135,13 +145,13 @@ def boundary_of(content_type: str) -> bytes | None:
 
 
 async def read_parts(
-    chunks: AsyncIterable[bytes], boundary: bytes, max_part: int
+    chunks: AsyncIterable[bytes], boundary: bytes, max_part: int, *, hashing: bool = False
 ) -> AsyncIterator[Part]:
     """Each part once complete; before that also whenever a chunk leaves it open.
 
     The open ones let a caller refuse a part by its name or size before all of it has come.
     """
-    reader = PartReader(boundary, max_part)
+    reader = PartReader(boundary, max_part, hashing=hashing)
     async for chunk in chunks:
         for part in reader.feed(chunk):
             yield part

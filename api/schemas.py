@@ -82,8 +82,8 @@ class JobItem(Wire):
         )
 
 
-class Job(Wire):
-    """A job with one page of its items, in the order in which they were sent."""
+class JobProgress(Wire):
+    """How far a job is."""
 
     job_id: str
     status: JobState
@@ -91,6 +91,16 @@ class Job(Wire):
     finished_at: datetime | None = Field(description="when the last item ended")
     expires_at: datetime | None = Field(description="when the record goes; set at the end")
     counts: Counts
+
+    @classmethod
+    def of_record(cls, record: JobRecord) -> "JobProgress":
+        """From a job's record."""
+        return cls.model_construct(**_progress(record))
+
+
+class Job(JobProgress):
+    """A job with one page of its items, in the order in which they were sent."""
+
     items: list[JobItem]
     next: str | None = Field(description="URL path of the next page of items")
 
@@ -100,18 +110,23 @@ class Job(Wire):
         end = offset + limit
         following = f"/jobs/{record.job_id}?offset={end}&limit={limit}"
         return cls.model_construct(
-            job_id=record.job_id,
-            status=record.status,
-            created_at=_time(record.created_ms),
-            finished_at=_time(record.finished_ms) if record.finished_ms else None,
-            expires_at=_time(record.expires_ms) if record.expires_ms else None,
-            counts=Counts(
-                total=record.total,
-                **{state.value: record.counts[state] for state in ItemState},
-            ),
+            **_progress(record),
             items=[JobItem.of(item) for item in record.items],
             next=following if end < record.total else None,
         )
+
+
+def _progress(record: JobRecord) -> dict[str, Any]:
+    return {
+        "job_id": record.job_id,
+        "status": record.status,
+        "created_at": _time(record.created_ms),
+        "finished_at": _time(record.finished_ms) if record.finished_ms else None,
+        "expires_at": _time(record.expires_ms) if record.expires_ms else None,
+        "counts": Counts(
+            total=record.total, **{state.value: record.counts[state] for state in ItemState}
+        ),
+    }
 
 
 def _time(ms: int) -> datetime:

@@ -52,6 +52,12 @@ class JobCancelled(ServiceError):
     slug, status, title = "job_cancelled", 409, "Job cancelled"
 
 
+class IdempotencyConflict(ServiceError):
+    """The Idempotency-Key belongs to a job of other photos, names or parameters."""
+
+    slug, status, title = "idempotency_conflict", 409, "Idempotency conflict"
+
+
 class UploadTooLarge(ServiceError):
     """More bytes or more photos than the limits admit."""
 

@@ -11,9 +11,14 @@ from typing import Any
 import redis.asyncio
 
 from shared.contract import ItemResult, ItemState, JobState, Problem
-from shared.errors import JobNotFound, QueueFull
+from shared.errors import IdempotencyConflict, JobNotFound, QueueFull
 from shared.queue_names import QueueName
 from shared.scripts import load
+
+
+def job_not_found() -> JobNotFound:
+    """The answer to an id without a record."""
+    return JobNotFound("No such job, or its record has expired. Submit the photos again.")
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,14 @@ class NewItem:
 
 
 @dataclass(frozen=True)
+class Idempotency:
+    """What makes a repeated request the same: its key, and a digest of all that it asks for."""
+
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
 class NewJob:
     """Everything that a job's record begins with."""
 
@@ -34,6 +47,7 @@ class NewJob:
     top_k: int
     items: list[NewItem] = field(repr=False)
     reply_to: str = ""
+    idempotency: Idempotency | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +68,7 @@ class JobRecord:
     job_id: str
     queue: QueueName
     status: JobState
+    top_k: int
     created_ms: int
     finished_ms: int | None
     expires_ms: int | None
@@ -81,15 +96,19 @@ class JobStore:
         self._create = client.register_script(load("create"))
         self._cancel = client.register_script(load("cancel"))
 
-    async def create(self, job: NewJob, room: int | None = None) -> None:
+    async def create(self, job: NewJob, room: int | None = None) -> str:
         """Write record and index, if there is room; repeating the call changes nothing.
+
+        Returns the job's id, or that of the earlier job which has the same idempotency key.
 
         ``room`` is the most items that may wait in the queue for this job to be taken in, where
         that is less than usual.
 
         Raises:
             QueueFull: The queue holds as many items as it may.
+            IdempotencyConflict: The earlier job with this key has other contents.
         """
+        idempotency = job.idempotency or Idempotency("", "")
         args: list[str | int] = [
             job.job_id,
             job.queue.value,
@@ -97,6 +116,8 @@ class JobStore:
             job.reply_to,
             self._ttl_s,
             self._max_queued if room is None else min(room, self._max_queued),
+            idempotency.key,
+            idempotency.fingerprint,
         ]
         for item in job.items:
             args.append(json.dumps({"filename": item.filename, "upload": item.upload_key}))
@@ -105,8 +126,14 @@ class JobStore:
                 if item.problem
                 else ""
             )
-        if await self._create(args=args) == "full":
+        answer = await self._create(args=args)
+        if answer == "full":
             raise QueueFull(f"The {job.queue} queue is full. Try again later.")
+        if answer == "conflict":
+            raise IdempotencyConflict(
+                "This Idempotency-Key was used for other photos, names or parameters: take another."
+            )
+        return str(answer[0]) if isinstance(answer, list) else job.job_id
 
     async def read(self, job_id: str, offset: int = 0, limit: int = 1) -> JobRecord:
         """The job and its items ``offset`` to ``offset + limit``, as of one moment.
@@ -123,11 +150,22 @@ class JobStore:
             pipe.hmget(f"{key}:results", indices)
             job, items, states, results = await pipe.execute()
         if not job:
-            raise JobNotFound("No such job, or its record has expired. Submit the photos again.")
+            raise job_not_found()
         page = zip(items, states, results, strict=False)
         return _job_record(
             job_id, job, [_item_record(offset + at, *row) for at, row in enumerate(page)]
         )
+
+    async def progress(self, job_ids: list[str]) -> dict[str, JobRecord | None]:
+        """Where each job stands, without its items, in one round trip; ``None`` for no such job."""
+        async with self._client.pipeline(transaction=False) as pipe:
+            for job_id in job_ids:
+                pipe.hgetall(f"ic:job:{job_id}")
+            jobs = await pipe.execute()
+        return {
+            job_id: _job_record(job_id, job, []) if job else None
+            for job_id, job in zip(job_ids, jobs, strict=True)
+        }
 
     async def cancel(self, job_id: str) -> list[int]:
         """Cancel what is queued; returns the indices whose uploads may go.
@@ -137,7 +175,7 @@ class JobStore:
         """
         gone = await self._cancel(args=[job_id])
         if gone is None:
-            raise JobNotFound("No such job, or its record has expired.")
+            raise job_not_found()
         return [int(index) for index in gone]
 
 
@@ -166,6 +204,7 @@ def _job_record(job_id: str, job: dict[str, Any], items: list[ItemRecord]) -> Jo
         job_id=job_id,
         queue=QueueName(job["queue"]),
         status=status,
+        top_k=int(job["top_k"]),
         created_ms=int(job["created_ms"]),
         finished_ms=finished,
         expires_ms=finished + int(job["ttl_s"]) * 1000 if finished is not None else None,

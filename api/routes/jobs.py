@@ -1,6 +1,5 @@
 """``/jobs``: many photos at once, polled by the job's id."""
 
-import re
 import uuid
 from typing import Annotated
 
@@ -11,6 +10,7 @@ from api.batch_intake import BatchIntake
 from api.dependencies import TOP_K, JobId, ServicesDep, TopK
 from api.documentation import PHOTO, example, form, problems
 from api.examples import JOB_CANCELLED, JOB_COMPLETED, JOB_QUEUED
+from api.idempotency import Fingerprint, IdempotencyKey
 from api.responses import job_response, json_response
 from api.schemas import Job
 from shared import errors
@@ -21,21 +21,9 @@ router = APIRouter(tags=["jobs"])
 
 PAGE_DEFAULT, PAGE_MAX = 100, 1_000
 OFFSET_MAX = 10_000_000
-_ID = re.compile(r"[0-9a-f]{32}")
 
 Offset = Annotated[int, Query(ge=0, le=OFFSET_MAX, description="first item of the page")]
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="most items of the page")]
-
-
-def known_id(job_id: str) -> str:
-    """The id, if this service can have made it; anything else would be a key of its choosing.
-
-    Raises:
-        JobNotFound: It cannot.
-    """
-    if not _ID.fullmatch(job_id):
-        raise errors.JobNotFound("No such job. An id is 32 hexadecimal digits.")
-    return job_id
 
 
 @router.post(
@@ -56,6 +44,7 @@ def known_id(job_id: str) -> str:
         },
         **problems(
             errors.MalformedRequest,
+            errors.IdempotencyConflict,
             errors.UploadTooLarge,
             errors.InvalidParameter,
             errors.BrokerUnavailable,
@@ -69,21 +58,37 @@ def known_id(job_id: str) -> str:
         }
     },
 )
-async def create_job(request: Request, services: ServicesDep, top_k: TopK = TOP_K) -> Response:
+async def create_job(
+    request: Request,
+    services: ServicesDep,
+    top_k: TopK = TOP_K,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
     """The photos as repeated form field `files`.
 
-    A photo that is none fails alone. An accepted job is kept even while no worker runs.
+    A photo that is none fails alone. An accepted job is kept even while no worker runs. With an
+    `Idempotency-Key` the same photos under the same names are one job however often they are sent,
+    as long as its record lives.
     """
     services.admission.check(QueueName.BATCH)
-    job_id = uuid.uuid4().hex
-    items = await BatchIntake(job_id, services.desk, services.settings, services.budget).read(
-        request
+    desk, job_id = services.desk, uuid.uuid4().hex
+    fingerprint = Fingerprint(top_k=top_k) if idempotency_key else None
+    intake = BatchIntake(job_id, desk, services.settings, services.budget, fingerprint)
+    job = NewJob(
+        job_id=job_id,
+        queue=QueueName.BATCH,
+        top_k=top_k,
+        items=await intake.read(request),
+        idempotency=fingerprint.under(idempotency_key) if fingerprint and idempotency_key else None,
     )
-    job = NewJob(job_id=job_id, queue=QueueName.BATCH, top_k=top_k, items=items)
-    await services.desk.create(job)
-    services.desk.send_later(job)
+    answering = await desk.create(job)
+    if answering != job_id:
+        return job_response(
+            Job.of(await desk.read(answering, 0, PAGE_DEFAULT), 0, PAGE_DEFAULT), 202
+        )
+    desk.send_later(job)
     try:
-        record = await services.desk.read(job_id, 0, PAGE_DEFAULT)
+        record = await desk.read(job_id, 0, PAGE_DEFAULT)
     except errors.BrokerUnavailable:  # it is accepted; a 503 would have it sent twice
         record = as_created(job, PAGE_DEFAULT)
     return job_response(Job.of(record, 0, PAGE_DEFAULT), 202)
@@ -106,7 +111,7 @@ async def get_job(
 
     A record lives for a day after the job's end.
     """
-    record = await services.desk.read(known_id(job_id), offset, limit)
+    record = await services.desk.read(job_id, offset, limit)
     return json_response(Job.of(record, offset, limit))
 
 
@@ -122,6 +127,6 @@ async def get_job(
 )
 async def cancel_job(services: ServicesDep, job_id: JobId) -> Response:
     """Cancels what is queued; what runs may finish. Nothing changes for a job that has ended."""
-    await services.desk.cancel(known_id(job_id))
+    await services.desk.cancel(job_id)
     record = await services.desk.read(job_id, 0, PAGE_DEFAULT)
     return json_response(Job.of(record, 0, PAGE_DEFAULT))

@@ -8,6 +8,7 @@ local function items_key(id) return 'ic:job:' .. id .. ':items' end
 local function results_key(id) return 'ic:job:' .. id .. ':results' end
 local function queued_key(queue) return 'ic:queued:' .. queue end
 local function held_key(incarnation) return 'ic:held:' .. incarnation end
+local function idempotency_key(key) return 'ic:idempotency:' .. key end
 local function member(id, index) return id .. ':' .. index end
 
 local function now_ms()
@@ -38,9 +39,10 @@ local function end_job_if_done(id)
   local counts = redis.call('HMGET', job_key(id), 'queued', 'running', 'reply_to', 'ttl_s')
   if tonumber(counts[1]) > 0 or tonumber(counts[2]) > 0 then return 0 end
   redis.call('HSET', job_key(id), 'finished_ms', string.format('%.0f', now_ms()))
-  for _, key in ipairs({job_key(id), items_key(id), states_key(id), results_key(id)}) do
-    redis.call('EXPIRE', key, tonumber(counts[4]))
-  end
+  local keys = {job_key(id), items_key(id), states_key(id), results_key(id)}
+  local idempotency = redis.call('HGET', job_key(id), 'idempotency')
+  if idempotency then keys[5] = idempotency_key(idempotency) end
+  for _, key in ipairs(keys) do redis.call('EXPIRE', key, tonumber(counts[4])) end
   if counts[3] ~= '' then
     redis.call('PUBLISH', counts[3], id)
   end

@@ -1,14 +1,24 @@
--- ARGV: id, queue, top_k, reply_to, ttl_s, limit, then per item: its JSON, its error's JSON or ''.
+-- ARGV: id, queue, top_k, reply_to, ttl_s, limit, idempotency key or '', fingerprint of the contents,
+--       then per item: its JSON, its error's JSON or ''.
 -- Record, admission and index in one step: either all of a job exists or none of it.
--- Returns 'created', 'exists' (an earlier call of unknown outcome did land), or 'full'.
+-- Returns 'created', 'exists' (an earlier call of unknown outcome did land), 'full', 'conflict' (the
+-- idempotency key belongs to a job of other contents), or {the id of the job that has the key}.
 local id, queue, top_k, reply_to, ttl_s = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local total = (#ARGV - 6) / 2
+local idempotency, fingerprint = ARGV[7], ARGV[8]
+local first = 9
+local total = (#ARGV - first + 1) / 2
 if redis.call('EXISTS', job_key(id)) == 1 then return 'exists' end
+if idempotency ~= '' then
+  local earlier = redis.call('HMGET', idempotency_key(idempotency), 'job_id', 'fingerprint')
+  if earlier[1] and redis.call('EXISTS', job_key(earlier[1])) == 1 then
+    return earlier[2] == fingerprint and {earlier[1]} or 'conflict'
+  end
+end
 if redis.call('ZCARD', queued_key(queue)) + total > tonumber(ARGV[6]) then return 'full' end
 
 local failed = 0
 for i = 0, total - 1 do
-  local item, err = ARGV[7 + 2 * i], ARGV[8 + 2 * i]
+  local item, err = ARGV[first + 2 * i], ARGV[first + 1 + 2 * i]
   local s = {state = 'queued', attempt = 1, deaths = 0, alone = 0, incarnation = '', token = ''}
   redis.call('RPUSH', items_key(id), item)
   if err == '' then
@@ -23,5 +33,9 @@ end
 redis.call('HSET', job_key(id), 'created_ms', string.format('%.0f', now_ms()), 'queue', queue,
   'top_k', top_k, 'reply_to', reply_to, 'ttl_s', ttl_s, 'total', total, 'queued', total - failed,
   'running', 0, 'succeeded', 0, 'failed', failed, 'cancelled', 0)
+if idempotency ~= '' then
+  redis.call('HSET', job_key(id), 'idempotency', idempotency)
+  redis.call('HSET', idempotency_key(idempotency), 'job_id', id, 'fingerprint', fingerprint)
+end
 end_job_if_done(id)
 return 'created'

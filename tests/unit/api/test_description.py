@@ -20,7 +20,7 @@ OPERATIONS: dict[str, dict[str, Any]] = {
 
 def test_operation_ids_are_the_ones_that_clients_rely_on() -> None:
     assert set(OPERATIONS) == {
-        "predict", "create_job", "get_job", "cancel_job",
+        "predict", "create_job", "get_job", "cancel_job", "job_results", "job_events",
         "health", "ready", "live", "model", "metrics",
     }  # fmt: skip
 

@@ -1,0 +1,73 @@
+"""``GET /jobs/{id}/events``: a job's progress as server-sent events."""
+
+from collections.abc import AsyncIterator
+
+from anyio import Event
+from fastapi import APIRouter, Response
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from api.dependencies import JobId, ServicesDep
+from api.documentation import problems
+from api.examples import EVENTS
+from api.progress import Progress
+from api.schemas import JobProgress
+from shared import errors
+from shared.contract import Problem
+from shared.jobs import JobRecord, job_not_found
+
+router = APIRouter(tags=["jobs"])
+
+HEARTBEAT_S = 15
+# A client that reads nothing for so long has gone.
+SEND_WITHIN_S = 30
+# Below what `make serve` and compose grant the api to stop.
+STOP_WITHIN_S = 2
+
+
+@router.get(
+    "/jobs/{job_id}/events",
+    operation_id="job_events",
+    summary="Follow a job",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "Server-sent events.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EVENTS}},
+        },
+        **problems(errors.JobNotFound, errors.InvalidParameter, errors.BrokerUnavailable),
+    },
+)
+async def job_events(services: ServicesDep, job_id: JobId) -> Response:
+    """Server-sent events, each with the job's status and counts as JSON.
+
+    `progress` comes at once and then as the counts change, four times a second at most; `end` is
+    the last, when every item has ended. `problem` is the last instead, a problem document, when the
+    record is gone. A comment comes every 15 s. A connection that closes before either was cut: ask
+    again.
+    """
+    first = await services.progress.now(job_id)
+    stopping = Event()
+    return EventSourceResponse(
+        _events(services.progress, first, stopping),
+        ping=HEARTBEAT_S,
+        ping_message_factory=lambda: ServerSentEvent(comment="still here"),
+        sep="\n",
+        send_timeout=SEND_WITHIN_S,
+        shutdown_event=stopping,
+        shutdown_grace_period=STOP_WITHIN_S,
+    )
+
+
+async def _events(
+    progress: Progress, first: JobRecord, stopping: Event
+) -> AsyncIterator[ServerSentEvent]:
+    async for record in progress.follow(first, stopping):
+        if record is None:
+            yield _event("problem", Problem.of(job_not_found()).model_dump_json())
+        else:
+            name = "progress" if record.finished_ms is None else "end"
+            yield _event(name, JobProgress.of_record(record).model_dump_json())
+
+
+def _event(name: str, data: str) -> ServerSentEvent:
+    return ServerSentEvent(data, event=name, sep="\n")

@@ -1,0 +1,58 @@
+"""``GET /jobs/{id}/results``: everything that became of a job, in one document."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from starlette.responses import StreamingResponse
+
+from api import results
+from api.dependencies import JobId, ServicesDep
+from api.documentation import problems
+from api.examples import JOB_COMPLETED, RESULTS_CSV, RESULTS_NDJSON
+from api.results import MEDIA_TYPES, PAGE, ResultFormat
+from api.schemas import Job
+from shared import errors
+
+router = APIRouter(tags=["jobs"])
+
+_TEXT = {"type": "string"}
+
+
+@router.get(
+    "/jobs/{job_id}/results",
+    operation_id="job_results",
+    summary="Read all results of a job",
+    response_class=Response,
+    responses={
+        200: {
+            "model": Job,
+            "description": "All items in input order, as they stand when they are read.",
+            "content": {
+                MEDIA_TYPES[ResultFormat.JSON]: {"example": JOB_COMPLETED},
+                MEDIA_TYPES[ResultFormat.NDJSON]: {"schema": _TEXT, "example": RESULTS_NDJSON},
+                MEDIA_TYPES[ResultFormat.CSV]: {"schema": _TEXT, "example": RESULTS_CSV},
+            },
+        },
+        **problems(errors.JobNotFound, errors.InvalidParameter, errors.BrokerUnavailable),
+    },
+)
+async def job_results(
+    services: ServicesDep,
+    job_id: JobId,
+    form: Annotated[
+        ResultFormat, Query(alias="format", description="`csv` has one row for each photo")
+    ] = ResultFormat.JSON,
+) -> Response:
+    """Streamed, however many items there are; what has not ended says so in its `status`.
+
+    `json` is the job with all of its items, `ndjson` one item a line. In `csv` a name or label that
+    a spreadsheet would run as a formula has an apostrophe in front. A document that breaks off (the
+    connection closes early) is to be asked for again.
+    """
+    first = await services.desk.read(job_id, 0, PAGE)
+    name = f'attachment; filename="{job_id}.{form}"'
+    return StreamingResponse(
+        results.write(services.desk, first, form),
+        headers={"content-disposition": name},
+        media_type=MEDIA_TYPES[form],
+    )
