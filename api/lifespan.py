@@ -37,7 +37,8 @@ async def running(app: FastAPI, settings: ApiSettings) -> AsyncIterator[None]:
         app.state.services = services = _build(settings, stack)
         app.state.metrics.watch(services.admission)
         await services.admission.refresh()
-        for loop in (services.admission.run(), services.waiter.run(), services.progress.run()):
+        loops = (services.admission.run(), services.waiter.run(), services.progress.run())
+        for loop in (*loops, app.state.guard.run()):
             task = asyncio.create_task(loop)
             stack.push_async_callback(_end, task)
         stack.push_async_callback(services.desk.close)

@@ -8,6 +8,8 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 
 from api import problems
+from api.guard import Guard
+from api.guarded import GuardedApp
 from api.lifespan import running
 from api.linger import Linger
 from api.metrics import Metrics
@@ -33,7 +35,9 @@ def create_app(settings: ApiSettings) -> FastAPI:
         async with running(app, settings):
             yield
 
-    app = FastAPI(
+    metering = Metrics()
+    app = GuardedApp(
+        Guard(settings.max_connections, settings.client_timeout_s, metering.refused),
         title="Image classifier",
         version="0.1.0",
         description=DESCRIPTION,
@@ -42,12 +46,12 @@ def create_app(settings: ApiSettings) -> FastAPI:
         redoc_url=None,
         separate_input_output_schemas=False,
     )
-    app.state.metrics = Metrics()
+    app.state.metrics = metering
     problems.install(app)
     for routes in (predict, jobs, results, events, health, model, metrics):
         app.include_router(routes.router)
     page.mount(app)
-    app.add_middleware(RequestContext, metrics=app.state.metrics)
+    app.add_middleware(RequestContext, metrics=metering)
     app.add_middleware(Linger)
     return app
 

@@ -33,6 +33,17 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._refused = Counter(
+            "connections_refused",
+            "Refusals before a request was whole: too slow, too large, too many, malformed.",
+            ["reason"],
+            registry=self.registry,
+        )
+
+    def refused(self, slug: str) -> None:
+        """A connection was refused for this reason."""
+        self._refused.labels(slug).inc()
+
     def observe(self, route: str, method: str, status: int, seconds: float) -> None:
         """One request has ended."""
         method = method if method in METHODS else "other"

@@ -13,3 +13,5 @@ class ApiSettings(SharedSettings):
     max_job_items: int = Field(default=10_000, ge=1)
     max_job_bytes: int = Field(default=4 * 1024**3, ge=1)
     max_queued_items: int = Field(default=20_000, ge=1)
+    max_connections: int = Field(default=2_000, ge=1, le=100_000)
+    client_timeout_s: int = Field(default=20, ge=1, le=3_600)

@@ -1,0 +1,39 @@
+"""The app, which gives the uvicorn that runs it guarded connections, however it was started.
+
+Depends on FastAPI, uvicorn, api.guard and api.connection.
+"""
+
+from functools import partial
+from typing import Any, cast
+
+from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
+from uvicorn import Config
+
+from api.connection import Connection
+from api.guard import Guard
+from shared import log
+
+_log = log.get(__name__)
+
+
+class GuardedApp(FastAPI):
+    """FastAPI with ``state.guard`` at the door.
+
+    uvicorn has chosen its connections by the time it imports the app, but makes the first only
+    once the lifespan has begun, and what it hands to the lifespan leads to its configuration.
+    """
+
+    def __init__(self, guard: Guard, **fastapi: Any) -> None:
+        super().__init__(**fastapi)
+        self.state.guard = guard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] == "lifespan":
+            config = getattr(getattr(receive, "__self__", None), "config", None)
+            if isinstance(config, Config):
+                config.http_protocol_class = cast("Any", partial(Connection, self.state.guard))
+            else:
+                _log.warning("connections have no limits: the server is not uvicorn")
+        await super().__call__(scope, receive, send)
