@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from api.guard import Guard, too_many
 from api.problems import respond_error
-from shared.errors import MalformedRequest, ServiceError
+from shared.errors import MalformedRequest, RequestTimeout, ServiceError
 
 MAX_HEAD_BYTES = 32 * 1024
 MAX_FIELDS = 100
@@ -34,12 +34,6 @@ class HeadersTooLarge(ServiceError):
     """A request's line and header fields are more than the limits admit."""
 
     slug, status, title = "headers_too_large", 431, "Request header fields too large"
-
-
-class RequestTimeout(ServiceError):
-    """The client took too long over a request's head or body."""
-
-    slug, status, title = "request_timeout", 408, "Request timeout"
 
 
 class Connection(HttpToolsProtocol):

@@ -24,6 +24,9 @@ DESCRIPTION = """Classifies photos into the 1,000 classes of ImageNet.
 
 `POST /predict` answers one photo, `POST /jobs` takes many and is polled by its id. Errors are
 problem documents (RFC 9457): `type` is stable, `detail` says what to do.
+
+Besides what each operation lists, any of them may answer 431 `headers_too_large` (32 KiB, 100
+fields) or 503 `too_many_connections`.
 """
 
 

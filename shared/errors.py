@@ -40,6 +40,12 @@ class MalformedRequest(ServiceError):
     slug, status, title = "malformed_request", 400, "Malformed request"
 
 
+class RequestTimeout(ServiceError):
+    """The client took too long over the request's head or body."""
+
+    slug, status, title = "request_timeout", 408, "Request timeout"
+
+
 class JobNotFound(ServiceError):
     """No such job, or its record has expired."""
 

@@ -44,6 +44,7 @@ Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="most items of the p
         },
         **problems(
             errors.MalformedRequest,
+            errors.RequestTimeout,
             errors.IdempotencyConflict,
             errors.UploadTooLarge,
             errors.InvalidParameter,

@@ -60,6 +60,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     },
     **problems(
         errors.MalformedRequest,
+        errors.RequestTimeout,
         errors.JobCancelled,
         errors.UploadTooLarge,
         errors.UnsupportedMediaType,

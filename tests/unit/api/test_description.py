@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from api import examples, problems, schemas
+from api import connection, examples, guard, problems, schemas
 from api.main import create_app
 from api.settings import ApiSettings
 from shared.contract import ModelCard
@@ -43,7 +43,7 @@ def slugs(operation: str, status: str) -> set[str]:
 
 def test_every_error_of_predict_is_described() -> None:
     answers = OPERATIONS["predict"]["responses"]
-    assert set(answers) == {"200", "202", "400", "409", "413", "415", "422", "503"}
+    assert set(answers) == {"200", "202", "400", "408", "409", "413", "415", "422", "503"}
     assert slugs("predict", "422") == {"invalid_image", "invalid_parameter"}
     assert slugs("predict", "503") == {
         "broker_unavailable", "queue_full", "no_workers", "worker_lost", "item_timeout",
@@ -54,6 +54,7 @@ def test_every_error_of_predict_is_described() -> None:
 
 def test_every_error_that_the_service_has_is_described_somewhere() -> None:
     own = {problems.NotFound, problems.MethodNotAllowed, problems.InternalError}
+    own |= {connection.HeadersTooLarge, guard.TooManyConnections}
     known = {error.slug for error in every_error() if error not in own}
     described = {
         slug
