@@ -59,8 +59,9 @@ class Service:
 
         spec = resolve(settings)
         runtime = load_runtime(spec, settings)
-        runtime.warm_up(range(1, settings.max_batch_size + 1))
-        batcher = MicroBatcher(runtime, settings.max_batch_size)
+        max_batch_size = settings.max_batch_size or runtime.best_batch
+        runtime.warm_up(range(1, max_batch_size + 1))
+        batcher = MicroBatcher(runtime, max_batch_size)
         batcher.start()
         uploads = open_uploads(settings.uploads_url)
         card = describe(spec, runtime)

@@ -29,7 +29,8 @@ SERVICE_TIME_S = float(os.environ.get("SCRIPTED_SERVICE_TIME_S", "0"))
 class ScriptedRuntime:
     """Red decides what happens, green is the class that wins."""
 
-    name, device, precision, concurrency = "scripted", "cpu", "fp32", 1
+    name, device, precision = "scripted", "cpu", "fp32"
+    concurrency, best_batch = 1, 8
 
     def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 (n, h, w, 3) → float32 (n, 256), nearly one-hot."""

@@ -38,6 +38,8 @@ class Runtime(Protocol):
     """What the layers are computed in: `fp32`, `bf16` or `fp16`."""
     concurrency: int
     """How many calls of `predict` may usefully run at once."""
+    best_batch: int
+    """Photos in one call, unless `MAX_BATCH_SIZE` says otherwise."""
 
     def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Classify photos.

@@ -1,11 +1,18 @@
 """The torch module as an OpenVINO graph, converted once and kept in the cache.
 
-Depends on openvino; imports torch only when there is something to convert.
+Depends on openvino. torch is imported in a process of its own, which ends with the conversion: it
+would hold several hundred megabytes until the worker's own end.
 """
 
+import errno
+import multiprocessing
 import shutil
 import tempfile
 import warnings
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -32,7 +39,8 @@ def converted(core: ov.Core, spec: ModelSpec, cache: Path) -> ov.Model:
         cache: Where graphs are kept, each in a folder named after its weights and the versions.
 
     Raises:
-        ModelUnavailable: The weights do not fit the architecture or the labels.
+        ModelUnavailable: The weights do not fit the architecture or the labels, or the conversion
+            could not be brought to its end.
     """
     folder = cache / "openvino" / cache_key(spec)
     file = folder / "model.xml"
@@ -43,9 +51,10 @@ def converted(core: ov.Core, spec: ModelSpec, cache: Path) -> ov.Model:
             _log.warning("a converted model cannot be read: converting again", path=str(folder))
             _log.debug("why", error=str(error))
             shutil.rmtree(folder, ignore_errors=True)
-    graph = _convert(spec)
+    _log.info("converting the model for OpenVINO, once", model=spec.name)
     try:
-        _keep(graph, folder)
+        with kept_whole(folder) as scratch:
+            _convert_apart(spec, scratch)
     except OSError as error:
         _log.warning(
             "the converted model cannot be kept, so the next start converts again: "
@@ -53,7 +62,8 @@ def converted(core: ov.Core, spec: ModelSpec, cache: Path) -> ov.Model:
             path=str(folder),
             error=error.strerror,
         )
-    return graph
+        return _converted_for_once(core, spec)
+    return _checked(core.read_model(file), spec)
 
 
 def cache_key(spec: ModelSpec) -> str:
@@ -80,30 +90,72 @@ def _checked(graph: ov.Model, spec: ModelSpec) -> ov.Model:
     return graph
 
 
-def _convert(spec: ModelSpec) -> ov.Model:
-    import torch  # noqa: PLC0415 - a worker whose graph is kept never loads it
+def _converted_for_once(core: ov.Core, spec: ModelSpec) -> ov.Model:
+    try:
+        with tempfile.TemporaryDirectory(prefix="image-classifier-") as scratch:
+            _convert_apart(spec, Path(scratch))
+            # Mapped into memory, the file outlives its name.
+            return _checked(core.read_model(Path(scratch, "model.xml")), spec)
+    except OSError as error:
+        raise ModelUnavailable(
+            f"the model cannot be converted ({error.strerror}): make MODEL_CACHE writable, with "
+            "300 MB left"
+        ) from error
+
+
+def _convert_apart(spec: ModelSpec, folder: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(1, mp_context=spawn) as apart:
+            apart.submit(_convert, spec, folder).result()
+    except BrokenProcessPool as error:
+        raise ModelUnavailable(
+            "the conversion for OpenVINO was ended from outside: it needs 1.5 GB of memory for "
+            "some seconds, once"
+        ) from error
+
+
+def _convert(spec: ModelSpec, folder: Path) -> None:
+    import torch  # noqa: PLC0415 - in this process alone
 
     from worker.inference.architectures import build  # noqa: PLC0415 - likewise
 
-    _log.info("converting the model for OpenVINO, once", model=spec.name)
     side = spec.recipe.crop
     module = build(spec)
     with warnings.catch_warnings():
         # torch warns of what tracing cannot see; the tests compare the graph with the module.
         warnings.simplefilter("ignore")
-        return ov.convert_model(
+        graph = ov.convert_model(
             module,
             example_input=torch.zeros(1, side, side, 3, dtype=torch.uint8),
             input=[-1, side, side, 3],
         )
+    save(graph, folder)
 
 
-def _keep(graph: ov.Model, folder: Path) -> None:
-    """Write the graph so that another process sees all of it or nothing."""
+def save(graph: ov.Model, folder: Path) -> None:
+    """Write a graph into a folder.
+
+    Raises:
+        OSError: The folder takes no files.
+    """
+    try:
+        # fp32 must stay fp32: by default half the digits would be dropped.
+        ov.save_model(graph, folder / "model.xml", compress_to_fp16=False)
+    except RuntimeError as error:  # OpenVINO's own for a file that cannot be written
+        raise OSError(errno.EIO, "the graph could not be written") from error
+
+
+@contextmanager
+def kept_whole(folder: Path) -> Iterator[Path]:
+    """A folder to write into, that takes its place at the end: others see all of it or nothing.
+
+    Raises:
+        OSError: It cannot be made.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as scratch:
-        # fp32 must stay fp32: by default half the digits would be dropped.
-        ov.save_model(graph, Path(scratch, "model.xml"), compress_to_fp16=False)
+        yield Path(scratch)
         Path(scratch).chmod(0o755)
         try:
             Path(scratch).rename(folder)

@@ -34,6 +34,7 @@ class TorchRuntime:
     name = "torch"
     # A GPU's kernels queue behind each other, and on a processor one call takes every core.
     concurrency = 1
+    best_batch = 8
 
     def __init__(self, spec: ModelSpec, device: str, precision: str) -> None:
         self.device = device

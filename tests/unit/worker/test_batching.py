@@ -23,6 +23,7 @@ class FakeRuntime:
     """Answers each photo with its own first pixel, after what ``before`` does with the batch."""
 
     name, device, precision = "fake", "cpu", "fp32"
+    best_batch = 8
 
     def __init__(
         self, before: Callable[[list[int]], None] = lambda _: None, concurrency: int = 1

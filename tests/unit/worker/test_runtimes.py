@@ -6,6 +6,7 @@ The weights are random, but made so that photos differ: batch statistics of nois
 import hashlib
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -23,7 +24,7 @@ from safetensors.torch import save_file
 from torchvision import models
 from torchvision.transforms.functional import normalize, to_tensor
 
-from worker.inference import OutOfMemory, Runtime, conversion, load_runtime
+from worker.inference import OutOfMemory, Runtime, conversion, load_runtime, openvino_runtime
 from worker.inference.architectures import build
 from worker.inference.openvino_runtime import OpenVINORuntime
 from worker.inference.torch_runtime import TorchRuntime
@@ -216,15 +217,14 @@ print({"torch", "torchvision", "safetensors"} & set(sys.modules))
 """
 
 
-def test_a_warm_start_loads_no_torch(tmp_path: Path) -> None:
+def test_a_worker_on_openvino_never_loads_torch(tmp_path: Path) -> None:
     environment = {
         "MODEL": "efficientnet_lite0",
         "MODEL_CACHE": str(tmp_path),
         "RUNTIME": "auto",
         "DEVICE": "cpu",
     }
-    loaded = []
-    for _ in range(2):
+    for first in (True, False):
         ran = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", WARM_START],
             cwd=ROOT,
@@ -235,9 +235,8 @@ def test_a_warm_start_loads_no_torch(tmp_path: Path) -> None:
         )
         total, modules = ran.stdout.strip().splitlines()[-2:]
         assert float(total) == pytest.approx(1, abs=1e-2)
-        loaded.append(modules)
-    assert "torch" in loaded[0]
-    assert loaded[1] == "set()"
+        assert modules == "set()"
+        assert ("converting the model" in ran.stdout + ran.stderr) == first
 
 
 def test_a_graph_is_kept_per_weights_and_recipe(spec: ModelSpec) -> None:
@@ -252,23 +251,24 @@ def test_a_graph_is_kept_per_weights_and_recipe(spec: ModelSpec) -> None:
 
 
 class Toy:
-    """Counts the conversions, each of which gives a graph of one layer."""
+    """Counts the conversions, each of which writes a graph of one layer."""
 
     def __init__(self) -> None:
         self.conversions = 0
 
-    def __call__(self, spec: ModelSpec) -> ov.Model:
+    def __call__(self, spec: ModelSpec, folder: Path) -> None:
         self.conversions += 1
         pixels = opset.parameter([-1, 224, 224, 3], np.uint8)
         colour = opset.reduce_mean(opset.convert(pixels, "f32"), np.array([1, 2]), False)
         head = np.random.default_rng(0).normal(0, 0.01, (3, len(spec.labels))).astype(np.float32)
-        return ov.Model(opset.softmax(opset.matmul(colour, head, False, False), 1), [pixels])
+        answer = opset.softmax(opset.matmul(colour, head, False, False), 1)
+        conversion.save(ov.Model(answer, [pixels]), folder)
 
 
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch) -> Toy:
     toy = Toy()
-    monkeypatch.setattr(conversion, "_convert", toy)
+    monkeypatch.setattr(conversion, "_convert_apart", toy)
     return toy
 
 
@@ -403,6 +403,35 @@ def test_torch_without_memory_says_so(load: Callable[..., Runtime], error: Excep
     runtime._model = failing(RuntimeError("another fault"))
     with pytest.raises(RuntimeError, match="another fault"):
         runtime.predict(noise(1))
+
+
+def test_a_lone_call_takes_every_core_and_one_beside_it_a_stream(
+    load: Callable[..., Runtime], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openvino_runtime, "processors", lambda: 2)
+    runtime = load("openvino")
+    assert isinstance(runtime, OpenVINORuntime)
+    streams = [runtime._free.get() for _ in range(runtime.concurrency)]
+    for request in streams:
+        runtime._free.put(request)
+    taken: list[ov.InferRequest] = []
+    both = threading.Barrier(2)
+    infer = ov.InferRequest.infer
+
+    def note(request: ov.InferRequest, *args: Any, **options: Any) -> object:
+        taken.append(request)
+        if len(taken) <= 2:
+            both.wait(10)
+        return infer(request, *args, **options)
+
+    monkeypatch.setattr(ov.InferRequest, "infer", note)
+    with ThreadPoolExecutor(2) as pool:
+        side_by_side = list(pool.map(lambda _: runtime.predict(noise(1)), range(2)))
+    assert np.abs(side_by_side[0] - side_by_side[1]).max() < 1e-5
+    runtime.predict(noise(1))
+    (whole,) = {id(request) for request in taken[:2]} - {id(request) for request in streams}
+    assert len({id(request) for request in taken[:2]}) == 2
+    assert id(taken[2]) == whole
 
 
 @pytest.mark.parametrize("error", [RuntimeError("Exception: std::bad_alloc"), MemoryError()])
