@@ -8,7 +8,7 @@ FULL = --fail-on-skip
 # two at a time, a file's tests in one process: most of them wait for processes that they started
 PARALLEL = -n 2 --dist loadfile
 
-.PHONY: help serve test test-full chaos overload check format compose-test openapi install-dev clean
+.PHONY: help serve test test-full chaos overload bench-quick check format compose-test openapi install-dev clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
@@ -31,6 +31,9 @@ chaos: install-dev ## kill, stop, cut and fill everything under load; SEED=2 dra
 overload: install-dev ## four times as many requests as the service can answer, for two minutes
 	$(BIN)/python -m benchmarks.overload
 
+bench-quick: install-dev ## ours, plain FastAPI and the limit in two minutes; PHOTOS= is a folder
+	$(BIN)/python -m benchmarks.run --quick $(PHOTOS:%=--photos %)
+
 compose-test: install-dev ## the compose project alone: build, start, classify, scale, look inside
 	$(BIN)/python -m pytest $(FULL) tests/compose
 
@@ -38,7 +41,7 @@ check: install-dev ## lint, format, types, import rules, openapi.json
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy serve.py scripts
+	$(BIN)/mypy serve.py scripts benchmarks
 	$(BIN)/lint-imports
 	$(BIN)/python -m scripts.openapi --check
 
@@ -53,5 +56,5 @@ install-dev:
 	@$(PYTHON) -m scripts.install dev --venv $(VENV)
 
 clean: ## remove the environment, local data and caches; fetched weights stay in MODEL_CACHE
-	rm -rf $(VENV) .run .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .run .mypy_cache .bench .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

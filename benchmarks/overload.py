@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.load import Client, Seen
+from benchmarks.load import Client, Seen, as_body
 from tests.chaos.cluster import Cluster
 from tests.chaos.traffic import photo
 
@@ -61,7 +61,7 @@ def _latency(seen: Seen, status: int, *shares: float) -> str:
 
 async def run(cluster: Cluster, factor: float, seconds: float) -> Overload:
     """Warm up, measure the peak, then overload."""
-    client = Client(cluster.url, photo(0, 7))
+    client = Client(cluster.url, [as_body(f"{cluster.url}/predict", photo(0, 7))])
     try:
         await client.closed_loop(CLIENTS, WARM_UP_S)
         began = time.monotonic()

@@ -1,0 +1,233 @@
+"""The limit: what the engine and the preprocessing cost when there is nothing around them.
+
+``python -m benchmarks.limit LIST`` prints one line of JSON. Settings are the worker's. Depends on
+the worker.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import cycle, islice
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+from openvino import properties
+from openvino.properties import hint
+
+from worker.inference.conversion import converted
+from worker.inference.openvino_runtime import OpenVINORuntime, processors
+from worker.preprocessing import preprocess
+from worker.registry import ModelSpec, resolve
+from worker.settings import WorkerSettings
+
+BATCHES = (1, 2, 4, 8)
+LONE = 40  # photos, one after the other
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How the engine is run.
+
+    Attributes:
+        streams: Calls at once, each on its share of the processors.
+        batch: Photos in each call.
+    """
+
+    streams: int
+    batch: int
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What one photo costs, all processors busy.
+
+    Attributes:
+        setting: The engine's, the best there is.
+        precision: The engine's.
+        cores: Processors.
+        engine_core_ms: Processors times milliseconds for one photo in the engine.
+        preprocessing_core_ms: The same for bytes to pixels.
+        lone_engine_ms: Median of one photo at a time, one stream on all processors.
+        lone_preprocessing_ms: Median of one photo at a time.
+    """
+
+    setting: Setting
+    precision: str
+    cores: int
+    engine_core_ms: float
+    preprocessing_core_ms: float
+    lone_engine_ms: float
+    lone_preprocessing_ms: float
+
+    @property
+    def engine_per_s(self) -> float:
+        """Photos a second that the engine alone answers."""
+        return self.cores * 1000 / self.engine_core_ms
+
+    def per_s(self, spent_cores: float = 0) -> float:
+        """Photos a second, at most, when ``spent_cores`` are needed for something else."""
+        each = self.engine_core_ms + self.preprocessing_core_ms
+        return (self.cores - spent_cores) * 1000 / each
+
+
+class Engine:
+    """The model as the service compiles it, but with any number of streams.
+
+    Args:
+        spec: The model.
+        settings: Its precision and cache.
+    """
+
+    def __init__(self, spec: ModelSpec, settings: WorkerSettings) -> None:
+        self._core = ov.Core()
+        cache = settings.model_cache.expanduser()
+        self.precision = OpenVINORuntime(spec, cache, settings.precision).precision
+        self._graph = converted(self._core, spec, cache)
+
+    def compile(self, streams: int) -> ov.CompiledModel:
+        """The graph, ready to answer uint8 (n, side, side, 3)."""
+        types = {"fp32": ov.Type.f32, "bf16": ov.Type.bf16, "fp16": ov.Type.f16}
+        accurate = self.precision == "fp32"
+        mode = hint.ExecutionMode.ACCURACY if accurate else hint.ExecutionMode.PERFORMANCE
+        options = {
+            hint.inference_precision: types[self.precision],
+            hint.execution_mode: mode,
+            properties.streams.num: properties.streams.Num(streams),
+        }
+        return self._core.compile_model(self._graph, "CPU", options)
+
+
+def photos_per_s(
+    compiled: ov.CompiledModel, streams: int, pixels: NDArray[np.uint8], seconds: float
+) -> float:
+    """How many photos a second the engine answers when it always has more to do.
+
+    Args:
+        compiled: The model.
+        streams: That it was compiled for.
+        pixels: One call's input, (batch, side, side, 3).
+        seconds: That it is measured for.
+    """
+    queue = ov.AsyncInferQueue(compiled, streams)
+    for _ in range(2 * streams):
+        queue.start_async({0: pixels})
+    queue.wait_all()
+    began, calls = time.perf_counter(), 0
+    while time.perf_counter() - began < seconds:
+        queue.start_async({0: pixels})
+        calls += 1
+    queue.wait_all()
+    return calls * len(pixels) / (time.perf_counter() - began)
+
+
+def settings_to_try(cores: int) -> Iterator[Setting]:
+    """Streams from one to one a processor, and for each all batch sizes."""
+    for streams in sorted({1, max(1, cores // 2), cores}):
+        for batch in BATCHES:
+            yield Setting(streams, batch)
+
+
+def best_setting(
+    engine: Engine, pixels: NDArray[np.uint8], seconds: float
+) -> tuple[Setting, dict[Setting, float]]:
+    """Try them all; returns the fastest, and photos a second of each."""
+    found: dict[Setting, float] = {}
+    for setting in settings_to_try(processors()):
+        compiled = engine.compile(setting.streams)
+        batch = np.repeat(pixels[None], setting.batch, 0)
+        found[setting] = photos_per_s(compiled, setting.streams, batch, seconds)
+    return max(found, key=found.__getitem__), found
+
+
+def _preprocess_all(names: Sequence[str], seconds: float) -> tuple[int, float]:
+    """Preprocess photos, again and again; returns how many, and the seconds that they took."""
+    spec, most = resolve(WorkerSettings()), WorkerSettings().max_pixels
+    files = [Path(name).read_bytes() for name in names]
+    for data in files[:10]:
+        preprocess(data, spec.recipe, most)
+    began, count = time.perf_counter(), 0
+    while time.perf_counter() - began < seconds:
+        for data in files:
+            preprocess(data, spec.recipe, most)
+        count += len(files)
+    return count, time.perf_counter() - began
+
+
+def preprocessing_core_ms(names: Sequence[str], seconds: float) -> float:
+    """What one photo costs on average while every processor works on photos."""
+    cores = processors()
+    with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
+        parts = [names[number::cores] for number in range(cores)]
+        results = list(pool.map(_preprocess_all, parts, [seconds] * cores))
+    return statistics.fmean(1000 * took / count for count, took in results)
+
+
+def lone_ms(engine: Engine, names: Sequence[str], settings: WorkerSettings) -> tuple[float, float]:
+    """Medians of one photo at a time: the engine on all processors, and preprocessing."""
+    spec = resolve(settings)
+    request = engine.compile(1).create_infer_request()
+    infer, prepare = [], []
+    for name in islice(cycle(names), LONE):
+        data = Path(name).read_bytes()
+        began = time.perf_counter()
+        pixels = preprocess(data, spec.recipe, settings.max_pixels)
+        prepared = time.perf_counter()
+        request.infer({0: pixels[None]}, share_inputs=True)
+        prepare.append(prepared - began)
+        infer.append(time.perf_counter() - prepared)
+    return statistics.median(infer) * 1000, statistics.median(prepare) * 1000
+
+
+def measure(names: Sequence[str], seconds: float, setting: Setting | None) -> Limit:
+    """The limit on this machine, now.
+
+    Args:
+        names: The photos' files.
+        seconds: For the engine, and again for preprocessing.
+        setting: The engine's; without one, all are tried first.
+    """
+    settings = WorkerSettings()
+    spec = resolve(settings)
+    engine = Engine(spec, settings)
+    data = Path(names[0]).read_bytes()
+    pixels = preprocess(data, spec.recipe, settings.max_pixels)
+    if setting is None:
+        setting, _ = best_setting(engine, pixels, seconds / 4)
+    compiled = engine.compile(setting.streams)
+    batch = np.repeat(pixels[None], setting.batch, 0)
+    per_s = photos_per_s(compiled, setting.streams, batch, seconds)
+    lone_engine, lone_preprocessing = lone_ms(engine, names, settings)
+    cores = processors()
+    return Limit(
+        setting=setting,
+        precision=engine.precision,
+        cores=cores,
+        engine_core_ms=cores * 1000 / per_s,
+        preprocessing_core_ms=preprocessing_core_ms(names, seconds / 2),
+        lone_engine_ms=lone_engine,
+        lone_preprocessing_ms=lone_preprocessing,
+    )
+
+
+def main() -> None:
+    """Measure, and print the limit as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("list", type=Path, help="file that names the photos, one a line")
+    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--streams", type=int)
+    parser.add_argument("--batch", type=int, default=1)
+    options = parser.parse_args()
+    names = options.list.read_text().splitlines()
+    setting = Setting(options.streams, options.batch) if options.streams else None
+    print(json.dumps(asdict(measure(names, options.seconds, setting))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""The worker's runtime and preprocessing inside a peer, so that the serving alone differs."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.peers.answer import TOP, Prediction, predictions
+from worker.inference import load_runtime
+from worker.preprocessing import preprocess
+from worker.registry import resolve
+from worker.settings import WorkerSettings
+
+
+class OurEngine:
+    """What the worker would load with the same settings."""
+
+    def __init__(self) -> None:
+        settings = WorkerSettings()
+        spec = resolve(settings)
+        self._recipe, self._most = spec.recipe, settings.max_pixels
+        self._runtime = load_runtime(spec, settings)
+        self._runtime.warm_up(range(1, settings.max_batch_size + 1))
+
+    def prepare(self, data: bytes) -> NDArray[np.uint8]:
+        """A file's bytes → the model's input, (224, 224, 3)."""
+        return preprocess(data, self._recipe, self._most)
+
+    def predict(self, inputs: list[NDArray[np.uint8]]) -> list[list[Prediction]]:
+        """Inputs of some photos → the answer for each."""
+        probabilities = self._runtime.predict(np.stack(inputs))
+        best = np.argsort(-probabilities, axis=1)[:, :TOP]
+        values = np.take_along_axis(probabilities, best, axis=1)
+        pairs = zip(best.tolist(), values.tolist(), strict=True)
+        return [predictions(*pair) for pair in pairs]

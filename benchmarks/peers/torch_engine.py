@@ -1,0 +1,32 @@
+"""torchvision's ResNet-50 in eager torch with the weights' transform, as its documentation says."""
+
+import io
+import os
+
+import torch
+from PIL import Image
+from torchvision import models
+
+from benchmarks.peers.answer import TOP, Prediction, predictions
+
+
+class TorchEngine:
+    """On the processor, with as many threads as torch takes."""
+
+    def __init__(self) -> None:
+        self._transform = models.ResNet50_Weights[os.environ["PEER_RECIPE"]].transforms()
+        self._model = models.resnet50()
+        self._model.load_state_dict(torch.load(os.environ["PEER_WEIGHTS"], weights_only=True))
+        self._model.eval()
+
+    def prepare(self, data: bytes) -> torch.Tensor:
+        """A file's bytes → the model's input, (3, 224, 224)."""
+        photo: torch.Tensor = self._transform(Image.open(io.BytesIO(data)).convert("RGB"))
+        return photo
+
+    def predict(self, inputs: list[torch.Tensor]) -> list[list[Prediction]]:
+        """Inputs of some photos → the answer for each."""
+        with torch.inference_mode():
+            best = self._model(torch.stack(inputs)).softmax(dim=1).topk(TOP)
+        pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        return [predictions(indices, values) for indices, values in pairs]
