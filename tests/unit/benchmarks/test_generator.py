@@ -93,7 +93,7 @@ def test_the_middle_of_a_loop_is_announced(url: str, listed: Path) -> None:
     assert called[0] < len(Handler.bodies)
 
 
-def test_a_server_that_hangs_up_is_an_error(listed: Path) -> None:
+def test_a_server_that_hangs_up_is_an_error() -> None:
     async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
 
@@ -101,7 +101,7 @@ def test_a_server_that_hangs_up_is_an_error(listed: Path) -> None:
         server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         url = f"http://127.0.0.1:{port}/predict"
-        client = Client(url, [as_form(url, "file", listed.read_bytes())])
+        client = Client(url, [as_form(url, "file", PHOTOS[0])])
         seen = await client.closed_loop(1, 0.2)
         server.close()
         return len(seen.ends[0])
