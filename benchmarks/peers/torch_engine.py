@@ -21,7 +21,11 @@ class TorchEngine:
 
     def prepare(self, data: bytes) -> torch.Tensor:
         """A file's bytes → the model's input, (3, 224, 224)."""
-        photo: torch.Tensor = self._transform(Image.open(io.BytesIO(data)).convert("RGB"))
+        return self.transform(Image.open(io.BytesIO(data)))
+
+    def transform(self, image: Image.Image) -> torch.Tensor:
+        """An opened photo → the model's input, (3, 224, 224)."""
+        photo: torch.Tensor = self._transform(image.convert("RGB"))
         return photo
 
     def predict(self, inputs: list[torch.Tensor]) -> list[list[Prediction]]:
