@@ -1,5 +1,7 @@
 """The worker's runtime and preprocessing inside a peer, so that the serving alone differs."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,14 +20,23 @@ class OurEngine:
         spec = resolve(settings)
         self._recipe, self._most = spec.recipe, settings.max_pixels
         self._runtime = load_runtime(spec, settings)
-        self._runtime.warm_up(range(1, settings.max_batch_size + 1))
+        size = settings.max_batch_size or self._runtime.best_batch
+        self._runtime.warm_up(range(1, size + 1))
+        self._size = size
+        self._calls = ThreadPoolExecutor(self._runtime.concurrency)
 
     def prepare(self, data: bytes) -> NDArray[np.uint8]:
         """A file's bytes → the model's input, (224, 224, 3)."""
         return preprocess(data, self._recipe, self._most)
 
     def predict(self, inputs: list[NDArray[np.uint8]]) -> list[list[Prediction]]:
-        """Inputs of some photos → the answer for each."""
+        """Inputs of some photos → the answer for each; many are shared out as the worker would."""
+        parts = [inputs[at : at + self._size] for at in range(0, len(inputs), self._size)]
+        if len(parts) == 1:
+            return self._predict(parts[0])
+        return [answer for answers in self._calls.map(self._predict, parts) for answer in answers]
+
+    def _predict(self, inputs: list[NDArray[np.uint8]]) -> list[list[Prediction]]:
         probabilities = self._runtime.predict(np.stack(inputs))
         best = np.argsort(-probabilities, axis=1)[:, :TOP]
         values = np.take_along_axis(probabilities, best, axis=1)
