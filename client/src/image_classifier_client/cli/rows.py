@@ -1,0 +1,88 @@
+"""What is said of one photo, as JSON, as a CSV record and as a line of text.
+
+Depends on the SDK's models.
+"""
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from image_classifier_client.models import JobItem, ModelInfo, Prediction, Problem, TimingMs
+
+
+@dataclass(frozen=True)
+class Row:
+    """A photo's end: predictions, or a problem; neither when its job was cancelled."""
+
+    path: str
+    predictions: list[Prediction] | None = None
+    model: ModelInfo | None = None
+    timing_ms: TimingMs | None = None
+    problem: Problem | None = None
+
+    @classmethod
+    def of(cls, path: str, item: JobItem) -> "Row":
+        """From an item that has ended."""
+        return cls(path, item.predictions, item.model, item.timing_ms, item.error)
+
+    @property
+    def status(self) -> str:
+        """As the service calls it."""
+        if self.predictions is not None:
+            return "succeeded"
+        return "failed" if self.problem else "cancelled"
+
+
+def as_json(row: Row) -> str:
+    """One line. What the file system could not decode stays escaped."""
+    value: dict[str, Any] = {"path": row.path, "status": row.status}
+    if row.predictions is not None:
+        value["predictions"] = [prediction.model_dump() for prediction in row.predictions]
+    if row.model:
+        value["model"] = row.model.model_dump()
+    if row.timing_ms:
+        value["timing_ms"] = row.timing_ms.model_dump()
+    if row.problem:
+        value["error"] = row.problem.model_dump(exclude_none=True)
+    return json.dumps(value, ensure_ascii=not row.path.isprintable())
+
+
+def csv_columns(top_k: int) -> list[str]:
+    """The names of a CSV file's columns."""
+    classes = [
+        f"{name}_{rank}"
+        for rank in range(1, top_k + 1)
+        for name in ("label", "class_index", "confidence")
+    ]
+    return ["path", "status", *classes, "error", "detail"]
+
+
+def as_csv(row: Row, top_k: int) -> str:
+    """One record without its end."""
+    classes: list[object] = []
+    for prediction in row.predictions or ():
+        classes += [prediction.label, prediction.class_index, prediction.confidence]
+    classes += [""] * (3 * top_k - len(classes))
+    problem = (row.problem.slug, row.problem.detail) if row.problem else ("", "")
+    return csv_record([row.path, row.status, *classes, *problem])
+
+
+def csv_record(values: list[Any]) -> str:
+    """Values as CSV quotes them, without the record's end."""
+    buffer = io.StringIO()
+    csv.writer(buffer).writerow(values)  # its line end is also what makes it quote line ends
+    return buffer.getvalue().removesuffix("\r\n")
+
+
+def as_text(row: Row) -> str:
+    """Path, then each class and its confidence, parted by tabs."""
+    classes = [f"{p.label}\t{p.confidence:.6f}" for p in row.predictions or ()]
+    return "\t".join([shown(row.path), *classes])
+
+
+def shown(path: str) -> str:
+    """A path on one line, in characters that any terminal takes."""
+    text = path.encode("utf-8", "backslashreplace").decode()
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
