@@ -11,6 +11,8 @@ from image_classifier_client.cli.options import JsonOption, UrlOption, classifie
 from image_classifier_client.models import Health
 
 COLOURS = {"ok": "green", "idle": "green", "busy": "green", "degraded": "yellow", "up": "green"}
+# What reads a pipe has no edge at which a table must break.
+PIPED_WIDTH = 200
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -32,6 +34,8 @@ def health(url: UrlOption = None, as_json: JsonOption = False) -> None:
 
 def _show(answer: Health) -> None:
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = PIPED_WIDTH
     state = Table("service", "broker", "answers in", "waiting: predict", "waiting: jobs")
     latency = answer.broker.latency_ms
     state.add_row(
@@ -42,15 +46,16 @@ def _show(answer: Health) -> None:
         str(answer.queues.batch),
     )
     console.print(state)
-    workers = Table(
-        "worker", "state", "model", "device", "precision", "in work", "photos/s", "seen"
-    )
+    workers = Table("worker", "state", "model", "in work", "photos/s", "seen")
     for one in answer.workers:
         workers.add_row(
-            one.name, _word(one.status), one.model, one.device, one.precision, str(one.in_flight),
+            one.name,
+            _word(one.status),
+            " ".join(word for word in (one.model, one.device, one.precision) if word),
+            str(one.in_flight),
             "" if one.rate_per_s is None else f"{one.rate_per_s:.1f}",
             f"{one.heartbeat_age_s:.0f} s ago",
-        )  # fmt: skip
+        )
     console.print(workers if answer.workers else "no worker has been seen")
     if answer.notice:
         console.print(f"notice: {answer.notice}", style="yellow", markup=False)

@@ -18,7 +18,7 @@ class Printer:
 
     def __init__(self, *, as_objects: bool) -> None:
         self.done: set[str] = set()  # stdout remembers nothing of an earlier run
-        self.failed = 0
+        self.succeeded = self.failed = 0
         self._as_objects = as_objects
         self._console = Console(highlight=False, markup=False, soft_wrap=True)
 
@@ -29,6 +29,7 @@ class Printer:
             OSError: Nobody reads them.
         """
         for row in rows:
+            self.succeeded += row.status == "succeeded"
             self.failed += row.status == "failed"
             if self._as_objects:
                 sys.stdout.write(as_json(row) + "\n")

@@ -90,7 +90,7 @@ class Run:
     def conclude(self, sink: Sink, skipped: int = 0) -> ExitCode:
         """The summary, and the exit code; with a file both speak of all that is in it."""
         if self.out is not None and not self.quiet:
-            for line in self.tally.summary(len(sink.done), self.out, skipped):
+            for line in self.tally.summary(sink.succeeded, sink.failed, self.out, skipped):
                 complain(line)
         failed = sink.failed or self.tally.cancelled
         return ExitCode.SOME_FAILED if failed else ExitCode.CLASSIFIED

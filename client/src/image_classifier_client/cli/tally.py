@@ -35,11 +35,12 @@ class Tally:
         self._complaints += complaints[: TOLD - len(self._complaints)]
         return complaints
 
-    def summary(self, in_file: int, out: Path, skipped: int) -> Iterator[str]:
+    def summary(self, succeeded: int, failed: int, out: Path, skipped: int) -> Iterator[str]:
         """Lines for a person.
 
         Args:
-            in_file: Photos that the file has now.
+            succeeded: Photos in the file that were classified, now or before.
+            failed: Photos in the file that failed, now or before.
             out: The file.
             skipped: Files that are no photos.
         """
@@ -51,8 +52,10 @@ class Tally:
         seconds = time.monotonic() - self._began
         parts = [f"{self._counts['succeeded']:,} classified"]
         parts += [f"{n:,} {word}" for word in ("failed", "cancelled") if (n := self._counts[word])]
-        if already := in_file - self._counts["succeeded"] - self._counts["failed"]:
-            parts.append(f"{already:,} already there")
+        if before := succeeded - self._counts["succeeded"]:
+            parts.append(f"{before:,} already there")
+        if before := failed - self._counts["failed"]:
+            parts.append(f"{before:,} failed before (--retry-failed sends them again)")
         if skipped:
             parts.append(f"{skipped:,} other files passed over")
         rate = f" in {seconds:.1f} s, {total / seconds:.1f} photos/s" if total else ""
