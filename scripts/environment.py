@@ -29,10 +29,14 @@ class InstallError(Exception):
 
 
 def included(requirements: Path) -> list[Path]:
-    """A requirements file and all that it names with ``-r``."""
-    names = re.findall(r"^-r\s+(\S+)", requirements.read_text(), flags=re.MULTILINE)
-    return [requirements] + [
-        path for name in names for path in included((requirements.parent / name).resolve())
+    """A requirements file, all that it names with ``-r``, and what it installs with ``-e``."""
+    text = requirements.read_text()
+    names = re.findall(r"^-r\s+(\S+)", text, flags=re.MULTILINE)
+    projects = re.findall(r"^-e\s+(\S+)", text, flags=re.MULTILINE)
+    return [
+        requirements,
+        *(path for name in names for path in included((requirements.parent / name).resolve())),
+        *(requirements.parent / project / "pyproject.toml" for project in projects),
     ]
 
 

@@ -35,7 +35,11 @@ class ApiProcess:
         }
 
     def __enter__(self) -> Self:
-        with self.log.open("wb") as log:
+        return self.start()
+
+    def start(self) -> Self:
+        """Start it, for the first time or again on the same port."""
+        with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "uvicorn", "api.main:app", "--port", str(self.port)],
                 cwd=ROOT,
@@ -68,6 +72,12 @@ class ApiProcess:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait(10)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.client.close()
+        self.process.kill()
+        self.process.wait(10)
 
     @property
     def memory_mb(self) -> float:

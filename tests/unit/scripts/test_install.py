@@ -40,6 +40,15 @@ def test_a_fingerprint_follows_the_included_files(tmp_path: Path) -> None:
     assert environment.fingerprint(tmp_path / "top.txt") != before
 
 
+def test_a_fingerprint_follows_what_an_editable_project_needs(tmp_path: Path) -> None:
+    (tmp_path / "client").mkdir()
+    (tmp_path / "top.txt").write_text("-e ./client\n")
+    (tmp_path / "client" / "pyproject.toml").write_text('dependencies = ["one"]')
+    before = environment.fingerprint(tmp_path / "top.txt")
+    (tmp_path / "client" / "pyproject.toml").write_text('dependencies = ["two"]')
+    assert environment.fingerprint(tmp_path / "top.txt") != before
+
+
 def test_what_is_installed_is_not_installed_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,9 +13,12 @@ from typing import BinaryIO, Protocol
 
 from image_classifier_client.cli.rows import Row, as_csv, as_json, csv_columns, csv_record
 
+# What every line of JSON begins with, whole or torn.
+OBJECT = b'{"path": '
+
 
 class NotOurs(Exception):
-    """The file holds something else; the text says what was expected."""
+    """The file holds something else than results."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +73,9 @@ class Lines:
         for line in file:
             text = line.strip().rstrip(b",")
             if text not in {b"", b"]"}:
-                if torn:
-                    raise NotOurs("a line in its middle is no result")
                 record = self._record(line, text, at)
+                if torn or not (record or text.startswith(OBJECT[: len(text)])):
+                    raise NotOurs
                 torn = record is None
                 if record:
                     yield record
@@ -121,12 +124,12 @@ class Csv:
         try:
             for values in reader:
                 if len(values) < 2 or values[1] not in {"succeeded", "failed"}:
-                    raise NotOurs("a line in its middle is no result")
+                    raise NotOurs
                 yield Record(values[0], values[1] == "succeeded", begin, self._at)
                 begin = self._at
         except csv.Error as error:
             if not self._at_end:
-                raise NotOurs("a line in its middle is no result") from error
+                raise NotOurs from error
 
     def _whole_lines(self, file: BinaryIO) -> Iterator[str]:
         for line in file:

@@ -30,7 +30,7 @@ def _version(wanted: bool) -> None:
 def photos(  # noqa: PLR0913, PLR0917 - typer: an argument for each option
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PHOTO...", help="JPEG and PNG files, and folders of them."),
+        typer.Argument(metavar="PHOTO", help="JPEG and PNG files, and folders of them."),
     ] = None,
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Also the folders within folders.")

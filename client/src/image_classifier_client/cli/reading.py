@@ -12,14 +12,14 @@ MAX_PHOTO_BYTES = 100 * 1024 * 1024
 CONVERT = "The service takes JPEG and PNG: convert it, as `magick {name} photo.jpg` does"
 # what other formats begin with, at which byte
 FORMATS = [
-    (b"ftypavif", 4, "AVIF"),
-    (b"ftyp", 4, "HEIC"),
-    (b"WEBP", 8, "WebP"),
-    (b"GIF8", 0, "GIF"),
-    (b"BM", 0, "BMP"),
-    (b"II*\0", 0, "TIFF or raw"),
-    (b"MM\0*", 0, "TIFF or raw"),
-    (b"%PDF", 0, "PDF"),
+    (b"ftypavif", 4, "an AVIF"),
+    (b"ftyp", 4, "a HEIC"),
+    (b"WEBP", 8, "a WebP"),
+    (b"GIF8", 0, "a GIF"),
+    (b"BM", 0, "a BMP"),
+    (b"II*\0", 0, "a TIFF or raw"),
+    (b"MM\0*", 0, "a TIFF or raw"),
+    (b"%PDF", 0, "a PDF"),
 ]
 
 
@@ -62,8 +62,8 @@ def _what(data: bytes, path: str) -> str:
     for mark, at, name in FORMATS:
         if data.startswith(mark, at):
             convert = CONVERT.format(name=Path(path).name)
-            phone = ", or set the phone's camera to `Most Compatible`" if name == "HEIC" else ""
-            return f"a {name} file. {convert}{phone}"
+            phone = ", or set the phone's camera to `Most Compatible`" if name == "a HEIC" else ""
+            return f"{name} file. {convert}{phone}"
     return "neither JPEG nor PNG"
 
 

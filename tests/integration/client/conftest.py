@@ -1,0 +1,13 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.live_service import LiveService
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
+    """With limits small enough that a test can go beyond them."""
+    folder = tmp_path_factory.mktemp("service")
+    with LiveService(folder, MAX_JOB_ITEMS="8", MAX_UPLOAD_BYTES="200000") as service:
+        yield service

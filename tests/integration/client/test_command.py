@@ -1,0 +1,268 @@
+"""What users meet at the command line, against a real api and worker."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import Command
+from tests.support.live_service import LiveService, coloured
+from tests.support.photos import free_port
+from tests.support.scripted_http import Reply, ScriptedHttp
+from tests.support.scripted_worker import FAILS
+
+HEALTH = {
+    "status": "ok", "broker": {"status": "up", "latency_ms": 0.4}, "workers": [],
+    "queues": {"interactive": 0, "batch": 2}, "notice": "a fallback model answers",
+}  # fmt: skip
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A folder as people have them."""
+    photos = tmp_path / "my photos"
+    for name, data in {
+        "a.png": coloured(1),
+        "café ☕.jpg": coloured(2, kind="JPEG"),
+        "caf\udce9.png": coloured(3),
+        "deep/a.png": coloured(4),
+        "IMG_1.HEIC": b"\0\0\0\x18ftypheic",
+        "broken.jpg": coloured(5, kind="JPEG")[:200],
+        "huge.png": coloured(6) + bytes(300_000),
+        "notes.txt": b"hello",
+        ".hidden.png": coloured(7),
+    }.items():
+        path = photos / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    (photos / "gone.jpg").symlink_to("nowhere.jpg")
+    (photos / "link.png").symlink_to("a.png")
+    return tmp_path
+
+
+def test_a_folder_as_people_have_them(service: LiveService, home: Path) -> None:
+    arguments = ["my photos", "-r", "--out", "results.ndjson"]
+    code, printed, said = Command(*arguments, url=service.url, cwd=home).end()
+    assert code == 1, said
+    assert printed == ""
+    lines = (home / "results.ndjson").read_text().splitlines()
+    ends = {
+        row["path"].removeprefix("my photos/"): row["predictions"][0]["class_index"]
+        if row["status"] == "succeeded"
+        else row["error"]["type"].rpartition("/")[2]
+        for row in map(json.loads, lines)
+    }
+    cafe = ends.pop("café ☕.jpg")
+    assert abs(cafe - 2) <= 1  # JPEG may shift a colour by one
+    assert ends == {
+        "a.png": 1,
+        "caf\udce9.png": 3,
+        "deep/a.png": 4,
+        "link.png": 1,
+        "IMG_1.HEIC": "unsupported_media_type",
+        "broken.jpg": "invalid_image",
+        "huge.png": "upload_too_large",
+        "gone.jpg": "unreadable",
+    }
+    assert len(lines) == 9
+    assert "5 classified, 4 failed, 2 other files passed over" in said
+    assert "my photos/IMG_1.HEIC: a HEIC file. The service takes JPEG and PNG" in said
+    # a second run says how the file stands, and may send again what failed
+    code, _, said = Command(*arguments, url=service.url, cwd=home).end()
+    assert code == 1
+    assert "0 classified, 5 already there, 4 failed before" in said
+    (home / "my photos" / "gone.jpg").unlink()
+    (home / "my photos" / "gone.jpg").write_bytes(coloured(8))
+    code, _, said = Command(*arguments, "--retry-failed", url=service.url, cwd=home).end()
+    assert code == 1
+    assert "1 classified, 3 failed, 5 already there" in said
+    assert len((home / "results.ndjson").read_text().splitlines()) == 9
+
+
+def test_more_photos_than_one_job_may_have_go_as_several(
+    service: LiveService, tmp_path: Path
+) -> None:
+    for at in range(30):
+        (tmp_path / f"{at:02d}.png").write_bytes(coloured(at))
+    code, printed, said = Command(".", "--top-k", "1", url=service.url, cwd=tmp_path).end()
+    assert (code, said) == (0, "")
+    assert printed.splitlines() == [f"./{at:02d}.png\tclass {at}\t0.900000" for at in range(30)]
+
+
+@pytest.mark.parametrize("count", [1, 6])
+def test_json_is_one_object_a_line_for_failures_too(
+    service: LiveService, tmp_path: Path, count: int
+) -> None:
+    for at in range(count):
+        (tmp_path / f"{at}.png").write_bytes(coloured(at))
+    (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / "fails.png").write_bytes(coloured(1, red=FAILS))
+    names = [*(f"{at}.png" for at in range(count)), "notes.txt", "fails.png"]
+    code, printed, said = Command(*names, "--json", url=service.url, cwd=tmp_path).end()
+    assert (code, said) == (1, "")
+    rows = [json.loads(line) for line in printed.splitlines()]
+    assert [row["path"] for row in rows] == names
+    assert [row["status"] for row in rows] == ["succeeded"] * count + ["failed"] * 2
+    assert rows[0]["model"]["name"] == "scripted"
+    assert rows[-1]["error"]["type"] == "/problems/inference_failed"
+
+
+def test_a_failure_among_lines_is_on_stderr(service: LiveService, home: Path) -> None:
+    names = ["my photos/a.png", "my photos/notes.txt"]
+    code, printed, said = Command(*names, url=service.url, cwd=home).end()
+    assert code == 1
+    assert printed.startswith("my photos/a.png\tclass 1\t0.9")
+    assert said == "classify: my photos/notes.txt: neither JPEG nor PNG\n"
+
+
+def job_of(service: LiveService, *names: str) -> str:
+    files = [("files", (name, coloured(at))) for at, name in enumerate(names)]
+    return str(service.api.client.post("/jobs", files=files).json()["job_id"])
+
+
+def test_a_job_is_watched_to_its_end(service: LiveService, tmp_path: Path) -> None:
+    job = job_of(service, "a.png", "b.png")
+    run = Command("--watch", job, "-o", "job.json", url=service.url, cwd=tmp_path)
+    code, _, said = run.end()
+    assert code == 0, said
+    rows = json.loads((tmp_path / "job.json").read_text())
+    assert [row["path"] for row in rows] == ["a.png", "b.png"]
+    assert [row["predictions"][0]["class_index"] for row in rows] == [0, 1]
+    code, _, said = Command("--watch", job, "-o", "job.json", url=service.url, cwd=tmp_path).end()
+    assert code == 2
+    assert "wants a new file" in said
+
+
+def test_a_watched_job_goes_on_when_its_watcher_leaves(
+    service: LiveService, tmp_path: Path
+) -> None:
+    worker = service.worker.process
+    worker.send_signal(signal.SIGSTOP)
+    try:
+        job = job_of(service, "a.png")
+        run = Command("--watch", job, "-o", "j.csv", url=service.url, cwd=tmp_path, terminal=True)
+        service.until(lambda: "0/1" in run.screen)
+        run.process.send_signal(signal.SIGINT)
+        code, _, screen = run.end()
+    finally:
+        worker.send_signal(signal.SIGCONT)
+    assert code == 130
+    assert f"classify --watch {job}" in screen.replace("\r\n", "")
+    code, printed, _ = Command("--watch", job, url=service.url, cwd=tmp_path).end()
+    assert code == 0
+    assert printed.startswith("a.png\tclass 0\t0.9")
+
+
+@pytest.mark.parametrize("job", ["0" * 32, "../health"])
+def test_an_unknown_job_is_said(service: LiveService, tmp_path: Path, job: str) -> None:
+    code, _, said = Command("--watch", job, url=service.url, cwd=tmp_path).end()
+    assert code == 4
+    assert said.startswith("classify: ")
+    assert said.count("\n") == 1
+
+
+def test_health_is_a_table_or_an_object(service: LiveService, tmp_path: Path) -> None:
+    code, printed, said = Command("health", url=service.url, cwd=tmp_path).end()
+    assert (code, said) == (0, "")
+    assert "scripted cpu fp32" in printed
+    assert " ok " in printed
+    code, printed, _ = Command("health", "--json", url=service.url, cwd=tmp_path).end()
+    assert code == 0
+    assert json.loads(printed)["status"] == "ok"
+
+
+def test_bad_health_is_shown_and_is_an_exit_code(tmp_path: Path) -> None:
+    body = json.dumps({**HEALTH, "status": "unavailable"}).encode()
+    with ScriptedHttp(Reply(503, body)) as server:
+        code, printed, _ = Command("health", url=server.url, cwd=tmp_path).end()
+    assert code == 3
+    assert "unavailable" in printed
+    assert "no worker has been seen" in printed
+    assert "a fallback model answers" in printed
+
+
+@pytest.mark.parametrize("arguments", [["a.png"], [".", "-o", "r.csv"], ["health"]])
+def test_where_nothing_answers_it_says_so_at_once(tmp_path: Path, arguments: list[str]) -> None:
+    (tmp_path / "a.png").write_bytes(coloured(1))
+    url = f"http://user:secret@127.0.0.1:{free_port()}"
+    code, _, said = Command(*arguments, url=url, cwd=tmp_path).end()
+    assert code == 3
+    assert "No answer from http://127.0.0.1" in said
+    assert "make serve" in said
+    assert "secret" not in said
+    assert said.count("\n") == 1
+
+
+def test_a_busy_service_is_tried_again_until_time_is_over(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(coloured(1))
+    full = json.dumps({"type": "/problems/queue_full", "status": 503, "detail": "It is full."})
+    kind = {"content-type": "application/problem+json", "retry-after": "1"}
+    with ScriptedHttp(
+        Reply(200, json.dumps(HEALTH).encode()), Reply(503, full.encode(), kind)
+    ) as s:
+        run = Command("a.png", "--retry-for", "2.5", url=s.url, cwd=tmp_path)
+        code, _, said = run.end()
+    assert code == 3
+    assert [request.path for request in s.requests] == ["/health", *["/predict?top_k=3"] * 3]
+    assert said.count("It is full.") == 2  # when it began, and at the end
+
+
+def test_a_refused_key_is_said_and_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(coloured(1))
+    body = json.dumps({"type": "/problems/unauthorized", "status": 401, "detail": "No such key."})
+    refusal = Reply(401, body.encode(), {"content-type": "application/problem+json"})
+    with ScriptedHttp(refusal) as server:
+        key = {"CLASSIFIER_API_KEY": "hush-hush"}
+        code, printed, said = Command("a.png", url=server.url, cwd=tmp_path, env=key).end()
+    assert code == 4
+    assert server.requests[0].headers["authorization"] == "Bearer hush-hush"
+    assert said.startswith("classify: No such key.")
+    assert "CLASSIFIER_API_KEY" in said
+    assert "hush-hush" not in printed + said
+
+
+def test_another_service_is_not_taken_for_ours(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(coloured(1))
+    with ScriptedHttp(Reply(200, b"<html>hello</html>")) as server:
+        code, _, said = Command("a.png", url=server.url, cwd=tmp_path).end()
+    assert code == 4
+    assert "no image classifier" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--out", "r.xlsx", "a.png"], "name it .csv, .ndjson or .json"),
+        (["--out", "r.csv", "--json", "a.png"], "choose one"),
+        (["--retry-failed", "a.png"], "--out FILE"),
+        (["--watch", "1", "a.png"], "or else a job to --watch"),
+        (["--json"], "name photos or folders"),
+        (["empty"], "--recursive looks into folders"),
+        (["--top-k", "0", "a.png"], "top-k"),
+        (["--url", "nowhere", "a.png"], "the URL must begin with http"),
+        (["--frobnicate"], "No such option"),
+        ([], "Usage"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2_and_words(
+    tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    (tmp_path / "a.png").write_bytes(coloured(1))
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "notes.txt").write_text("hello")
+    url = f"http://127.0.0.1:{free_port()}"
+    code, printed, said = Command(*arguments, url=url, cwd=tmp_path).end()
+    assert code == 2, printed + said
+    assert words in printed + said
+    assert "Traceback" not in said
+
+
+def test_help_and_version(tmp_path: Path) -> None:
+    code, printed, _ = Command("--help", url="", cwd=tmp_path).end()
+    assert code == 0
+    assert "Usage: classify [OPTIONS] [PHOTO]..." in " ".join(printed.split())
+    assert "classify health" in printed
+    code, printed, _ = Command("--version", url="", cwd=tmp_path).end()
+    assert code == 0
+    assert printed.startswith("classify 0.")

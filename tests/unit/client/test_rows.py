@@ -1,0 +1,67 @@
+import csv
+import io
+import json
+import sys
+
+import pytest
+
+from image_classifier_client.cli.printing import Printer, pretty
+from image_classifier_client.cli.rows import Row, as_csv, as_json, as_text, csv_columns, shown
+from image_classifier_client.models import Prediction, Problem
+
+CAT = [
+    Prediction(label="tabby, cat", class_index=281, confidence=0.5),
+    Prediction(label="tiger cat", class_index=282, confidence=0.25),
+]
+PROBLEM = Problem(type="/problems/invalid_image", title="T", status=422, detail='a "bad" photo')
+NAMES = ["a.jpg", "my photos/a b.jpg", 'qu"ote,.jpg', "käse.jpg", "li\nne\r.jpg", "caf\udce9.jpg"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_path_comes_back_as_it_was(name: str) -> None:
+    row = Row(name, CAT)
+    assert json.loads(as_json(row))["path"] == name
+    record = as_csv(row, 2).encode(errors="surrogateescape").decode(errors="surrogateescape")
+    [values] = csv.reader(io.StringIO(record, newline=""))
+    assert values == [
+        name, "succeeded", "tabby, cat", "281", "0.5", "tiger cat", "282", "0.25", "", ""
+    ]  # fmt: skip
+    assert len(values) == len(csv_columns(2))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_line_of_text_is_one_line_that_every_terminal_takes(name: str) -> None:
+    line = as_text(Row(name, CAT))
+    assert line.encode().splitlines() == [line.encode()]
+    assert line.split("\t")[1:] == ["tabby, cat", "0.500000", "tiger cat", "0.250000"]
+
+
+def test_a_failure_says_why_in_every_form() -> None:
+    row = Row("a.jpg", problem=PROBLEM)
+    value = json.loads(as_json(row))
+    assert (value["status"], value["error"]["type"]) == ("failed", "/problems/invalid_image")
+    assert "predictions" not in value
+    [values] = csv.reader([as_csv(row, 1)])
+    assert values == ["a.jpg", "failed", "", "", "", "invalid_image", 'a "bad" photo']
+
+
+def test_names_in_other_scripts_stay_readable() -> None:
+    assert '"path": "käse.jpg"' in as_json(Row("käse.jpg", CAT))
+    assert shown("käse.jpg") == "käse.jpg"
+
+
+def test_people_read_per_cent() -> None:
+    assert pretty(Row("a.jpg", CAT)).plain == "a.jpg  tabby, cat 50.0%  tiger cat 25.0%"
+
+
+def test_failures_are_objects_too_and_no_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [Row("a.jpg", CAT), Row("b.jpg", problem=PROBLEM)]
+    objects, lines = Printer(as_objects=True), Printer(as_objects=False)
+    objects.append(rows)
+    assert [json.loads(line)["path"] for line in capsys.readouterr().out.splitlines()] == [
+        "a.jpg",
+        "b.jpg",
+    ]
+    lines.append(rows)
+    assert capsys.readouterr().out == as_text(rows[0]) + "\n"
+    assert (objects.failed, lines.failed, sys.stdout.closed) == (1, 1, False)
