@@ -45,6 +45,12 @@ def test_a_failure_says_why_in_every_form() -> None:
     assert values == ["a.jpg", "failed", "", "", "", "invalid_image", 'a "bad" photo']
 
 
+@pytest.mark.parametrize("name", ["=1+1.jpg", "+1.jpg", "@a.jpg", "-a.jpg"])
+def test_a_name_is_no_formula_and_still_the_same_file(name: str) -> None:
+    [values] = csv.reader([as_csv(Row(name, CAT), 2)])
+    assert values[0] == f"./{name}"
+
+
 def test_names_in_other_scripts_stay_readable() -> None:
     assert '"path": "käse.jpg"' in as_json(Row("käse.jpg", CAT))
     assert shown("käse.jpg") == "käse.jpg"

@@ -11,6 +11,8 @@ from typing import Any
 
 from image_classifier_client.models import JobItem, ModelInfo, Prediction, Problem, TimingMs
 
+FORMULA = ("=", "+", "-", "@")
+
 
 @dataclass(frozen=True)
 class Row:
@@ -62,11 +64,13 @@ def csv_columns(top_k: int) -> list[str]:
 def as_csv(row: Row, top_k: int) -> str:
     """One record without its end."""
     classes: list[object] = []
+    # a spreadsheet would run such a name as a formula; so written it is the same file
+    path = f"./{row.path}" if row.path.startswith(FORMULA) else row.path
     for prediction in row.predictions or ():
         classes += [prediction.label, prediction.class_index, prediction.confidence]
     classes += [""] * (3 * top_k - len(classes))
     problem = (row.problem.slug, row.problem.detail) if row.problem else ("", "")
-    return csv_record([row.path, row.status, *classes, *problem])
+    return csv_record([path, row.status, *classes, *problem])
 
 
 def csv_record(values: list[Any]) -> str:
