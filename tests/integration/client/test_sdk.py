@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import io
 import json
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,15 @@ def test_a_job_from_its_start_to_its_results(client: Client) -> None:
     assert items[5].error.slug == "unsupported_media_type"
     assert client.job(job.job_id, offset=4, limit=1).items[0].index == 4
     assert client.cancel(job.job_id).status == "completed"
+
+
+def test_the_same_photos_under_the_same_key_are_the_same_job(client: Client) -> None:
+    photos, key = [coloured(at) for at in range(3)], uuid.uuid4().hex
+    job = client.submit(photos, idempotency_key=key)
+    assert client.submit(photos, idempotency_key=key).job_id == job.job_id
+    assert client.submit(photos).job_id != job.job_id
+    with pytest.raises(ProblemError, match="idempotency_conflict"):
+        client.submit(photos, top_k=5, idempotency_key=key)
 
 
 def test_results_are_read_page_by_page(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
