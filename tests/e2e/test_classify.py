@@ -1,7 +1,6 @@
 """``classify`` over a thousand photos against a real api and worker: killed, stopped, taken up."""
 
 import csv
-import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -127,11 +126,10 @@ def test_rows_in_a_pipe_are_plain_and_a_closed_pipe_ends_the_run(
     service: LiveService, home: Path
 ) -> None:
     command = Command("photos", url=service.url, cwd=home, terminal=True)
-    assert command.process.stdout is not None
-    first = command.process.stdout.readline().decode()
-    assert first == "photos/0000 0.png\tclass 0\t0.900000\tclass 1\t0.000391\tclass 2\t0.000391\n"
-    os.close(command.process.stdout.fileno())
-    command.process.stdout = None
+    assert (
+        command.first_line_of_output()
+        == "photos/0000 0.png\tclass 0\t0.900000\tclass 1\t0.000391\tclass 2\t0.000391\n"
+    )
     code, _, screen = command.end()
     assert code == 141
     assert screen == ""

@@ -56,6 +56,14 @@ class Command:
                 break
             self.screen += data.decode(errors="replace")
 
+    def first_line_of_output(self) -> str:
+        """Read one line of stdout, as ``head -1`` does, and close the pipe."""
+        assert self.process.stdout is not None
+        with self.process.stdout as pipe:
+            line = pipe.readline().decode()
+        self.process.stdout = None
+        return line
+
     def end(self) -> tuple[int, str, str]:
         """Wait; returns exit code, stdout, and stderr or the screen."""
         try:
@@ -67,4 +75,5 @@ class Command:
             self._reader.join(5)
             if self._outside is not None:
                 os.close(self._outside)
-        return self.process.returncode, out.decode(), self.screen if err is None else err.decode()
+        said = self.screen if err is None else err.decode()
+        return self.process.returncode, (out or b"").decode(), said
