@@ -8,7 +8,7 @@ FULL = --fail-on-skip
 # two at a time, a file's tests in one process: most of them wait for processes that they started
 PARALLEL = -n 2 --dist loadfile
 
-.PHONY: help serve test test-full chaos overload bench-quick check format compose-test openapi install-dev clean
+.PHONY: help serve test test-full chaos overload bench-quick check format compose-test screenshots openapi install-dev clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
@@ -21,8 +21,9 @@ serve: ## install what is missing, then run Redis, worker and api here until Ctr
 test: install-dev ## unit, integration and end-to-end tests: no root, Docker or browser
 	$(BIN)/python -m pytest $(PARALLEL) tests/unit tests/integration tests/e2e
 
-test-full: install-dev ## the tests that need more (Docker, minutes of load), a minute of chaos; a skip fails
+test-full: install-dev ## the tests that need more (Docker, Chromium, minutes of load), a minute of chaos; a skip fails
 	$(BIN)/python -m pytest $(FULL) tests/compose tests/load tests/chaos/test_smoke.py
+	$(BIN)/python -m pytest $(FULL) tests/browser
 
 SEED ?= 1
 chaos: install-dev ## kill, stop, cut and fill everything under load; SEED=2 draws anew; needs root
@@ -36,6 +37,9 @@ bench-quick: install-dev ## ours, plain FastAPI and the limit in two minutes; PH
 
 compose-test: install-dev ## the compose project alone: build, start, classify, scale, look inside
 	$(BIN)/python -m pytest $(FULL) tests/compose
+
+screenshots: install-dev ## of the page, into screenshots/: desktop, phone, dark, a batch, an error; needs Chromium
+	$(BIN)/python -m scripts.screenshots
 
 check: install-dev ## lint, format, types, import rules, openapi.json
 	$(BIN)/ruff check .

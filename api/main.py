@@ -53,7 +53,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     problems.install(app)
     for routes in (predict, jobs, results, events, health, model, metrics):
         app.include_router(routes.router)
-    page.mount(app)
+    page.mount(app, settings)
     app.add_middleware(RequestContext, metrics=metering)
     app.add_middleware(Linger)
     return app

@@ -2,48 +2,69 @@
 
 from importlib.resources import files
 from pathlib import Path
+from string import Template
 
 from fastapi import APIRouter, FastAPI, Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from api.settings import ApiSettings
 
 STATIC = Path(__file__).parents[1] / "static"
 
-# Scripts and styles come from files of this service alone; a photo is shown from memory.
+# Scripts and styles come from files of this service alone; a photo is shown from memory. No string
+# ever becomes markup or code: the page makes no trusted type, so that the browser refuses both.
 _PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
 )
-# Swagger UI sets style attributes.
-_DOCS_POLICY = _PAGE_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
-
-router = APIRouter(include_in_schema=False)
-
-
-def _html(name: str, policy: str) -> Response:
-    headers = {
-        "content-security-policy": policy,
-        "x-content-type-options": "nosniff",
-        "referrer-policy": "no-referrer",
-        "cache-control": "no-cache",
-    }
-    return Response((STATIC / name).read_bytes(), headers=headers, media_type="text/html")
+# Swagger UI sets style attributes, writes markup and draws its icons from data: URLs.
+_DOCS_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+# A browser asks whether its copy is current: the modules of two versions would not fit together.
+_FRESH = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
 
 
-@router.get("/")
-async def page() -> Response:
-    """Drop a photo, see three classes."""
-    return _html("index.html", _PAGE_POLICY)
+class _Static(StaticFiles):
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers.update(_FRESH)
+        return response
 
 
-@router.get("/docs")
-async def docs() -> Response:
-    """The API's description, to read and to try."""
-    return _html("docs.html", _DOCS_POLICY)
+def _html(text: str, policy: str) -> Response:
+    headers = {**_FRESH, "content-security-policy": policy, "referrer-policy": "no-referrer"}
+    return Response(text, headers=headers, media_type="text/html")
 
 
-def mount(app: FastAPI) -> None:
-    """Serve what both pages load."""
-    app.include_router(router)
-    app.mount("/static", StaticFiles(directory=STATIC))
+def _router(settings: ApiSettings) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+    index = Template((STATIC / "index.html").read_text()).substitute(
+        max_job_items=min(settings.max_job_items, settings.max_queued_items),
+        max_job_bytes=settings.max_job_bytes,
+    )
+    reference = (STATIC / "docs.html").read_text()
+
+    @router.get("/")
+    async def page() -> Response:
+        """Drop a photo, see three classes; drop many, see a batch."""
+        return _html(index, _PAGE_POLICY)
+
+    @router.get("/docs")
+    async def docs() -> Response:
+        """The API's description, to read and to try."""
+        return _html(reference, _DOCS_POLICY)
+
+    return router
+
+
+def mount(app: FastAPI, settings: ApiSettings) -> None:
+    """Serve both pages and what they load; the first knows how much a job may hold."""
+    app.include_router(_router(settings))
+    app.mount("/static", _Static(directory=STATIC))
     swagger_ui = Path(str(files("fastapi_offline"))) / "static"
     app.mount("/swagger-ui", StaticFiles(directory=swagger_ui))

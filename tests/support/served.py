@@ -94,7 +94,7 @@ class Served:
         self.process.send_signal(number)
         self.process.wait(timeout=60)
         self._reader.join(timeout=10)
-        _, alive = psutil.wait_procs(processes, timeout=3)
+        alive: list[psutil.Process] = psutil.wait_procs(processes, timeout=3)[1]
         return alive
 
     def end_if_running(self) -> None:

@@ -9,12 +9,13 @@ import pytest
 from fastapi import FastAPI
 
 from api.routes import page
+from api.settings import ApiSettings
 
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI(docs_url=None)
-    page.mount(app)
+    page.mount(app, ApiSettings(max_job_items=7))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://api") as made:
         yield made
@@ -52,3 +53,16 @@ async def test_a_page_loads_only_files_that_are_served_here(
     for url in urls:
         assert url.startswith("/")
         assert (await client.get(url)).status_code == 200
+
+
+async def test_the_page_knows_how_much_a_job_may_hold(client: httpx.AsyncClient) -> None:
+    assert 'data-max-job-items="7"' in (await client.get("/")).text
+
+
+async def test_a_new_version_is_never_mixed_with_a_kept_module(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/static/page/app.js")
+    assert answer.headers["cache-control"] == "no-cache"
+    again = await client.get(
+        "/static/page/app.js", headers={"if-none-match": answer.headers["etag"]}
+    )
+    assert again.status_code == 304

@@ -1,0 +1,65 @@
+// What the model says of one photo: bars and figures, or what went wrong and what to do.
+
+import { make } from "./dom.js";
+import { duration, percent, stateWord } from "./words.js";
+
+const GHOSTS = 3;
+
+/** The panel before any photo. */
+export function showNothing(panel) {
+  panel.dataset.state = "empty";
+  panel.replaceChildren(ghosts(), make("p", { className: "hint" }, "The three most probable of the model’s classes appear here, with how sure it is of each."));
+}
+
+/** The panel while the answer is on its way; text says what is being waited for. */
+export function showWaiting(panel, text = "Looking…") {
+  panel.dataset.state = "waiting";
+  panel.replaceChildren(ghosts(), make("p", { className: "hint" }, text));
+}
+
+/** The panel with an item as the api answers it: predictions, timing_ms, model. */
+export function showPredictions(panel, { predictions, timing_ms: timing, model }) {
+  panel.dataset.state = "done";
+  panel.replaceChildren(make("ol", { className: "bars", "aria-label": "Most probable classes" }, ...predictions.map(bar)), ...timingOf(timing), ...modelOf(model));
+}
+
+/** The panel with a problem; actions are buttons. */
+export function showProblem(panel, { title, detail }, ...actions) {
+  panel.dataset.state = "problem";
+  panel.replaceChildren(make("div", { className: "problem" }, make("h2", {}, title), make("p", {}, detail), ...actions));
+}
+
+/** The panel of an item of a batch, whatever its state. */
+export function showItem(panel, item) {
+  if (item.predictions) showPredictions(panel, item);
+  else if (item.error) showProblem(panel, item.error);
+  else if (item.status === "cancelled") showProblem(panel, { title: "Cancelled", detail: "The batch was cancelled before this photo was classified." });
+  else showWaiting(panel, `This photo is ${stateWord(item.status)}.`);
+}
+
+function ghosts() {
+  const rows = Array.from({ length: GHOSTS }, () => make("li", {}, make("span", { className: "track" })));
+  return make("ol", { className: "bars ghosts", "aria-hidden": "true" }, ...rows);
+}
+
+function bar({ label, confidence }) {
+  const fill = make("span", { className: "fill" });
+  fill.style.setProperty("--share", confidence);
+  return make("li", {},
+    make("span", { className: "label" }, label),
+    make("span", { className: "share" }, percent(confidence)),
+    make("span", { className: "track", "aria-hidden": "true" }, fill));
+}
+
+function timingOf(timing) {
+  if (!timing) return [];
+  const parts = [["queued", timing.queued], ["decode", timing.decode], ["model", timing.inference]];
+  return [make("p", { className: "timing" },
+    make("strong", {}, duration(timing.total)),
+    make("span", {}, parts.map(([name, ms]) => `${name} ${duration(ms)}`).join(" · ")))];
+}
+
+function modelOf(model) {
+  if (!model) return [];
+  return [make("p", { className: "by" }, `${model.name} ${model.weights} on ${model.device}, ${model.precision}`)];
+}

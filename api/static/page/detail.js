@@ -1,0 +1,53 @@
+// One photo of a batch, large, in a dialog with the way to its neighbours.
+
+import { showItem } from "./answer.js";
+import { byId, setText } from "./dom.js";
+import { showPhoto } from "./photo.js";
+
+const dialog = byId("detail");
+let item = null;
+let neighbours = () => [];
+let painted = "";
+
+/** Open an item; `shown()` is the list that previous and next walk through. */
+export function openDetail(chosen, shown) {
+  neighbours = shown;
+  go(chosen);
+  dialog.showModal();
+}
+
+/** The item may have ended meanwhile. */
+export function refreshDetail() {
+  if (!dialog.open || painted === item.status) return;
+  painted = item.status;
+  showItem(byId("detail-answer"), item);
+}
+
+function go(to) {
+  item = to;
+  painted = item.status;
+  setText(byId("detail-title"), item.name);
+  showPhoto(byId("detail-photo"), item.file ?? null, "The photo is not on this page any more; its result is.");
+  showItem(byId("detail-answer"), item);
+  byId("detail-previous").disabled = !neighbour(-1);
+  byId("detail-next").disabled = !neighbour(1);
+}
+
+function neighbour(by) {
+  const list = neighbours();
+  return list[list.indexOf(item) + by];
+}
+
+function step(by) {
+  const to = neighbour(by);
+  if (to) go(to);
+}
+
+byId("detail-close").addEventListener("click", () => dialog.close());
+byId("detail-previous").addEventListener("click", () => step(-1));
+byId("detail-next").addEventListener("click", () => step(1));
+dialog.addEventListener("close", () => showPhoto(byId("detail-photo"), null));
+dialog.addEventListener("keydown", (event) => {
+  if (event.key === "ArrowLeft") step(-1);
+  if (event.key === "ArrowRight") step(1);
+});

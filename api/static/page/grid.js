@@ -1,0 +1,83 @@
+// The photos of a batch as tiles: one page of them in the document, whatever the batch's size.
+
+import { byId, make, setText } from "./dom.js";
+import { thumbnail } from "./thumbnail.js";
+import { count, roundPercent, stateWord } from "./words.js";
+
+export const PAGE = 96;
+
+export class Grid {
+  #all = [];
+  #shown = []; // the items that pass the filter
+  #page = 0;
+  #tiles = new Map(); // item → its tile, for the page in the document
+  #passes = () => true;
+
+  constructor(onOpen) {
+    this.onOpen = onOpen;
+    byId("previous").addEventListener("click", () => this.#turn(-1));
+    byId("next").addEventListener("click", () => this.#turn(1));
+  }
+
+  get shown() { return this.#shown; }
+
+  /** Show these items, from the first page. */
+  show(items) {
+    this.#all = items;
+    this.#page = 0;
+    this.#render();
+  }
+
+  filter(passes) {
+    this.#passes = passes;
+    this.#page = 0;
+    this.#render();
+  }
+
+  /** Some items have changed. */
+  update() { this.#render(); }
+
+  #turn(by) {
+    this.#page += by;
+    this.#render();
+    byId("batch").scrollIntoView({ block: "start" });
+  }
+
+  #render() {
+    this.#shown = this.#all.filter(this.#passes);
+    const pages = Math.max(1, Math.ceil(this.#shown.length / PAGE));
+    this.#page = Math.min(this.#page, pages - 1);
+    const from = this.#page * PAGE;
+    const items = this.#shown.slice(from, from + PAGE);
+    const tiles = new Map(items.map((item) => [item, this.#tiles.get(item) ?? this.#tile(item)]));
+    const same = tiles.size === this.#tiles.size && items.every((item) => this.#tiles.has(item));
+    this.#tiles = tiles;
+    for (const [item, tile] of tiles) paint(tile, item);
+    if (!same) byId("grid").replaceChildren(...tiles.values());
+    byId("nothing").hidden = items.length > 0;
+    byId("pager").hidden = pages === 1;
+    byId("previous").disabled = this.#page === 0;
+    byId("next").disabled = this.#page === pages - 1;
+    setText(byId("range"), `${count(from + 1)}–${count(from + items.length)} of ${count(this.#shown.length)}`);
+  }
+
+  #tile(item) {
+    const button = make("button", { type: "button", className: "tile" },
+      thumbnail(item.file),
+      make("span", { className: "tile-label" }),
+      make("span", { className: "tile-share" }));
+    button.addEventListener("click", () => this.onOpen(item));
+    return make("li", {}, button);
+  }
+}
+
+function paint(tile, item) {
+  const button = tile.firstChild;
+  const [best] = item.predictions ?? [];
+  const label = best?.label ?? item.error?.title ?? stateWord(item.status);
+  const share = best ? roundPercent(best.confidence) : "";
+  button.dataset.state = item.status;
+  setText(button.querySelector(".tile-label"), label);
+  setText(button.querySelector(".tile-share"), share);
+  button.setAttribute("aria-label", `${item.name}: ${label} ${share}`.trim());
+}

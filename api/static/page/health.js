@@ -1,0 +1,86 @@
+// The service's state, always in sight: broker, workers, model, and the notice of a fallback.
+
+import { byId, make, pause, setText } from "./dom.js";
+import { read, Problem } from "./service.js";
+import { count, duration } from "./words.js";
+
+const EVERY_MS = 4000;
+const SOON_MS = 1500;
+
+const WORDS = { ok: "Ready", degraded: "Degraded", unavailable: "Unavailable" };
+
+/** Look again and again, for as long as the page is seen. */
+export async function watchHealth() {
+  for (;;) {
+    if (document.hidden) {
+      await new Promise((seen) => document.addEventListener("visibilitychange", seen, { once: true }));
+    }
+    const health = await look();
+    show(health);
+    await pause(health.status === "ok" ? EVERY_MS : SOON_MS);
+  }
+}
+
+async function look() {
+  let response;
+  try {
+    response = await fetch("/health", { cache: "no-store" });
+    return await response.json();
+  } catch (error) {
+    const away = !(error instanceof Problem) && !response;
+    return { status: "unavailable", word: away ? "Not reachable" : "Unknown", workers: [], queues: null, broker: null };
+  }
+}
+
+function show(health) {
+  byId("service").dataset.state = health.status;
+  setText(byId("service-word"), word(health));
+  setText(byId("service-facts"), facts(health).join(" · "));
+  const notice = byId("notice");
+  setText(notice, health.notice ?? "");
+  notice.hidden = !health.notice;
+  const panel = byId("service-panel");
+  if (byId("service").open || !panel.hasChildNodes()) panel.replaceChildren(...details(health));
+}
+
+function word(health) {
+  if (health.word) return health.word;
+  if (health.broker.status === "down") return "Broker away";
+  const states = health.workers.map((worker) => worker.status);
+  if (health.status !== "unavailable") return WORDS[health.status];
+  if (states.includes("starting")) return "Starting";
+  return states.length ? "Worker stalled" : "No worker";
+}
+
+function facts({ broker, workers }) {
+  if (!broker) return [];
+  const found = [broker.status === "up" ? `broker ${duration(broker.latency_ms)}` : "broker down"];
+  if (broker.status === "down") return found;
+  const busy = workers.filter((worker) => worker.status === "busy").length;
+  const noun = workers.length === 1 ? "worker" : "workers";
+  found.push(`${count(workers.length)} ${noun}${busy ? `, ${busy === workers.length ? "" : `${busy} `}busy` : ""}`);
+  const model = workers.find((worker) => worker.model);
+  if (model) found.push([model.model, model.precision].filter(Boolean).join(" "));
+  return found;
+}
+
+function details(health) {
+  if (!health.broker) return [make("p", { textContent: "The service does not answer. This line changes as soon as it does." })];
+  const { broker, workers, queues } = health;
+  const waits = `${count(queues.interactive)} interactive, ${count(queues.batch)} batch`;
+  const pairs = [
+    ["Broker", broker.status === "up" ? `up, ${duration(broker.latency_ms)}` : "down: photos are taken in again when it is back"],
+    ["Waiting", waits],
+  ];
+  const list = make("dl", {}, ...pairs.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+  if (!workers.length) return [list, make("p", { textContent: "No worker has reported. One that starts appears here by itself." })];
+  return [list, make("div", { className: "scroll", tabIndex: 0, role: "group", "aria-label": "Workers" }, table(workers))];
+}
+
+function table(workers) {
+  const head = ["Worker", "State", "Model", "Precision", "Device", "In flight"];
+  const row = (worker) => [worker.name, worker.status, worker.model, worker.precision, worker.device, worker.in_flight];
+  return make("table", {},
+    make("thead", {}, make("tr", {}, ...head.map((text) => make("th", { scope: "col" }, text)))),
+    make("tbody", {}, ...workers.map((worker) => make("tr", {}, ...row(worker).map((value) => make("td", {}, String(value ?? "–")))))));
+}

@@ -1,0 +1,72 @@
+"""Many photos on the page: progress, tiles, filters, one in large, jobs of an earlier visit."""
+
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.support.browser import Visit
+
+PHOTOS = 21
+
+
+def dropped(visit: Visit, photos: Path) -> Visit:
+    visit.drop([photos])
+    visit.wait_text("#batch-line", "20 classified · 1 failed")
+    return visit
+
+
+def test_a_dropped_folder_fills_in_and_says_what_failed(visit: Visit, photos: Path) -> None:
+    visit.page.evaluate(
+        """() => {
+            window.seen = [];
+            new MutationObserver(() => window.seen.push(Number(progress.ariaValueNow)))
+                .observe(progress, { attributeFilter: ["aria-valuenow"] });
+        }"""
+    )
+    dropped(visit, photos)
+    seen = visit.page.evaluate("window.seen")
+    assert seen == sorted(seen)
+    assert seen[-1] == 100
+    assert any(0 < value < 100 for value in seen)
+    assert visit.text("#batch-title") == f"{PHOTOS} photos"
+    assert "Left out: one file" in visit.text("#alert")
+    tiles = visit.page.locator(".tile")
+    assert tiles.count() == PHOTOS
+    assert visit.page.locator(".tile[data-state=succeeded]").count() == PHOTOS - 1
+    expect(visit.page.locator("canvas[data-state=drawn]").first).to_be_visible()
+    assert visit.text("#say") == "Done: 20 classified · 1 failed"
+
+
+def test_the_filter_finds_failures_and_labels(visit: Visit, photos: Path) -> None:
+    dropped(visit, photos)
+    tiles = visit.page.locator(".tile")
+    visit.page.locator("#filter label", has_text="Failed").click()
+    expect(tiles).to_have_count(1)
+    assert tiles.first.get_attribute("aria-label") == "broken.jpg: Invalid image"
+    visit.page.locator("#filter label", has_text="Classified").click()
+    visit.page.get_by_label("Filter by label or file name").fill("espresso")
+    expect(tiles).to_have_count(5)
+    visit.page.get_by_label("Filter by label or file name").fill("no such thing")
+    expect(visit.page.get_by_text("No photo matches.")).to_be_visible()
+
+
+def test_a_tile_opens_large_and_the_keyboard_walks_on(visit: Visit, photos: Path) -> None:
+    dropped(visit, photos)
+    visit.page.locator(".tile").first.focus()
+    visit.page.keyboard.press("Enter")
+    assert visit.text("#detail-title") == "00 chelsea.jpg"
+    assert visit.page.locator("#detail-answer .label").count() == 3
+    visit.assert_accessible()
+    visit.page.keyboard.press("ArrowRight")
+    assert visit.text("#detail-title") == "01 coffee.jpg"
+    visit.page.keyboard.press("Escape")
+    expect(visit.page.locator("#detail")).not_to_be_visible()
+    assert visit.page.evaluate("document.activeElement.className") == "tile"
+
+
+def test_a_reload_finds_the_batch_again(visit: Visit, photos: Path) -> None:
+    dropped(visit, photos)
+    visit.page.reload()
+    visit.wait_text("#batch-line", "20 classified · 1 failed")
+    first = visit.page.locator(".tile").first
+    assert first.get_attribute("aria-label").startswith("00 chelsea.jpg: ")  # type: ignore[union-attr]

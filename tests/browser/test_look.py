@@ -1,0 +1,83 @@
+"""Dark, small, still: how the page adapts, and what it may load."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.browser.conftest import Visiting
+from tests.support.browser import PHONE, Visit
+from tests.support.served import Served
+
+
+def background(visit: Visit) -> int:
+    """Brightness of the page, 0 to 255."""
+    colour = visit.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    return max(int(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(","))
+
+
+@pytest.mark.parametrize(("scheme", "bright"), [("light", True), ("dark", False)])
+def test_light_and_dark_are_both_legible(
+    visiting: Visiting, service: Served, photos: Path, scheme: str, bright: bool
+) -> None:
+    visit = visiting(service.url, color_scheme=scheme)
+    assert (background(visit) > 128) is bright
+    visit.assert_accessible()
+    visit.drop([photos / "00 chelsea.jpg"])
+    visit.labels()
+    visit.assert_accessible()
+    visit.drop([photos])
+    visit.wait_text("#batch-line", "20 classified")
+
+
+@pytest.mark.parametrize("width", [PHONE[0], 320])
+def test_a_phone_shows_all_of_it_without_scrolling_sideways(
+    visiting: Visiting, service: Served, photos: Path, width: int
+) -> None:
+    visit = visiting(service.url, size=(width, PHONE[1]), has_touch=True, is_mobile=True)
+
+    def assert_fits() -> None:
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+
+    assert_fits()
+    visit.wait_text("#service-facts", "1 worker")
+    visit.drop([photos / "00 chelsea.jpg"])
+    visit.labels()
+    assert_fits()
+    visit.assert_accessible()
+    visit.page.reload()
+    visit.drop([photos])
+    visit.wait_text("#batch-line", "20 classified")
+    assert_fits()
+    visit.page.locator(".tile").first.click()
+    assert_fits()
+
+
+def test_who_wants_no_motion_gets_none(visiting: Visiting, service: Served, photos: Path) -> None:
+    visit = visiting(service.url, reduced_motion="reduce")
+    visit.drop([photos / "00 chelsea.jpg"])
+    visit.labels()
+    assert visit.page.evaluate("document.getAnimations().length") == 0
+
+
+def test_the_policy_refuses_what_is_not_the_services_own(visit: Visit) -> None:
+    refused = visit.page.evaluate(
+        """async () => {
+            const refused = [];
+            addEventListener("securitypolicyviolation", (event) => {
+                refused.push(event.effectiveDirective);
+            });
+            const script = document.createElement("script");
+            try { script.textContent = "window.ran = true"; } catch { refused.push("text"); }
+            document.body.append(script);
+            document.body.setAttribute("style", "margin: 1px");
+            await fetch("https://example.org/").catch(() => {});
+            await new Promise((resume) => setTimeout(resume, 200));
+            return [refused, window.ran ?? null, getComputedStyle(document.body).margin];
+        }"""
+    )
+    directives, ran, margin = refused
+    assert ran is None
+    assert margin == "0px"
+    assert {"style-src-attr", "connect-src"} <= set(directives)
+    visit.errors.clear()
+    visit.asked.clear()

@@ -1,0 +1,99 @@
+"""One photo on the page: every way in, the answer, the words when it is none, the command."""
+
+import json
+import subprocess
+from pathlib import Path
+
+from tests.support.browser import Visit
+from tests.support.photos import CATS, jpeg
+from tests.support.served import Served
+
+
+def test_a_dropped_photo_is_shown_with_three_bars_and_the_time(
+    visit: Visit, service: Served, photos: Path
+) -> None:
+    visit.drop([photos / "00 chelsea.jpg"])
+    labels = visit.labels()
+    expected = service.predict().json()["predictions"]
+    assert labels == [one["label"] for one in expected]
+    assert expected[0]["class_index"] in CATS
+    shares = visit.page.locator("#answer .share").all_inner_texts()
+    assert shares == [f"{one['confidence'] * 100:.1f} %" for one in expected]
+    bars = visit.page.eval_on_selector_all(
+        "#answer .fill",
+        """async (fills) => {
+            await Promise.all(document.getAnimations().map((each) => each.finished));
+            return fills.map((fill) => fill.getBoundingClientRect().width
+                / fill.parentElement.getBoundingClientRect().width);
+        }""",
+    )
+    assert all(abs(bar - one["confidence"]) < 0.01 for bar, one in zip(bars, expected, strict=True))
+    assert " ms" in visit.text("#answer .timing strong")
+    assert visit.page.eval_on_selector("#photo img", "(image) => image.naturalWidth") == 451
+    assert labels[0] in visit.text("#say")
+
+
+def test_a_pasted_picture_is_classified(visit: Visit) -> None:
+    visit.paste(visit.page.screenshot())
+    assert len(visit.labels()) == 3
+
+
+def test_the_command_that_is_copied_does_the_same(visit: Visit, photos: Path) -> None:
+    visit.drop([photos / "00 chelsea.jpg"])
+    labels = visit.labels()
+    visit.page.get_by_role("button", name="Copy").click()
+    visit.wait_text("#copy", "Copied")
+    command = visit.page.evaluate("navigator.clipboard.readText()")
+    run = subprocess.run(
+        ["sh", "-c", command], cwd=photos, capture_output=True, check=True, timeout=60
+    )
+    assert [one["label"] for one in json.loads(run.stdout)["predictions"]] == labels
+
+
+def test_what_is_no_photo_is_told_in_the_words_of_the_service(visit: Visit) -> None:
+    visit.expected = {415, 422}
+    visit.choose(("holiday.jpg", b"GIF89a" + bytes(100)))
+    visit.wait_text("#answer .problem h2", "Unsupported media type")
+    assert "JPEG" in visit.text("#answer .problem h2 + p")
+    assert "cannot be shown" in visit.text("#photo")
+    visit.choose(("half.jpg", jpeg()[:4000]))
+    visit.wait_text("#answer .problem h2", "Invalid image")
+    assert visit.text("#say").startswith("Invalid image. ")
+    visit.choose(("cat.jpg", jpeg()))
+    assert len(visit.labels()) == 3
+
+
+def test_the_keyboard_is_enough(visit: Visit) -> None:
+    page = visit.page
+
+    def tab_to(name: str) -> None:
+        for _ in range(20):
+            page.keyboard.press("Tab")
+            if page.evaluate(
+                """(name) => {
+                    const at = document.activeElement;
+                    return (at.labels?.[0] ?? at).textContent.trim().startsWith(name);
+                }""",
+                name,
+            ):
+                break
+        outlined = page.evaluate(
+            """() => {
+                const at = document.activeElement;
+                return [at, at.closest("label")].some((each) => each
+                    && getComputedStyle(each).outlineStyle === "solid");
+            }"""
+        )
+        assert outlined, f"{name} has the focus, and nothing shows it"
+
+    tab_to("Skip to the photos")
+    page.keyboard.press("Enter")
+    tab_to("Choose photos")
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Space")
+    file = {"name": "cat.jpg", "mimeType": "image/jpeg", "buffer": jpeg()}
+    chooser.value.set_files(file)  # type: ignore[arg-type]
+    assert len(visit.labels()) == 3
+    tab_to("Copy")
+    page.keyboard.press("Enter")
+    visit.wait_text("#copy", "Copied")

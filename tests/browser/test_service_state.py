@@ -1,0 +1,76 @@
+"""The service's state in sight: ready, without its broker, with a fallback model."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Visiting
+from tests.support.api_process import ApiProcess
+from tests.support.browser import Visit
+from tests.support.photos import jpeg
+from tests.support.played_worker import PlayedWorker
+from tests.support.served import Served
+
+
+@contextmanager
+def broker_away(service: Served, visit: Visit) -> Iterator[None]:
+    """Redis holds its connections and answers nobody."""
+    redis = service.child("redis.sock")
+    visit.expected = {503}
+    redis.suspend()
+    try:
+        visit.wait_text("#service-word", "Broker away")
+        yield
+    finally:
+        redis.resume()
+
+
+def test_broker_workers_and_model_are_in_sight(visit: Visit, service: Served) -> None:
+    visit.wait_text("#service-word", "Ready")
+    model = service.health().json()["workers"][0]["model"]
+    facts = visit.text("#service-facts")
+    assert facts.startswith("broker ")
+    assert "1 worker" in facts
+    assert model in facts
+    visit.page.locator("#service summary").click()
+    expect(visit.page.locator("#service-panel tbody tr")).to_have_count(1)
+
+
+def test_a_photo_sent_while_the_broker_is_away_is_answered_when_it_is_back(
+    visit: Visit, service: Served
+) -> None:
+    with broker_away(service, visit):
+        visit.choose(("cat.jpg", jpeg()))
+        visit.wait_text("#answer .problem h2", "Broker unavailable")
+        visit.wait_text("#answer .countdown", "Trying again in ")
+        visit.assert_accessible()
+    assert len(visit.labels()) == 3
+    visit.wait_text("#service-word", "Ready")
+
+
+def test_a_batch_lives_through_an_outage(visit: Visit, service: Served, photos: Path) -> None:
+    with broker_away(service, visit):
+        visit.drop([photos])
+        visit.wait_text("#trouble", "Broker unavailable")
+    visit.wait_text("#batch-line", "20 classified · 1 failed")
+    assert visit.text("#trouble") == ""
+
+
+def test_the_notice_of_a_fallback_model_stays_in_sight(
+    small_api: ApiProcess, worker: PlayedWorker, visiting: Visiting
+) -> None:
+    notice = "The packaged model answers, as ResNet-50 was not found."
+    worker.report = worker.report.model_copy(update={"notice": notice})
+    visit = visiting(small_api.url)
+    visit.wait_text("#notice", notice)
+    visit.page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    expect(visit.page.locator("#notice")).to_be_in_viewport()
+
+
+def test_without_a_worker_the_page_says_so(small_api: ApiProcess, visiting: Visiting) -> None:
+    visit = visiting(small_api.url, expected=[503])
+    visit.wait_text("#service-word", "No worker")
+    visit.choose(("cat.jpg", jpeg()))
+    visit.wait_text("#answer .problem h2", "No workers")
