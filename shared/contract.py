@@ -129,6 +129,14 @@ class WorkerReport(Wire):
     )
 
 
+class WorkerBeat(WorkerReport):
+    """What a heartbeat tells the other workers besides: nothing that a client is to see."""
+
+    unstarted: list[str] = Field(
+        default=[], description="ids of messages that it has taken and whose items it has not begun"
+    )
+
+
 def dump(message: Wire) -> dict[str, Any]:
     """A message as plain JSON types, absent fields left out."""
     return message.model_dump(mode="json", exclude_none=True)

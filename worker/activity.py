@@ -19,6 +19,7 @@ class Entry:
 
     ref: ItemRef
     alone: bool
+    started: bool = False
     timed: bool = False
     ticks: int = 0
 

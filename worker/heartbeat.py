@@ -8,8 +8,9 @@ import threading
 from collections.abc import Callable
 
 from shared import log
-from shared.contract import ModelCard, WorkerReport, WorkerState
+from shared.contract import ModelCard, WorkerBeat, WorkerState
 from shared.items import ItemStore
+from shared.queue import message_id
 from shared.queue_names import QueueName
 from shared.redis_client import REDIS_DOWN
 from worker.activity import Activity
@@ -129,9 +130,9 @@ class Heartbeat:
             return WorkerState.STALLED
         return WorkerState.BUSY if self._activity.entries() else WorkerState.IDLE
 
-    def _report(self) -> WorkerReport:
-        card = self._card
-        return WorkerReport(
+    def _report(self) -> WorkerBeat:
+        card, held = self._card, self._activity.entries()
+        return WorkerBeat(
             name=self._name,
             status=self.state,
             device=card and card.device,
@@ -139,6 +140,7 @@ class Heartbeat:
             precision=card and card.precision,
             sha256=card and card.sha256,
             notice=card and card.notice,
-            in_flight=len(self._activity.entries()),
+            in_flight=len(held),
             rate_per_s=self._rate.per_s,
+            unstarted=[message_id(entry.ref) for entry in held if not entry.started],
         )

@@ -5,9 +5,12 @@ Depends on redis alone; changes nothing but its own lock and the list of dead wo
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import redis
+from pydantic import ValidationError
 
+from shared.contract import WorkerBeat
 from shared.items import ItemRef
 from shared.queue_names import QueueName
 
@@ -97,6 +100,20 @@ class Ledger:
             found.update(ref for raw in piece if (ref := _ref_of(raw)) is not None)
         return found
 
+    def unstarted_by(self, incarnations: list[str]) -> set[ItemRef]:
+        """What these workers' heartbeats say: messages taken whose items they have not begun.
+
+        They wait there for a photo that has the process for itself, or for Redis to answer.
+        """
+        found: set[ItemRef] = set()
+        for text in self._client.hmget("ic:workers", incarnations) if incarnations else []:
+            try:
+                ids = WorkerBeat.model_validate_json(text or "{}").unstarted
+            except ValidationError:
+                continue
+            found.update(ref for text in ids if (ref := _ref_named(text)) is not None)
+        return found
+
     def live_attempt(self, job_id: str, index: int) -> int | None:
         """The attempt under which an item is queued or running; ``None`` when it has ended."""
         line = self._client.hget(f"ic:job:{job_id}:states", str(index))
@@ -125,7 +142,14 @@ class Ledger:
 
 def _ref_of(raw: str | bytes) -> ItemRef | None:
     try:
-        job_id, index, attempt = json.loads(raw)["headers"]["id"].split(".")
+        return _ref_named(json.loads(raw)["headers"]["id"])
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _ref_named(message_id: Any) -> ItemRef | None:
+    try:
+        job_id, index, attempt = message_id.split(".")
         return ItemRef(job_id, int(index), int(attempt))
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, AttributeError):
         return None

@@ -66,6 +66,7 @@ class Pipeline:
             if started is None:
                 _log.debug("stale message", job=ref.job_id, item=ref.index, attempt=ref.attempt)
                 return
+            entry.started = True
             try:
                 result = self._classify(started, entry, began)
             except ServiceError as error:

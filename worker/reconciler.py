@@ -7,7 +7,8 @@ the first seconds of a new holder prove nothing. All times are Redis's own.
 * A *running* item is lost when its worker's incarnation has sent no heartbeat for ``DEAD_MS``. It
   is tried again alone, before all that wait; see ``requeue.lua`` for what counts as a death.
 * A *queued* item is lost when its queue has been empty, or has started later items, for
-  ``UNSENT_MS``, and no message of the queue is its own. A merely waiting item is never sent again.
+  ``UNSENT_MS``, and neither a message of the queue nor one that a living worker has taken is its
+  own. A merely waiting item is never sent again.
 """
 
 import threading
@@ -110,9 +111,10 @@ class Reconciler:
         suspects = self._ledger.queued_up_to(queue, horizon)
         if not suspects:
             return
-        waiting = self._ledger.messages_in(queue)
+        living = [name for name, beat_ms in now.beats.items() if now.at_ms - beat_ms < DEAD_MS]
+        accounted_for = self._ledger.messages_in(queue) | self._ledger.unstarted_by(living)
         for ref in suspects:
-            if ref not in waiting:
+            if ref not in accounted_for:
                 self._resend(self._items.requeue_unsent(ref))
 
     def _resend(self, due: Resend | None) -> None:

@@ -90,6 +90,20 @@ def test_a_merely_waiting_item_is_never_sent_again(bench: Bench) -> None:
     assert set(bench.attempts(job.job_id)) == {1}
 
 
+def test_an_item_that_waits_behind_a_suspect_is_not_sent_again(bench: Bench) -> None:
+    with bench.worker(restart=True, SCRIPTED_SERVICE_TIME_S="4", MAX_BATCH_SIZE="1") as worker:
+        suspect = bench.submit([photo(0, 1)])
+        bench.until(lambda: bench.client.keys("ic:held:*"))
+        worker.kill()
+        bench.until(lambda: bench.attempts(suspect) == [2])
+        bench.until(lambda: bench.read(suspect).counts[ItemState.RUNNING])
+        # Its message is in no queue for four seconds, twice what makes an item suspicious.
+        behind = bench.submit([photo(0, 2)])
+        assert ends(bench.wait(behind)) == ["2"]
+    assert bench.attempts(suspect) == [2]
+    assert bench.attempts(behind) == [1]
+
+
 def test_a_killed_worker_loses_nothing(bench: Bench) -> None:
     with bench.worker(restart=True, SCRIPTED_SERVICE_TIME_S="0.05", MAX_BATCH_SIZE="2") as worker:
         job_id = bench.submit([photo(0, green) for green in range(80)])
