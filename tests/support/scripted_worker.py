@@ -17,6 +17,7 @@ import worker.heartbeat
 import worker.ledger
 import worker.reconciler
 import worker.service
+import worker.transport
 from worker.inference import Runtime
 from worker.recipes import RECIPES
 from worker.registry import ModelSpec
@@ -56,7 +57,7 @@ def _resolve(_: object) -> ModelSpec:
         name="scripted",
         weights="none",
         weights_path=Path(os.devnull),
-        sha256="0" * 64,
+        sha256=os.environ.get("SCRIPTED_SHA256", "0" * 64),
         recipe=RECIPES["IMAGENET1K_V1"],
         labels=tuple(f"class {index}" for index in range(CLASSES)),
         notice=None,
@@ -64,9 +65,23 @@ def _resolve(_: object) -> ModelSpec:
 
 
 def _load_runtime(*_: object) -> Runtime:
+    until = os.environ.get("SCRIPTED_LOAD_UNTIL")
     if os.environ.get("SCRIPTED_LOAD_ERROR"):
         raise RuntimeError("out of luck")
+    while until and not Path(until).exists():
+        threading.Event().wait(0.05)
     return ScriptedRuntime()
+
+
+class GoesDeaf(worker.transport.SurvivingChannel):
+    """Asks for no more messages, for good, once a file exists: as kombu's silent stalls look."""
+
+    _deaf = False
+
+    def _brpop_start(self, timeout: float | None = None) -> None:
+        GoesDeaf._deaf |= Path(os.environ["SCRIPTED_DEAF_ONCE"]).exists()
+        if not GoesDeaf._deaf:
+            super()._brpop_start(timeout)
 
 
 if os.environ.get("SCRIPTED_FAST"):
@@ -74,6 +89,9 @@ if os.environ.get("SCRIPTED_FAST"):
     worker.reconciler.DEAD_MS, worker.reconciler.UNSENT_MS = 3_000, 2_000
     worker.reconciler.TICK_S, worker.heartbeat.PERIOD_S = 0.2, 0.4
     worker.ledger.LOCK_MS = 1_200
+
+if os.environ.get("SCRIPTED_DEAF_ONCE"):
+    worker.transport.SurvivingTransport.Channel = GoesDeaf
 
 worker.service.resolve = _resolve
 worker.service.load_runtime = _load_runtime

@@ -1,0 +1,39 @@
+"""What nobody waits for any more is dropped before it costs a decode."""
+
+import socket
+from contextlib import ExitStack
+
+from tests.integration.worker.conftest import Bench, photo
+from tests.support.api_process import ApiProcess
+from tests.support.scripted_worker import KILLS
+from tests.support.served import eventually
+
+GONE = 20
+
+
+def test_what_was_hung_up_on_or_deleted_never_reaches_the_worker(
+    api: ApiProcess, bench: Bench
+) -> None:
+    # One thread, and a photo in it that takes three seconds: the rest waits in the queues.
+    slow = {"SCRIPTED_SERVICE_TIME_S": "3", "MAX_BATCH_SIZE": "1", "WORKER_THREADS": "1"}
+    with bench.worker(**slow) as worker, ExitStack() as connections:
+        eventually(lambda: api.client.get("/health/ready").status_code == 200, 5)
+        running = bench.submit([photo(0, 1)])
+        bench.until(lambda: bench.client.keys("ic:held:*"))
+        deadly = photo(KILLS)
+        head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(deadly)}\r\n\r\n"
+        for _ in range(GONE):
+            client = socket.create_connection(("127.0.0.1", api.port))
+            connections.enter_context(client)
+            client.sendall(head.encode() + deadly)
+        batch = api.client.post("/jobs", files=[("files", deadly)] * GONE).headers["location"]
+        eventually(
+            lambda: bench.client.llen("interactive") == bench.client.llen("batch") == GONE, 5
+        )
+        connections.close()
+        assert api.client.delete(batch).json()["counts"]["cancelled"] == GONE
+        bench.wait(running)
+        bench.until(lambda: not bench.client.llen("interactive") and not bench.client.llen("batch"))
+        assert worker.process.poll() is None
+    assert sum(map(int, bench.client.hvals("ic:ended"))) == 1
+    assert bench.stored() == []
