@@ -1,8 +1,8 @@
 """What happens when a worker dies, or a message is lost: the item is sent again.
 
-Runs in every worker under one Redis lock, so that one of them does it. It trusts only what it has
-seen without a gap while it held the lock: after an outage of Redis every heartbeat looks old, and
-the first seconds of a new holder prove nothing. All times are Redis's own.
+Every worker watches, and a Redis lock lets one of them act. Each trusts only what it has seen
+itself without a gap: after an outage of Redis every heartbeat looks old, and the first seconds of a
+new process prove nothing. All times are Redis's own.
 
 * A *running* item is lost when its worker's incarnation has sent no heartbeat for ``DEAD_MS``. It
   is tried again alone, before all that wait; see ``requeue.lua`` for what counts as a death.
@@ -74,16 +74,16 @@ class Reconciler:
                 _log.exception("reconciler failed, trying again")
 
     def tick(self) -> None:
-        """One look: take or keep the lock, observe, bring back what is lost."""
-        if not self._ledger.lock():
-            self._seen.clear()
-            return
+        """One look: observe, take or keep the lock, bring back what is lost."""
         now = self._ledger.observe()
         if self._seen and now.at_ms - self._seen[-1].at_ms > GAP_MS:
             self._seen.clear()
         self._seen.append(now)
         while now.at_ms - self._seen[0].at_ms > DEAD_MS + GAP_MS:
             self._seen.popleft()
+        # Who takes the lock over from a dead worker has watched as long as that one had.
+        if not self._ledger.lock():
+            return
         self._recover_dead_workers(now)
         for queue in QueueName:
             self._recover_unsent(queue, now)

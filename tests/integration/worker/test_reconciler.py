@@ -1,0 +1,89 @@
+"""When a worker is taken for dead: on a real Redis, by a clock that the test sets."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from shared.contract import WorkerReport, WorkerState
+from shared.items import ItemRef, ItemStore
+from shared.queue import make_celery
+from tests.integration.worker.conftest import Bench, photo
+from worker.ledger import Ledger, Observation
+from worker.reconciler import DEAD_MS, GAP_MS, Reconciler
+
+DEAD_S = DEAD_MS // 1000
+REPORT = WorkerReport(name="dead", status=WorkerState.BUSY)
+
+
+class Watch(Ledger):
+    """A ledger that sees a later time than Redis tells."""
+
+    later_ms = 0
+
+    def observe(self) -> Observation:
+        seen = super().observe()
+        return replace(seen, at_ms=seen.at_ms + self.later_ms)
+
+
+@pytest.fixture
+def watch(bench: Bench) -> Watch:
+    return Watch(bench.client, "alive")
+
+
+@pytest.fixture
+def watcher(bench: Bench, watch: Watch) -> Iterator[Reconciler]:
+    sender = make_celery(bench.redis_url)
+    yield Reconciler(watch, ItemStore(bench.client, "alive"), sender)
+    sender.close()
+
+
+@pytest.fixture
+def held(bench: Bench) -> str:
+    """A job whose only item runs in a worker that has just been heard for the last time."""
+    job_id = bench.record([photo(0)])
+    dead = ItemStore(bench.client, "dead")
+    dead.beat(REPORT)
+    assert dead.start(ItemRef(job_id, 0, 1), "run") is not None
+    return job_id
+
+
+def look_for(watcher: Reconciler, watch: Watch, seconds: int) -> None:
+    """Once a second."""
+    for _ in range(seconds):
+        watcher.tick()
+        watch.later_ms += 1000
+
+
+def test_who_takes_the_lock_over_has_watched_already(
+    bench: Bench, held: str, watcher: Reconciler, watch: Watch
+) -> None:
+    holder = Ledger(bench.client, "holder")
+    assert holder.lock()
+    look_for(watcher, watch, DEAD_S + 2)
+    assert bench.attempts(held) == [1], "another holds the lock"
+    holder.unlock()
+    watcher.tick()
+    assert bench.attempts(held) == [2]
+
+
+def test_an_old_heartbeat_alone_proves_nothing(
+    bench: Bench, held: str, watcher: Reconciler, watch: Watch
+) -> None:
+    watch.later_ms += 10 * DEAD_MS
+    look_for(watcher, watch, DEAD_S)
+    assert bench.attempts(held) == [1], "it has not watched for long enough"
+    watch.later_ms += GAP_MS + 1000
+    look_for(watcher, watch, DEAD_S)
+    assert bench.attempts(held) == [1], "what it saw before a gap counts no more"
+    look_for(watcher, watch, 2)
+    assert bench.attempts(held) == [2]
+
+
+def test_a_worker_that_is_heard_again_keeps_its_items(
+    bench: Bench, held: str, watcher: Reconciler, watch: Watch
+) -> None:
+    look_for(watcher, watch, DEAD_S - 2)
+    bench.client.zincrby("ic:beats", watch.later_ms, "dead")
+    look_for(watcher, watch, DEAD_S - 2)
+    assert bench.attempts(held) == [1]
