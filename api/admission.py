@@ -32,15 +32,18 @@ WAITING_LEAST = 32
 
 
 class EndRate:
-    """Items a second that ended, over the last ten seconds."""
+    """Items a second that ended while others waited, over the last ten seconds of that.
+
+    An idle time counted in would have clients of a sudden rush come back far too late.
+    """
 
     def __init__(self) -> None:
         self._samples: deque[tuple[float, int]] = deque()
 
-    def add(self, at_s: float, ended: int) -> None:
-        """Take the count of items that have ended so far."""
-        if self._samples and ended < self._samples[-1][1]:
-            self._samples.clear()  # Redis has lost its data and counts anew
+    def add(self, at_s: float, ended: int, waiting: int) -> None:
+        """Take the count of items that have ended so far, and of those that wait now."""
+        if not waiting or (self._samples and ended < self._samples[-1][1]):
+            self._samples.clear()  # where it is less, Redis has lost its data and counts anew
         self._samples.append((at_s, ended))
         while at_s - self._samples[0][0] > RATE_OVER_S:
             self._samples.popleft()
@@ -102,7 +105,7 @@ class Admission:
             self._late = False
             now = asyncio.get_running_loop().time()
             for queue, rate in self._rates.items():
-                rate.add(now, fleet.ended[queue])
+                rate.add(now, fleet.ended[queue], fleet.queued[queue])
         self.fleet = fleet
 
     def check(self, queue: QueueName, *, patience_s: float = 0.0, waiting: int = 0) -> None:

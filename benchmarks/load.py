@@ -75,22 +75,34 @@ class Client:
         self._requests = itertools.cycle(requests)
         self._idle: deque[Connection] = deque()
 
-    async def ask(self, seen: Seen) -> None:
-        """One request on an idle connection, or on a new one."""
-        began = time.monotonic()
-        if self._idle:
+    async def ask(self, seen: Seen, began: float) -> None:
+        """One request on an idle connection, or on a new one.
+
+        ``began`` is when it was due: a generator that is late does not flatter the service.
+        """
+        try:
+            seen.add(await self._exchange(*await self._connection()), began)
+        except (OSError, EOFError):
+            seen.add(NO_ANSWER, began)
+
+    async def _connection(self) -> Connection:
+        while self._idle:
             reader, writer = self._idle.pop()
-        else:
-            reader, writer = await asyncio.open_connection(self._host, self._port)
+            if not reader.at_eof():  # the server closes those that were idle for long
+                return reader, writer
+            writer.close()
+        return await asyncio.open_connection(self._host, self._port)
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> int:
         writer.write(next(self._requests))
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
         await reader.readexactly(length)
-        seen.add(int(head[9:12]), began)
         if b"connection: close" in head:
             writer.close()
         else:
             self._idle.append((reader, writer))
+        return int(head[9:12])
 
     async def closed_loop(self, clients: int, seconds: float) -> Seen:
         """So many clients, each of which waits for its answer before it asks again."""
@@ -98,10 +110,7 @@ class Client:
 
         async def one() -> None:
             while (began := time.monotonic()) < end:
-                try:
-                    await self.ask(seen)
-                except (OSError, EOFError):
-                    seen.add(NO_ANSWER, began)
+                await self.ask(seen, began)
 
         await asyncio.gather(*(one() for _ in range(clients)))
         return seen
@@ -111,10 +120,10 @@ class Client:
         seen, began = Seen(), time.monotonic()
         async with asyncio.TaskGroup() as tasks:
             for number in range(int(per_s * seconds)):
-                delay = began + number / per_s - time.monotonic()
-                if delay > 0:
+                due = began + number / per_s
+                if (delay := due - time.monotonic()) > 0:
                     await asyncio.sleep(delay)
-                tasks.create_task(self.ask(seen))
+                tasks.create_task(self.ask(seen, due))
         return seen
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
 """``python -m benchmarks.overload``: four times as many requests as the service can answer.
 
 Measures the peak with a closed loop, then offers a multiple of it in an open loop, and prints a
-table. The model is scripted: what is measured is the service around it.
+table. The model is the one that MODEL and MODEL_WEIGHTS choose; ``--model-ms`` puts a scripted one
+in its place, which sleeps, so that what is measured is the service around it.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import psutil
 
 from benchmarks.load import Client, Seen, as_body
 from tests.chaos.cluster import Cluster
-from tests.chaos.traffic import photo
+from tests.support.photos import jpeg
 
 CLIENTS = 32
 PEAK_S, WARM_UP_S = 20.0, 10.0
@@ -31,6 +32,7 @@ class Overload:
     goodput_per_s: float
     seen: Seen
     memory: dict[str, tuple[float, float]]
+    cpu: dict[str, float]
 
     def table(self) -> str:
         """Markdown."""
@@ -51,6 +53,9 @@ class Overload:
             f"memory of {name}, before / after": f"{before:.0f} / {after:.0f} MB"
             for name, (before, after) in self.memory.items()
         }
+        rows["cores used by " + ", ".join(self.cpu)] = ", ".join(
+            f"{cores:.2f}" for cores in self.cpu.values()
+        )
         lines = [f"| {name} | {value} |" for name, value in rows.items()]
         return "\n".join(["| | |", "|---|---|", *lines])
 
@@ -61,20 +66,22 @@ def _latency(seen: Seen, status: int, *shares: float) -> str:
 
 async def run(cluster: Cluster, factor: float, seconds: float) -> Overload:
     """Warm up, measure the peak, then overload."""
-    client = Client(cluster.url, [as_body(f"{cluster.url}/predict", photo(0, 7))])
+    client = Client(cluster.url, [as_body(f"{cluster.url}/predict", jpeg())])
     try:
         await client.closed_loop(CLIENTS, WARM_UP_S)
         began = time.monotonic()
         peak = (await client.closed_loop(CLIENTS, PEAK_S)).per_s(200, began, began + PEAK_S)
-        before = _memory(cluster)
+        before, busy = _memory(cluster), _cpu_s(cluster)
         began = time.monotonic()
         seen = await client.open_loop(factor * peak, seconds)
+        took = time.monotonic() - began
         after = _memory(cluster)
+        cpu = {name: (now - busy[name]) / took for name, now in _cpu_s(cluster).items()}
     finally:
         client.close()
     memory = {name: (before[name], after[name]) for name in before}
     goodput = seen.per_s(200, began, began + seconds)
-    return Overload(peak, factor * peak, goodput, seen, memory)
+    return Overload(peak, factor * peak, goodput, seen, memory, cpu)
 
 
 def _memory(cluster: Cluster) -> dict[str, float]:
@@ -88,12 +95,24 @@ def _memory(cluster: Cluster) -> dict[str, float]:
     }
 
 
+def _cpu_s(cluster: Cluster) -> dict[str, float]:
+    def used(process: psutil.Process) -> float:
+        times = process.cpu_times()
+        return float(times.user + times.system)
+
+    return {
+        "the api": used(psutil.Process(cluster.api.process.pid)),
+        "the worker": used(psutil.Process(cluster.workers[0].process.pid)),
+        "the load generator": used(psutil.Process()),
+    }
+
+
 def main() -> None:
     """Start Redis, the api and one worker on free ports of this machine, and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=120, help="of overload")
     parser.add_argument("--factor", type=float, default=4, help="offered load over the peak")
-    parser.add_argument("--model-ms", type=float, default=10, help="the model takes for one photo")
+    parser.add_argument("--model-ms", type=float, help="a scripted model that sleeps so long")
     options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -101,7 +120,10 @@ def main() -> None:
     ):
         cluster.start_redis()
         cluster.start_api()
-        cluster.start_worker(SCRIPTED_SERVICE_TIME_S=str(options.model_ms / 1000))
+        if options.model_ms:
+            cluster.start_worker(SCRIPTED_SERVICE_TIME_S=str(options.model_ms / 1000))
+        else:
+            cluster.start_worker(app="worker.main", MAX_BATCH_SIZE="", ITEM_TIMEOUT_S="")
         cluster.wait_ready()
         result = asyncio.run(run(cluster, options.factor, options.seconds))
     sys.stdout.write(result.table() + "\n")

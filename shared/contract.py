@@ -125,7 +125,8 @@ class WorkerReport(Wire):
     notice: str | None = None
     in_flight: int = 0
     rate_per_s: float | None = Field(
-        default=None, description="items ended per second of being busy; null until it is known"
+        default=None,
+        description="items ended per second of being busy; null while it starts",
     )
 
 

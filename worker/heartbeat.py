@@ -66,8 +66,14 @@ class Heartbeat:
         """Report ``starting`` until :meth:`ready`."""
         self._thread.start()
 
-    def ready(self, card: ModelCard) -> None:
-        """From now on this worker serves that model, and everybody is to know at once."""
+    def ready(self, card: ModelCard, per_s: float | None = None) -> None:
+        """From now on this worker serves that model, and everybody is to know at once.
+
+        Args:
+            card: The model.
+            per_s: Photos that it probably ends a second.
+        """
+        self._rate = Rate(per_s)
         self._card = card
         self._wake.set()
 

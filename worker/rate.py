@@ -1,7 +1,13 @@
 """How many items a second this worker ends while it has any: the capacity that admission counts on.
 
-A plain count per second would call an idle worker slow. Depends on nothing.
+A plain count per second would call an idle worker slow. Depends on numpy and the Runtime protocol.
 """
+
+import time
+
+import numpy as np
+
+from worker.inference import Runtime
 
 # One look every two seconds of being busy moves the estimate a third of the way: a worker that
 # slows down is believed within some six seconds.
@@ -11,10 +17,14 @@ LEAST_BUSY_S = 0.2
 
 
 class Rate:
-    """An exponentially weighted rate over busy time."""
+    """An exponentially weighted rate over busy time.
 
-    def __init__(self) -> None:
-        self.per_s: float | None = None
+    Args:
+        per_s: What to say until something has ended.
+    """
+
+    def __init__(self, per_s: float | None = None) -> None:
+        self.per_s = per_s
         self._finished = 0
         self._busy_s = 0.0
 
@@ -27,3 +37,15 @@ class Rate:
         if now > 0:
             before = now if self.per_s is None else self.per_s
             self.per_s = round(before + WEIGHT * (now - before), 2)
+
+
+def first_guess(runtime: Runtime, size: int, crop: int) -> float:
+    """Photos a second in calls of ``size`` photos, one call at a time, of a model that is warm.
+
+    A worker that said nothing until it had ended something would let a rush at its start wait
+    without bound.
+    """
+    batch = np.zeros((size, crop, crop, 3), np.uint8)
+    began = time.monotonic()
+    runtime.predict(batch)
+    return round(size / max(time.monotonic() - began, 1e-3), 2)

@@ -19,6 +19,7 @@ from worker.heartbeat import Heartbeat
 from worker.inference import Runtime, load_runtime
 from worker.ledger import Ledger
 from worker.pipeline import Pipeline
+from worker.rate import first_guess
 from worker.reconciler import Reconciler
 from worker.registry import ModelSpec, resolve
 from worker.settings import WorkerSettings
@@ -81,7 +82,7 @@ class Service:
         reconciler.start()
         sweeper.start()
         self._parts += [batcher, sweeper, reconciler]
-        heartbeat.ready(card)
+        heartbeat.ready(card, first_guess(runtime, settings.max_batch_size, spec.recipe.crop))
         _log.info("model ready", model=card.name, weights=card.weights, device=card.device,
                   runtime=card.runtime, precision=card.precision)  # fmt: skip
         if card.notice:

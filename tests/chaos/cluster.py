@@ -62,10 +62,16 @@ class Cluster:
             netns,
         )
 
-    def start_worker(self, redis_url: str = "", netns: str | None = None, **env: str) -> None:
+    def start_worker(
+        self,
+        redis_url: str = "",
+        netns: str | None = None,
+        app: str = "tests.support.scripted_worker",
+        **env: str,
+    ) -> None:
         """One more worker, named by its number."""
         name = f"worker-{len(self.workers)}"
-        program = ["-m", "celery", "-A", "tests.support.scripted_worker", "worker", "-P", "threads"]
+        program = ["-m", "celery", "-A", app, "worker", "-P", "threads"]
         self.workers.append(
             Supervised(
                 [sys.executable, *program, "-n", f"{name}@chaos"],

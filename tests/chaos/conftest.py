@@ -10,8 +10,8 @@ from tests.chaos.cluster import Cluster, seed
 from tests.chaos.count import count, judge
 from tests.chaos.traffic import Traffic
 
-Report = Callable[..., None]
-_LINES = pytest.StashKey[list[str]]()
+Report = Callable[[Cluster, Traffic, float], None]
+PROPERTY = "chaos"
 
 
 @pytest.fixture
@@ -26,21 +26,31 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def report(request: pytest.FixtureRequest) -> Report:
-    """Counts what is in the cluster, keeps a line of it, and judges."""
+def tell(
+    request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
+) -> Callable[[str], None]:
+    """Keeps this scenario's line for the end of the run, whichever process it runs in."""
+
+    def tell(line: str) -> None:
+        name = request.node.name.removeprefix("test_").replace("_", " ")
+        record_property(PROPERTY, f"{name}: {line}")
+
+    return tell
+
+
+@pytest.fixture
+def report(tell: Callable[[str], None]) -> Report:
+    """Counts what is in the cluster, tells it, and judges."""
 
     def report(cluster: Cluster, traffic: Traffic, recovery_s: float) -> None:
         told = traffic.told
         total = count(cluster, told)
-        name = request.node.name.removeprefix("test_").replace("_", " ")
         restarts = sum(process.starts - 1 for process in cluster.processes())
-        line = (
-            f"{name}: accepted {total.accepted}, ended {total.ended}, lost {total.lost}, "
+        tell(
+            f"accepted {total.accepted}, ended {total.ended}, lost {total.lost}, "
             f"doubled {total.doubled}, recovery {recovery_s:.1f} s "
             f"(restarts {restarts}, refused {told.refused}, cut {told.cut}, swept {total.swept})"
         )
-        request.config.stash.setdefault(_LINES, []).append(line)
-        print(line)  # noqa: T201 - for a person who runs one scenario with -s
         judge(total, told)
 
     return report
@@ -48,5 +58,9 @@ def report(request: pytest.FixtureRequest) -> Report:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section(f"chaos, SEED={seed()}")
-    for line in terminalreporter.config.stash.get(_LINES, []):
-        terminalreporter.write_line(line)
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", "") == "call":
+                for name, value in report.user_properties:
+                    if name == PROPERTY:
+                        terminalreporter.write_line(value)

@@ -1,22 +1,24 @@
-"""What is done to the processes, each at a moment when it hits work in flight.
+"""What is done to the processes, each at a moment when it hits work in flight, which is checked.
 
 Every fault returns the seconds until what it hit had ended and the service answered again.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import httpx
 
 from tests.chaos.cluster import Cluster
-from tests.chaos.traffic import photo
+from tests.chaos.traffic import Traffic, photo
 
 # A killed worker's items end within a minute, Redis is in use again within ten seconds.
-WORKER_WITHIN_S, BROKER_WITHIN_S = 60, 10
+WORKER_WITHIN_S, BROKER_WITHIN_S, API_WITHIN_S = 60, 10, 20
 PAUSE_S = 20.0
 # A fault waits until each worker that it hits holds so many items.
 HELD = 3
 TRIES = 100
+# What a worker says when Redis goes away under an item that it holds.
+HIT = "redis does not answer, trying again"
 
 
 def holding(cluster: Cluster, *numbers: int) -> set[str]:
@@ -61,86 +63,121 @@ def serves(cluster: Cluster, within_s: float) -> float:
     return time.monotonic() - began
 
 
-def strike_workers(
-    cluster: Cluster, numbers: Iterable[int], strike: str, undo: str = ""
+def strike(
+    cluster: Cluster, numbers: Iterable[int], hit: Callable[[], None], undo: Callable[[], None]
 ) -> set[str]:
-    """Strike these workers at once, again and again until they hold work; returns that work."""
+    """Hit while these workers hold work, again and again until they hold it still; returns it."""
     numbers = list(numbers)
     for _ in range(TRIES):
         cluster.until(lambda: all(len(cluster.held(number)) >= HELD for number in numbers), 20)
-        for number in numbers:
-            getattr(cluster.workers[number], strike)()
-        time.sleep(0.05)  # what they had said before is heard
+        hit()
+        time.sleep(0.05)  # what had been said before is heard
         if len(held := cluster.held(*numbers)) >= HELD:
             return held
-        # a process that died has to come back before it is struck again
-        for number in numbers:
-            if undo:
-                getattr(cluster.workers[number], undo)()
+        undo()
     raise AssertionError("no fault found work in flight")
 
 
 def kill_workers(cluster: Cluster, *numbers: int) -> float:
     """SIGKILL while they hold work."""
-    held = strike_workers(cluster, numbers, "kill")
+
+    def hit() -> None:
+        for number in numbers:
+            cluster.workers[number].kill()
+
+    # one that died has to come back before it is struck again: it then holds work again
+    held = strike(cluster, numbers, hit, undo=lambda: None)
     began = time.monotonic()
     items_end(cluster, held)
     return time.monotonic() - began
 
 
 def pause_worker(cluster: Cluster, number: int, pause_s: float = PAUSE_S) -> float:
-    """SIGSTOP while it holds work; the others have to end it, and it wakes to find that."""
-    held = strike_workers(cluster, [number], "pause", "resume")
+    """SIGSTOP while it holds work; another has to end it, and it wakes to find that."""
+    worker = cluster.workers[number]
+    held = strike(cluster, [number], worker.pause, worker.resume)
     began = time.monotonic()
     time.sleep(pause_s)
-    cluster.workers[number].resume()
+    worker.resume()
     items_end(cluster, held)
     return time.monotonic() - began
 
 
 def kill_redis(cluster: Cluster, down_s: float) -> float:
     """SIGKILL while workers hold work, started again later."""
-    held = holding(cluster)
-    cluster.redis.kill()
-    time.sleep(down_s)
-    cluster.start_redis()
-    return _back(cluster, held)
+    return _without_redis(cluster, cluster.redis.kill, cluster.start_redis, down_s)
 
 
 def pause_redis(cluster: Cluster, pause_s: float = PAUSE_S) -> float:
     """SIGSTOP while workers hold work."""
+    return _without_redis(cluster, cluster.redis.pause, cluster.redis.resume, pause_s)
+
+
+def _without_redis(
+    cluster: Cluster, gone: Callable[[], None], back: Callable[[], None], for_s: float
+) -> float:
+    before = _hits(cluster)
     held = holding(cluster)
-    cluster.redis.pause()
-    time.sleep(pause_s)
-    cluster.redis.resume()
-    return _back(cluster, held)
+    gone()
+    time.sleep(for_s)
+    back()
+    took = _back(cluster, held)
+    assert _hits(cluster) > before, "no item was held while Redis was away"
+    return took
+
+
+def _hits(cluster: Cluster) -> int:
+    return sum(worker.log.count(HIT) for worker in cluster.workers)
 
 
 def cut_connections(cluster: Cluster) -> float:
     """Every connection to Redis is closed at once."""
+
+    def hit() -> None:
+        cluster.client.client_kill_filter(_type="normal", skipme=True)
+        cluster.client.client_kill_filter(_type="pubsub")
+
     held = holding(cluster)
-    cluster.client.client_kill_filter(_type="normal", skipme=True)
-    cluster.client.client_kill_filter(_type="pubsub")
-    return _back(cluster, held)
+    hit()
+    for _ in range(TRIES):
+        if still := cluster.held() & held:
+            return _back(cluster, still)
+        held = holding(cluster)
+        hit()
+    raise AssertionError("no cut found work in flight")
 
 
 def _back(cluster: Cluster, held: set[str]) -> float:
-    ended = sum(map(int, cluster.client.hvals("ic:ended")))
+    ended = _ended(cluster)
     took = serves(cluster, BROKER_WITHIN_S)
-    assert sum(map(int, cluster.client.hvals("ic:ended"))) > ended
+    assert _ended(cluster) > ended
     items_end(cluster, held)
     return took
 
 
-def kill_api(cluster: Cluster) -> float:
-    """SIGKILL; the supervisor starts it again."""
+def _ended(cluster: Cluster) -> int:
+    return sum(map(int, cluster.client.hvals("ic:ended")))
+
+
+def kill_api(cluster: Cluster, traffic: Traffic) -> float:
+    """SIGKILL while clients wait for their answers; the supervisor starts it again."""
+    cut = traffic.told.cut
+    cluster.until(lambda: traffic.open > 1, 20)
     cluster.api.kill()
-    return serves(cluster, 20)
+    cluster.until(lambda: traffic.told.cut > cut, 5)
+    return serves(cluster, API_WITHIN_S)
 
 
-def pause_api(cluster: Cluster, pause_s: float = PAUSE_S) -> float:
-    """SIGSTOP."""
-    cluster.api.pause()
+def pause_api(cluster: Cluster, traffic: Traffic, pause_s: float = PAUSE_S) -> float:
+    """SIGSTOP while clients wait for their answers."""
+    for _ in range(TRIES):
+        cluster.until(lambda: traffic.open > 1, 20)
+        cluster.api.pause()
+        time.sleep(0.05)  # what it had said before is heard
+        if traffic.open > 1:
+            break
+        cluster.api.resume()
+    assert traffic.open > 1, "no pause found a request in flight"
     time.sleep(pause_s)
     cluster.api.resume()
     return serves(cluster, BROKER_WITHIN_S)

@@ -8,20 +8,23 @@ from tests.chaos.conftest import Report
 from tests.chaos.faults import holding, items_end, serves
 from tests.chaos.traffic import Traffic
 
-FULL_S = 10
+FULL_S, WITHIN_S = 6, 20
 
 
 def test_a_full_redis_refuses_the_new_and_ends_the_old(
     cluster: Cluster, rng: random.Random, report: Report
 ) -> None:
     with Traffic(cluster, rng) as traffic:
-        for _ in range(2):
-            held = holding(cluster)
-            before = traffic.told.refused
+        held: set[str] = set()
+        while not held:
+            before = holding(cluster)
             cluster.client.config_set("maxmemory", 1)
-            items_end(cluster, held)
-            time.sleep(FULL_S)
-            assert traffic.told.refused > before
-            cluster.client.config_set("maxmemory", 0)
-            took = serves(cluster, 60)
+            held = before & cluster.held()
+        refused = traffic.told.refused
+        items_end(cluster, held)
+        time.sleep(FULL_S)
+        assert traffic.told.refused > refused
+        cluster.client.config_set("maxmemory", 0)
+        took = serves(cluster, WITHIN_S)
     report(cluster, traffic, took)
+    assert [worker.starts for worker in cluster.workers] == [1, 1]

@@ -14,6 +14,5 @@ def test_killed_one_after_another_they_lose_nothing(
     with Traffic(cluster, rng) as traffic:
         slowest = kill_workers(cluster, rng.randrange(2))
         slowest = max(slowest, kill_redis(cluster, 2.0))
-        cluster.until(lambda: traffic.open > 1, 10)
-        slowest = max(slowest, kill_api(cluster))
+        slowest = max(slowest, kill_api(cluster, traffic))
     report(cluster, traffic, slowest)
