@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 
 from api import problems
+from api.door import Door
 from api.guard import Guard
 from api.guarded import GuardedApp
 from api.lifespan import running
@@ -54,6 +55,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     for routes in (predict, jobs, results, events, health, model, metrics):
         app.include_router(routes.router)
     page.mount(app, settings)
+    app.add_middleware(Door)
     app.add_middleware(RequestContext, metrics=metering)
     app.add_middleware(Linger)
     return app

@@ -5,6 +5,7 @@ import uuid
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from starlette.datastructures import Headers
 
 from api.accepted import as_created
 from api.dependencies import TOP_K, Services, ServicesDep, TopK
@@ -91,15 +92,25 @@ async def predict(request: Request, services: ServicesDep, top_k: TopK = TOP_K) 
     Waits for the answer as long as `Prefer` says, 30 s by default. When that runs out the answer
     is 202 and the job goes on. A client that hangs up while it waits cancels the job.
     """
-    preference = parse(request.headers.getlist("prefer"), services.settings.predict_wait_s)
+    preference = admit(services, request.headers)
+    job = await _take(request, services, top_k)
+    record = await _run(request, services, job, preference)
+    return _answer(record, preference)
+
+
+def admit(services: Services, headers: Headers) -> Preference:
+    """How long this request would wait, if it may.
+
+    Raises:
+        RetryableError: It may not; see :meth:`api.admission.Admission.check`.
+    """
+    preference = parse(headers.getlist("prefer"), services.settings.predict_wait_s)
     services.admission.check(
         QueueName.INTERACTIVE,
         patience_s=preference.patience_s,
         waiting=services.waiter.count,
     )
-    job = await _take(request, services, top_k)
-    record = await _run(request, services, job, preference)
-    return _answer(record, preference)
+    return preference
 
 
 async def _take(request: Request, services: Services, top_k: int) -> NewJob:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.chaos.cluster import Cluster, ask
 from tests.chaos.conftest import Report
-from tests.chaos.faults import BROKER_WITHIN_S, cut_connections, holding, items_end, serves
+from tests.chaos.faults import BROKER_WITHIN_S, cut_connections, items_end, serves, strike
 from tests.chaos.network import Network
 from tests.chaos.traffic import Traffic, photo
 
@@ -60,14 +60,11 @@ def test_a_cut_that_nobody_announces_loses_nothing(
 
 
 def _cut_worker(cluster: Cluster, network: Network) -> float:
-    holding(cluster, 1)
-    network.cut("ic-worker")
+    cable = "ic-worker"
+    held = strike(cluster, [1], lambda: network.cut(cable), lambda: network.mend(cable))
     began = time.monotonic()
-    time.sleep(0.05)
-    held = cluster.held(1)
-    assert held
     time.sleep(CUT_S)
-    network.mend("ic-worker")
+    network.mend(cable)
     items_end(cluster, held)
     took = time.monotonic() - began
     cluster.until(lambda: cluster.held(1), BACK_WITHIN_S)  # it works again, by itself
