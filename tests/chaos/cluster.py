@@ -21,8 +21,9 @@ from tests.support.redis_server import RedisServer
 T = TypeVar("T")
 
 READY_WITHIN_S = 60
-# One photo a call and 5 ms a call: slow enough that a fault finds work in flight.
-SCRIPT = {"SCRIPTED_SERVICE_TIME_S": "0.005", "MAX_BATCH_SIZE": "1"}
+# One photo a call and 5 ms a call: slow enough that a fault finds work in flight. Less time for an
+# item than a process is stopped for: one that counted by a clock would end itself when it wakes.
+SCRIPT = {"SCRIPTED_SERVICE_TIME_S": "0.005", "MAX_BATCH_SIZE": "1", "ITEM_TIMEOUT_S": "10"}
 
 
 class Cluster:
@@ -107,6 +108,16 @@ class Cluster:
         lives = map(str, self.client.hkeys("ic:workers"))
         keys = [f"ic:held:{life}" for life in lives if life.rpartition(":")[0] in names]
         return set(map(str, self.client.sunion(keys))) if keys else set()
+
+    def close_connections(self) -> None:
+        """Redis closes every connection but this test's own."""
+        self.client.client_kill_filter(_type="normal", skipme=True)
+        self.client.client_kill_filter(_type="pubsub")
+
+    def never(self, words: str) -> None:
+        """No worker has said that."""
+        for worker in self.workers:
+            assert words not in worker.log, f"{words!r} in {self.folder}"
 
     def stored(self) -> list[str]:
         """The names of all uploads."""

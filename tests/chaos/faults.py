@@ -133,17 +133,11 @@ def _hits(cluster: Cluster) -> int:
 def cut_connections(cluster: Cluster) -> float:
     """Every connection to Redis is closed at once."""
 
-    def hit() -> None:
-        cluster.client.client_kill_filter(_type="normal", skipme=True)
-        cluster.client.client_kill_filter(_type="pubsub")
-
-    held = holding(cluster)
-    hit()
     for _ in range(TRIES):
+        held = holding(cluster)
+        cluster.close_connections()
         if still := cluster.held() & held:
             return _back(cluster, still)
-        held = holding(cluster)
-        hit()
     raise AssertionError("no cut found work in flight")
 
 

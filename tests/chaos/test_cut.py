@@ -26,6 +26,8 @@ def test_closed_connections_are_opened_again(
     with Traffic(cluster, rng) as traffic:
         took = max(cut_connections(cluster) for _ in range(5))
     report(cluster, traffic, took)
+    assert [worker.starts for worker in cluster.workers] == [1, 1]
+    cluster.never("worker lost")
 
 
 @pytest.fixture
@@ -64,6 +66,7 @@ def _cut_worker(cluster: Cluster, network: Network) -> float:
     held = strike(cluster, [1], lambda: network.cut(cable), lambda: network.mend(cable))
     began = time.monotonic()
     time.sleep(CUT_S)
+    cluster.close_connections()  # the far ends are not told, and stay half open
     network.mend(cable)
     items_end(cluster, held)
     took = time.monotonic() - began
@@ -81,5 +84,6 @@ def _cut_api(cluster: Cluster, network: Network, traffic: Traffic) -> float:
     assert time.monotonic() - began < REFUSES_WITHIN_S
     cluster.until(lambda: ask(f"{cluster.url}/health").status_code == 503, 10)
     time.sleep(CUT_S / 2)
+    cluster.close_connections()  # the far ends are not told, and stay half open
     network.mend("ic-api")
     return serves(cluster, BROKER_WITHIN_S)

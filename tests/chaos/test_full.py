@@ -28,3 +28,4 @@ def test_a_full_redis_refuses_the_new_and_ends_the_old(
         took = serves(cluster, WITHIN_S)
     report(cluster, traffic, took)
     assert [worker.starts for worker in cluster.workers] == [1, 1]
+    cluster.never("worker lost")

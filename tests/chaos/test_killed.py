@@ -55,3 +55,4 @@ def test_a_killed_redis_loses_nothing(cluster: Cluster, rng: random.Random, repo
     report(cluster, traffic, slowest)
     assert [worker.starts for worker in cluster.workers] == [1, 1]
     assert cluster.api.starts == 1
+    cluster.never("worker lost")

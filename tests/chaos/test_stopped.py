@@ -38,3 +38,4 @@ def test_a_stopped_redis_is_used_again(
         took = pause_redis(cluster)
     report(cluster, traffic, took)
     assert [worker.starts for worker in cluster.workers] == [1, 1]
+    cluster.never("worker lost")
