@@ -82,7 +82,7 @@ class Service:
         reconciler.start()
         sweeper.start()
         self._parts += [batcher, sweeper, reconciler]
-        heartbeat.ready(card, first_guess(runtime, settings.max_batch_size, spec.recipe.crop))
+        heartbeat.ready(card, first_guess(runtime, max_batch_size, spec.recipe.crop))
         _log.info("model ready", model=card.name, weights=card.weights, device=card.device,
                   runtime=card.runtime, precision=card.precision)  # fmt: skip
         if card.notice:
