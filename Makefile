@@ -27,7 +27,7 @@ test-full: install-dev ## the tests that need more (Docker, Chromium, minutes of
 
 SEED ?= 1
 chaos: install-dev ## kill, stop, cut and fill everything under load; SEED=2 draws anew; needs root
-	SEED=$(SEED) $(BIN)/python -m pytest $(FULL) -v tests/chaos --ignore tests/chaos/test_smoke.py
+	SEED=$(SEED) $(BIN)/python -m pytest $(FULL) -n 2 --maxschedchunk 1 -v tests/chaos --ignore tests/chaos/test_smoke.py
 
 overload: install-dev ## four times as many requests as the service can answer, for two minutes
 	$(BIN)/python -m benchmarks.overload

@@ -13,6 +13,7 @@ new process prove nothing. All times are Redis's own.
 
 import threading
 from collections import deque
+from itertools import groupby
 
 from celery import Celery
 
@@ -30,6 +31,7 @@ DEAD_MS = 15_000
 UNSENT_MS = 10_000
 # A pause of the watcher itself: what it saw before no longer proves anything.
 GAP_MS = 5_000
+AT_A_TIME = 200
 
 
 class Reconciler:
@@ -96,8 +98,7 @@ class Reconciler:
                 continue
             held = self._ledger.held_by(incarnation)
             _log.warning("worker lost", incarnation=incarnation, held=len(held))
-            for ref in held:
-                self._resend(self._items.requeue_lost(ref, incarnation))
+            self._resend([self._items.requeue_lost(ref, incarnation) for ref in held])
             self._ledger.forget_worker(incarnation)
 
     def _recover_unsent(self, queue: QueueName, now: Observation) -> None:
@@ -113,12 +114,18 @@ class Reconciler:
             return
         living = [name for name, beat_ms in now.beats.items() if now.at_ms - beat_ms < DEAD_MS]
         accounted_for = self._ledger.messages_in(queue) | self._ledger.unstarted_by(living)
-        for ref in suspects:
-            if ref not in accounted_for:
-                self._resend(self._items.requeue_unsent(ref))
+        lost = [ref for ref in suspects if ref not in accounted_for]
+        for start in range(0, len(lost), AT_A_TIME):
+            # thousands take longer than the lock is given for
+            if not self._ledger.lock():
+                return
+            some = lost[start : start + AT_A_TIME]
+            self._resend([self._items.requeue_unsent(ref) for ref in some])
 
-    def _resend(self, due: Resend | None) -> None:
-        if due is None:
-            return
-        _log.warning("sent again", item=due.ref, alone=due.alone)
-        send(self._sender, due.queue, [due.ref], alone=due.alone)
+    def _resend(self, requeued: list[Resend | None]) -> None:
+        """Send what is due; ``None`` stands for what has moved on."""
+        due = [resend for resend in requeued if resend is not None]
+        for (queue, alone), group in groupby(due, key=lambda resend: (resend.queue, resend.alone)):
+            refs = [resend.ref for resend in group]
+            _log.warning("sent again", items=len(refs), first=refs[0], alone=alone)
+            send(self._sender, queue, refs, alone=alone)

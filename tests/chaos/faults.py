@@ -21,17 +21,18 @@ TRIES = 100
 HIT = "redis does not answer, trying again"
 
 
-def holding(cluster: Cluster, *numbers: int) -> set[str]:
-    """Wait until these workers, by default all together, hold work; returns it."""
-    found: set[str] = set()
-
-    def enough() -> bool:
-        found.clear()
-        found.update(cluster.held(*numbers))
-        return len(found) >= HELD
-
-    cluster.until(enough, 20)
-    return found
+def holding(cluster: Cluster, traffic: Traffic, *numbers: int) -> set[str]:
+    """Make each of these workers, by default all, hold work; returns it."""
+    asked = numbers or range(len(cluster.workers))
+    for _ in range(TRIES):
+        traffic.burst()
+        end = time.monotonic() + 1
+        while time.monotonic() < end:
+            found = [cluster.held(number) for number in asked]
+            if all(len(held) >= HELD for held in found):
+                return set().union(*found)
+            time.sleep(0.01)
+    raise AssertionError(f"no work for {HELD} threads of each of workers {list(asked)}")
 
 
 def items_end(cluster: Cluster, members: Iterable[str], within_s: float = WORKER_WITHIN_S) -> None:
@@ -64,12 +65,16 @@ def serves(cluster: Cluster, within_s: float) -> float:
 
 
 def strike(
-    cluster: Cluster, numbers: Iterable[int], hit: Callable[[], None], undo: Callable[[], None]
+    cluster: Cluster,
+    traffic: Traffic,
+    numbers: Iterable[int],
+    hit: Callable[[], None],
+    undo: Callable[[], None],
 ) -> set[str]:
     """Hit while these workers hold work, again and again until they hold it still; returns it."""
     numbers = list(numbers)
     for _ in range(TRIES):
-        cluster.until(lambda: all(len(cluster.held(number)) >= HELD for number in numbers), 20)
+        holding(cluster, traffic, *numbers)
         hit()
         time.sleep(0.05)  # what had been said before is heard
         if len(held := cluster.held(*numbers)) >= HELD:
@@ -78,7 +83,7 @@ def strike(
     raise AssertionError("no fault found work in flight")
 
 
-def kill_workers(cluster: Cluster, *numbers: int) -> float:
+def kill_workers(cluster: Cluster, traffic: Traffic, *numbers: int) -> float:
     """SIGKILL while they hold work."""
 
     def hit() -> None:
@@ -86,16 +91,18 @@ def kill_workers(cluster: Cluster, *numbers: int) -> float:
             cluster.workers[number].kill()
 
     # one that died has to come back before it is struck again: it then holds work again
-    held = strike(cluster, numbers, hit, undo=lambda: None)
+    held = strike(cluster, traffic, numbers, hit, undo=lambda: None)
     began = time.monotonic()
     items_end(cluster, held)
     return time.monotonic() - began
 
 
-def pause_worker(cluster: Cluster, number: int, pause_s: float = PAUSE_S) -> float:
+def pause_worker(
+    cluster: Cluster, traffic: Traffic, number: int, pause_s: float = PAUSE_S
+) -> float:
     """SIGSTOP while it holds work; another has to end it, and it wakes to find that."""
     worker = cluster.workers[number]
-    held = strike(cluster, [number], worker.pause, worker.resume)
+    held = strike(cluster, traffic, [number], worker.pause, worker.resume)
     began = time.monotonic()
     time.sleep(pause_s)
     worker.resume()
@@ -103,21 +110,25 @@ def pause_worker(cluster: Cluster, number: int, pause_s: float = PAUSE_S) -> flo
     return time.monotonic() - began
 
 
-def kill_redis(cluster: Cluster, down_s: float) -> float:
+def kill_redis(cluster: Cluster, traffic: Traffic, down_s: float) -> float:
     """SIGKILL while workers hold work, started again later."""
-    return _without_redis(cluster, cluster.redis.kill, cluster.start_redis, down_s)
+    return _without_redis(cluster, traffic, cluster.redis.kill, cluster.start_redis, down_s)
 
 
-def pause_redis(cluster: Cluster, pause_s: float = PAUSE_S) -> float:
+def pause_redis(cluster: Cluster, traffic: Traffic, pause_s: float = PAUSE_S) -> float:
     """SIGSTOP while workers hold work."""
-    return _without_redis(cluster, cluster.redis.pause, cluster.redis.resume, pause_s)
+    return _without_redis(cluster, traffic, cluster.redis.pause, cluster.redis.resume, pause_s)
 
 
 def _without_redis(
-    cluster: Cluster, gone: Callable[[], None], back: Callable[[], None], for_s: float
+    cluster: Cluster,
+    traffic: Traffic,
+    gone: Callable[[], None],
+    back: Callable[[], None],
+    for_s: float,
 ) -> float:
     before = _hits(cluster)
-    held = holding(cluster)
+    held = holding(cluster, traffic)
     gone()
     time.sleep(for_s)
     back()
@@ -130,11 +141,11 @@ def _hits(cluster: Cluster) -> int:
     return sum(worker.log.count(HIT) for worker in cluster.workers)
 
 
-def cut_connections(cluster: Cluster) -> float:
+def cut_connections(cluster: Cluster, traffic: Traffic) -> float:
     """Every connection to Redis is closed at once."""
 
     for _ in range(TRIES):
-        held = holding(cluster)
+        held = holding(cluster, traffic)
         cluster.close_connections()
         if still := cluster.held() & held:
             return _back(cluster, still)

@@ -8,7 +8,7 @@ import httpx
 
 from tests.chaos.cluster import Cluster
 from tests.chaos.faults import holding
-from tests.chaos.traffic import photo
+from tests.chaos.traffic import Traffic, photo
 
 MALFORMED: list[bytes] = [
     b"not json", b"\xff\xfe\x00", b"42", b"[]", b"{}", b"", b'{"headers": null}',
@@ -16,10 +16,10 @@ MALFORMED: list[bytes] = [
 ]  # fmt: skip
 
 
-def push_malformed(cluster: Cluster, rng: random.Random, times: int) -> None:
+def push_malformed(cluster: Cluster, traffic: Traffic, rng: random.Random, times: int) -> None:
     """Things that are no messages, at both ends of both queues, while workers hold work."""
     for _ in range(times):
-        holding(cluster)
+        holding(cluster, traffic)
         for queue in ("interactive", "batch"):
             push = rng.choice([cluster.client.lpush, cluster.client.rpush])
             push(queue, rng.choice(MALFORMED))

@@ -39,9 +39,9 @@ def test_a_clock_that_jumps_in_one_worker_harms_nobody(
     askew: Cluster, clock: Clock, rng: random.Random, report: Report
 ) -> None:
     with Traffic(askew, rng) as traffic:
-        slowest = _jump(askew, clock, -JUMP_S)
+        slowest = _jump(askew, traffic, clock, -JUMP_S)
         time.sleep(2)
-        slowest = max(slowest, _jump(askew, clock, JUMP_S))
+        slowest = max(slowest, _jump(askew, traffic, clock, JUMP_S))
         # Hours ahead, kombu takes every message that the other worker holds for overdue: it looks
         # every ten seconds, and then there are two copies of each.
         askew.until(lambda: _ahead(askew), 20)
@@ -51,11 +51,11 @@ def test_a_clock_that_jumps_in_one_worker_harms_nobody(
     askew.never("worker lost")
 
 
-def _jump(cluster: Cluster, clock: Clock, to_s: int) -> float:
+def _jump(cluster: Cluster, traffic: Traffic, clock: Clock, to_s: int) -> float:
     """Returns the seconds until what it held had ended."""
     held: set[str] = set()
     while not held:
-        before = holding(cluster, 1)
+        before = holding(cluster, traffic, 1)
         clock.jump(to_s)
         held = before & cluster.held(1)
     began = time.monotonic()

@@ -24,7 +24,7 @@ def test_closed_connections_are_opened_again(
     cluster: Cluster, rng: random.Random, report: Report
 ) -> None:
     with Traffic(cluster, rng) as traffic:
-        took = max(cut_connections(cluster) for _ in range(5))
+        took = max(cut_connections(cluster, traffic) for _ in range(5))
     report(cluster, traffic, took)
     assert [worker.starts for worker in cluster.workers] == [1, 1]
     cluster.never("worker lost")
@@ -56,14 +56,14 @@ def test_a_cut_that_nobody_announces_loses_nothing(
     spread: Cluster, network: Network, rng: random.Random, report: Report
 ) -> None:
     with Traffic(spread, rng) as traffic:
-        took = _cut_worker(spread, network)
+        took = _cut_worker(spread, network, traffic)
         took = max(took, _cut_api(spread, network, traffic))
     report(spread, traffic, took)
 
 
-def _cut_worker(cluster: Cluster, network: Network) -> float:
+def _cut_worker(cluster: Cluster, network: Network, traffic: Traffic) -> float:
     cable = "ic-worker"
-    held = strike(cluster, [1], lambda: network.cut(cable), lambda: network.mend(cable))
+    held = strike(cluster, traffic, [1], lambda: network.cut(cable), lambda: network.mend(cable))
     began = time.monotonic()
     time.sleep(CUT_S)
     cluster.close_connections()  # the far ends are not told, and stay half open

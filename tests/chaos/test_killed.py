@@ -14,8 +14,8 @@ from tests.chaos.traffic import Traffic
 
 def test_killed_workers_lose_nothing(cluster: Cluster, rng: random.Random, report: Report) -> None:
     with Traffic(cluster, rng) as traffic:
-        slowest = kill_workers(cluster, cluster.reconciling())
-        slowest = max(slowest, kill_workers(cluster, 0, 1))
+        slowest = kill_workers(cluster, traffic, cluster.reconciling())
+        slowest = max(slowest, kill_workers(cluster, traffic, 0, 1))
         assert sum(worker.starts for worker in cluster.workers) >= 5
     report(cluster, traffic, slowest)
 
@@ -51,7 +51,7 @@ def _kill_while_it_sends(cluster: Cluster, traffic: Traffic, rng: random.Random)
 
 def test_a_killed_redis_loses_nothing(cluster: Cluster, rng: random.Random, report: Report) -> None:
     with Traffic(cluster, rng) as traffic:
-        slowest = max(kill_redis(cluster, down_s) for down_s in (3.0, rng.uniform(0.1, 1)))
+        slowest = max(kill_redis(cluster, traffic, down_s) for down_s in (3.0, rng.uniform(0.1, 1)))
     report(cluster, traffic, slowest)
     assert [worker.starts for worker in cluster.workers] == [1, 1]
     assert cluster.api.starts == 1

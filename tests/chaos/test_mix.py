@@ -24,21 +24,21 @@ DRAWN = 6
 def test_a_mix_of_faults_drawn_by_the_seed_loses_nothing(
     cluster: Cluster, rng: random.Random, report: Report
 ) -> None:
-    traffic = Traffic(cluster, rng)
+    traffic, uniform = Traffic(cluster, rng), rng.uniform
 
     def malformed() -> float:
-        push_malformed(cluster, rng, 10)
+        push_malformed(cluster, traffic, rng, 4)
         return serves(cluster, 10)
 
     faults: dict[str, Callable[[], float]] = {
-        "kill a worker": lambda: kill_workers(cluster, rng.randrange(2)),
-        "kill both workers": lambda: kill_workers(cluster, 0, 1),
-        "pause a worker": lambda: pause_worker(cluster, rng.randrange(2), rng.uniform(1, 18)),
+        "kill a worker": lambda: kill_workers(cluster, traffic, rng.randrange(2)),
+        "kill both workers": lambda: kill_workers(cluster, traffic, 0, 1),
+        "pause a worker": lambda: pause_worker(cluster, traffic, rng.randrange(2), uniform(1, 18)),
         "kill the api": lambda: kill_api(cluster, traffic),
-        "pause the api": lambda: pause_api(cluster, traffic, rng.uniform(1, 5)),
-        "kill Redis": lambda: kill_redis(cluster, rng.uniform(0.1, 5)),
-        "pause Redis": lambda: pause_redis(cluster, rng.uniform(1, 10)),
-        "cut every connection": lambda: cut_connections(cluster),
+        "pause the api": lambda: pause_api(cluster, traffic, uniform(1, 5)),
+        "kill Redis": lambda: kill_redis(cluster, traffic, uniform(0.1, 5)),
+        "pause Redis": lambda: pause_redis(cluster, traffic, uniform(1, 10)),
+        "cut every connection": lambda: cut_connections(cluster, traffic),
         "malformed messages": malformed,
     }
     drawn = rng.sample(sorted(faults), DRAWN)

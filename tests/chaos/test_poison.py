@@ -45,7 +45,7 @@ def test_malformed_messages_in_both_queues_stop_nobody(
     cluster: Cluster, rng: random.Random, report: Report
 ) -> None:
     with Traffic(cluster, rng) as traffic:
-        push_malformed(cluster, rng, 100)
+        push_malformed(cluster, traffic, rng, 25)
         took = serves(cluster, 10)
     report(cluster, traffic, took)
     assert [worker.starts for worker in cluster.workers] == [1, 1]

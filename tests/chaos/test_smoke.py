@@ -12,7 +12,7 @@ def test_killed_one_after_another_they_lose_nothing(
     cluster: Cluster, rng: random.Random, report: Report
 ) -> None:
     with Traffic(cluster, rng) as traffic:
-        slowest = kill_workers(cluster, rng.randrange(2))
-        slowest = max(slowest, kill_redis(cluster, 2.0))
+        slowest = kill_workers(cluster, traffic, rng.randrange(2))
+        slowest = max(slowest, kill_redis(cluster, traffic, 2.0))
         slowest = max(slowest, kill_api(cluster, traffic))
     report(cluster, traffic, slowest)

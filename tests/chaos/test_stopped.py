@@ -15,7 +15,7 @@ def test_a_stopped_worker_is_replaced_and_wakes_harmlessly(
         # The one that reconciles: the other has to do it in its place, and it wakes in the belief
         # that it still holds the lock.
         number = cluster.reconciling()
-        took = pause_worker(cluster, number)
+        took = pause_worker(cluster, traffic, number)
         cluster.until(lambda: "result ignored" in cluster.workers[number].log, 10)
     report(cluster, traffic, took)
     assert [worker.starts for worker in cluster.workers] == [1, 1]
@@ -35,7 +35,7 @@ def test_a_stopped_redis_is_used_again(
     cluster: Cluster, rng: random.Random, report: Report
 ) -> None:
     with Traffic(cluster, rng) as traffic:
-        took = pause_redis(cluster)
+        took = pause_redis(cluster, traffic)
     report(cluster, traffic, took)
     assert [worker.starts for worker in cluster.workers] == [1, 1]
     cluster.never("worker lost")

@@ -23,6 +23,7 @@ LONGEST_S = 200
 # work at nearly every moment and none of it piles up.
 POSTERS, PREDICTORS = 3, 6
 JOB_OF, JOB_EVERY_S, PREDICT_EVERY_S = 20, 0.4, 0.1
+BURST = 150
 _EXPECTED = re.compile(r".*-(\d+|worker_lost)\.png")
 
 
@@ -92,6 +93,7 @@ class Traffic:
         self._job_of, self._at_least = job_of, at_least
         self._numbers = itertools.count()
         self._seed = rng.getrandbits(64)
+        self._rng = random.Random(f"{self._seed} bursts")
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._threads = [
@@ -118,6 +120,11 @@ class Traffic:
                 self.told.cut += 1
             else:
                 self.told.hear(answer, files)
+
+    def burst(self) -> None:
+        """One more job, large enough that every worker is busy for a moment."""
+        with self._client() as client:
+            self.send(client, "/jobs", self.files(self._rng, BURST))
 
     def _client(self) -> httpx.Client:
         return httpx.Client(base_url=self._url, timeout=60, trust_env=False)
