@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from api.guard import Guard, too_many
 from api.problems import respond_error
+from api.security_headers import defaults_for
 from shared.errors import MalformedRequest, RequestTimeout, ServiceError
 
 MAX_HEAD_BYTES = 32 * 1024
@@ -235,7 +236,8 @@ class Connection(HttpToolsProtocol):
 
     def _answer(self, error: ServiceError) -> bytes:
         answer = respond_error(error, {"connection": "close"})
-        fields = [*self.server_state.default_headers, *answer.raw_headers]
+        given = answer.raw_headers
+        fields = [*self.server_state.default_headers, *given, *defaults_for(given)]
         lines = [name + b": " + value + b"\r\n" for name, value in fields]
         return b"".join([STATUS_LINE[error.status], *lines, b"\r\n", bytes(answer.body)])
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Path, Query, Request
 from redis.asyncio import Redis
 
+from api.access import owner_of
 from api.admission import Admission
 from api.budget import IntakeBudget
 from api.desk import Desk
@@ -44,15 +45,21 @@ _ID = re.compile(r"[0-9a-f]{32}")
 
 
 async def known_id(
+    request: Request,
+    services: ServicesDep,
     job_id: Annotated[str, Path(description="as `POST /jobs` or `POST /predict` answered it")],
 ) -> str:
-    """The id, if this service can have made it; anything else would be a key of its choosing.
+    """The id, if it is of a job that is the client's own.
 
     Raises:
-        JobNotFound: It cannot.
+        JobNotFound: The job is another's, or this service cannot have made the id, which would be
+            a key of the client's choosing.
+        BrokerUnavailable: Redis does not answer whose the job is.
     """
     if not _ID.fullmatch(job_id):
         raise JobNotFound("No such job. An id is 32 hexadecimal digits.")
+    if owner := owner_of(request.scope):
+        await services.desk.check_owner(job_id, owner)
     return job_id
 
 

@@ -16,7 +16,7 @@ from api.broker import BROKER_S, broker_within
 from shared import log
 from shared.errors import BrokerUnavailable, IdempotencyConflict, QueueFull
 from shared.items import ItemRef
-from shared.jobs import JobRecord, JobStore, NewJob
+from shared.jobs import JobRecord, JobStore, NewJob, job_not_found
 from shared.queue import SEND_FAILED, send
 from shared.uploads import UploadStore, upload_key
 
@@ -128,6 +128,16 @@ class Desk:
             except SEND_FAILED as error:
                 _log.warning("left to the reconciler", job=job.job_id, reason=type(error).__name__)
                 return
+
+    async def check_owner(self, job_id: str, owner: str) -> None:
+        """Make sure that the job is this owner's.
+
+        Raises:
+            JobNotFound: It is another's, or there is no such job: nobody learns which.
+        """
+        async with broker_within():
+            if await self._jobs.owner_of(job_id) != owner:
+                raise job_not_found()
 
     async def read(self, job_id: str, offset: int = 0, limit: int = 1) -> JobRecord:
         """One page of a job.

@@ -3,15 +3,17 @@
 Depends on the shared contract and errors.
 """
 
+from collections.abc import Container
 from typing import Any
 
 from api.problems import MEDIA_TYPE
 from shared.contract import Problem
-from shared.errors import RetryableError, ServiceError
+from shared.errors import RetryableError, ServiceError, Unauthorized
 
 PHOTO = {"type": "string", "format": "binary"}
 _REF = {"$ref": "#/components/schemas/Problem"}
 _RETRY_AFTER = {"description": "seconds until trying again may help", "schema": {"type": "integer"}}
+_CHALLENGE = {"description": "how to send a key", "schema": {"type": "string"}}
 
 
 def problems(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
@@ -28,7 +30,27 @@ def problems(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
         answer["content"][MEDIA_TYPE]["examples"][error.slug] = {"value": example}
         if issubclass(error, RetryableError):
             answer["headers"] = {"Retry-After": _RETRY_AFTER}
+        elif error is Unauthorized:
+            answer["headers"] = {"WWW-Authenticate": _CHALLENGE}
     return by_status
+
+
+def with_keys(document: dict[str, Any], open_paths: Container[str]) -> dict[str, Any]:
+    """The description, saying of each operation that is not open to all how to send an API key."""
+    schemes = {
+        "bearer": {"type": "http", "scheme": "bearer"},
+        "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    }
+    document["components"]["securitySchemes"] = schemes
+    for path, operations in document["paths"].items():
+        if path in open_paths:
+            continue
+        for operation in operations.values():
+            # the empty one stands for a service without keys
+            operation["security"] = [{}, *({name: []} for name in schemes)]
+            answers = {**operation["responses"], "401": problems(Unauthorized)[401]}
+            operation["responses"] = dict(sorted(answers.items()))
+    return document
 
 
 def example(description: str, value: Any, **headers: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""The app, which gives the uvicorn that runs it guarded connections, however it was started.
+"""The app: FastAPI with API keys in its description, whose uvicorn makes guarded connections.
 
-Depends on FastAPI, uvicorn, api.guard and api.connection.
+Depends on FastAPI, uvicorn, api.connection and api.access.
 """
 
 from functools import partial
@@ -10,7 +10,9 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 from uvicorn import Config
 
+from api.access import ALWAYS_OPEN
 from api.connection import Connection
+from api.documentation import with_keys
 from api.guard import Guard
 from shared import log
 
@@ -18,7 +20,7 @@ _log = log.get(__name__)
 
 
 class GuardedApp(FastAPI):
-    """FastAPI with ``state.guard`` at the door.
+    """Hands ``guard`` to the server, however that was started.
 
     uvicorn has chosen its connections by the time it imports the app, but makes the first only
     once the lifespan has begun, and what it hands to the lifespan leads to its configuration.
@@ -27,6 +29,12 @@ class GuardedApp(FastAPI):
     def __init__(self, guard: Guard, **fastapi: Any) -> None:
         super().__init__(**fastapi)
         self.state.guard = guard
+
+    def openapi(self) -> dict[str, Any]:
+        """The description, with what FastAPI does not know of: who may ask what."""
+        if self.openapi_schema is None:
+            self.openapi_schema = with_keys(super().openapi(), ALWAYS_OPEN)
+        return self.openapi_schema
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""

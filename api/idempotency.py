@@ -42,6 +42,10 @@ class Fingerprint:
     def _take(self, value: object) -> None:
         self._digest.update(json.dumps(value, sort_keys=True).encode() + b"\n")
 
-    def under(self, key: str) -> Idempotency:
-        """What the job's record keeps of the request; the key itself stays outside Redis."""
-        return Idempotency(hashlib.sha256(key.encode()).hexdigest(), self._digest.hexdigest())
+    def under(self, key: str, owner: str) -> Idempotency:
+        """What the job's record keeps of the request; the key itself stays outside Redis.
+
+        Two owners may choose the same key: neither learns of the other's job.
+        """
+        own = hashlib.sha256(f"{owner}\n{key}".encode()).hexdigest()
+        return Idempotency(own, self._digest.hexdigest())

@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from pydantic import ValidationError
+from starlette.middleware.cors import CORSMiddleware
 
 from api import problems
+from api.access import DOCS, METRICS, Access
 from api.door import Door
 from api.guard import Guard
 from api.guarded import GuardedApp
@@ -20,6 +22,11 @@ from api.settings import ApiSettings
 from shared.settings import explain
 
 EXIT_CANNOT_SERVE = 3
+
+# What a page of another site may send and read, besides what every page may.
+ASKED_WITH = ["authorization", "content-type", "idempotency-key", "prefer", "x-api-key",
+              "x-request-id"]  # fmt: skip
+ANSWERED_WITH = ["location", "preference-applied", "retry-after", "x-request-id"]
 
 DESCRIPTION = """Classifies photos into the 1,000 classes of ImageNet.
 
@@ -56,9 +63,25 @@ def create_app(settings: ApiSettings) -> FastAPI:
         app.include_router(routes.router)
     page.mount(app, settings)
     app.add_middleware(Door)
+    _close(app, settings)
     app.add_middleware(RequestContext, metrics=metering)
     app.add_middleware(Linger)
     return app
+
+
+def _close(app: FastAPI, settings: ApiSettings) -> None:
+    """Ask for keys where there are any, and let the named sites in."""
+    switches = {DOCS: settings.docs_enabled, METRICS: settings.metrics_enabled}
+    if settings.keyring or False in switches.values():
+        app.add_middleware(Access, keyring=settings.keyring, switches=switches)
+    if settings.origins:  # in front: a browser asks without a key whether it may ask
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=ASKED_WITH,
+            expose_headers=ANSWERED_WITH,
+        )
 
 
 def load_settings() -> ApiSettings:

@@ -1,4 +1,7 @@
-"""Around every request: its id, its time, and the answer to what nobody expected. Pure ASGI."""
+"""Around every request: its id, its time, and the answer to what nobody expected. Pure ASGI.
+
+And around every answer: what a browser may not do with it.
+"""
 
 import re
 import uuid
@@ -10,6 +13,7 @@ from structlog.contextvars import bind_contextvars
 
 from api.metrics import Metrics
 from api.problems import internal_error
+from api.security_headers import defaults_for
 from shared import log
 
 _log = log.get(__name__)
@@ -40,7 +44,8 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = [*message.get("headers", []), (b"x-request-id", request_id)]
+                given = message.get("headers", [])
+                headers = [*given, (b"x-request-id", request_id), *defaults_for(given)]
                 message = {**message, "headers": headers}
             await send(message)
 

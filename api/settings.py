@@ -1,8 +1,15 @@
 """The api's settings, on top of the shared ones."""
 
-from pydantic import Field
+import re
+from functools import cached_property
+from pathlib import Path
 
+from pydantic import Field, SecretStr, field_validator
+
+from api.keys import ApiKey, Keyring, parse
 from shared.settings import SharedSettings
+
+_ORIGIN = re.compile(r"\*|https?://[A-Za-z0-9.\-\[\]:]+")
 
 
 class ApiSettings(SharedSettings):
@@ -15,3 +22,53 @@ class ApiSettings(SharedSettings):
     max_queued_items: int = Field(default=20_000, ge=1)
     max_connections: int = Field(default=2_000, ge=1, le=100_000)
     client_timeout_s: int = Field(default=20, ge=1, le=3_600)
+    api_keys: SecretStr | None = None
+    api_keys_file: Path | None = None
+    docs_enabled: bool | None = None
+    metrics_enabled: bool | None = None
+    cors_origins: str | None = None
+
+    @field_validator("api_keys")
+    @classmethod
+    def _are_entries(cls, text: SecretStr | None) -> SecretStr | None:
+        if text is not None and not parse(text.get_secret_value()):
+            raise ValueError("it holds no entry; leave it empty for a service that is open to all")
+        return text
+
+    @field_validator("api_keys_file")
+    @classmethod
+    def _holds_entries(cls, file: Path | None) -> Path | None:
+        if file is not None and not _read(file):
+            raise ValueError("the file holds no entry; a service without keys is open to all")
+        return file
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, text: str | None) -> str | None:
+        if not all(_ORIGIN.fullmatch(origin) for origin in _split(text)):
+            raise ValueError("each must be * or an origin like https://example.org, without a path")
+        return text
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        """Who has a key; empty where the service is open to all."""
+        text = self.api_keys.get_secret_value() if self.api_keys else ""
+        return Keyring([*parse(text), *(_read(self.api_keys_file) if self.api_keys_file else ())])
+
+    @property
+    def origins(self) -> list[str]:
+        """The other sites whose pages may ask."""
+        return _split(self.cors_origins)
+
+
+def _split(text: str | None) -> list[str]:
+    return (text or "").replace(",", " ").split()
+
+
+def _read(file: Path) -> list[ApiKey]:
+    try:
+        return parse(file.read_text())
+    except OSError as error:
+        raise ValueError(f"the file cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError("the file is no text") from None

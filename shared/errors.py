@@ -40,6 +40,12 @@ class MalformedRequest(ServiceError):
     slug, status, title = "malformed_request", 400, "Malformed request"
 
 
+class Unauthorized(ServiceError):
+    """The service wants an API key, and there was none or a wrong one."""
+
+    slug, status, title = "unauthorized", 401, "Unauthorized"
+
+
 class RequestTimeout(ServiceError):
     """The client took too long over the request's head or body."""
 

@@ -48,6 +48,7 @@ class NewJob:
     items: list[NewItem] = field(repr=False)
     reply_to: str = ""
     idempotency: Idempotency | None = None
+    owner: str = ""
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ class JobStore:
             self._max_queued if room is None else min(room, self._max_queued),
             idempotency.key,
             idempotency.fingerprint,
+            job.owner,
         ]
         for item in job.items:
             args.append(json.dumps({"filename": item.filename, "upload": item.upload_key}))
@@ -134,6 +136,11 @@ class JobStore:
                 "This Idempotency-Key was used for other photos, names or parameters: take another."
             )
         return str(answer[0]) if isinstance(answer, list) else job.job_id
+
+    async def owner_of(self, job_id: str) -> str | None:
+        """Whose job it is; ``None`` for nobody's, and for no such job."""
+        owner = await self._client.hget(f"ic:job:{job_id}", "owner")
+        return None if owner is None else str(owner)
 
     async def read(self, job_id: str, offset: int = 0, limit: int = 1) -> JobRecord:
         """The job and its items ``offset`` to ``offset + limit``, as of one moment.

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from api.accepted import as_created
+from api.access import owner_of
 from api.batch_intake import BatchIntake
 from api.dependencies import TOP_K, JobId, ServicesDep, TopK
 from api.documentation import PHOTO, example, form, problems
@@ -72,7 +73,7 @@ async def create_job(
     as long as its record lives.
     """
     services.admission.check(QueueName.BATCH)
-    desk, job_id = services.desk, uuid.uuid4().hex
+    desk, job_id, owner = services.desk, uuid.uuid4().hex, owner_of(request.scope)
     fingerprint = Fingerprint(top_k=top_k) if idempotency_key else None
     intake = BatchIntake(job_id, desk, services.settings, services.budget, fingerprint)
     job = NewJob(
@@ -80,7 +81,10 @@ async def create_job(
         queue=QueueName.BATCH,
         top_k=top_k,
         items=await intake.read(request),
-        idempotency=fingerprint.under(idempotency_key) if fingerprint and idempotency_key else None,
+        idempotency=fingerprint.under(idempotency_key, owner)
+        if fingerprint and idempotency_key
+        else None,
+        owner=owner,
     )
     answering = await desk.create(job)
     if answering != job_id:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.datastructures import Headers
 
 from api.accepted import as_created
+from api.access import owner_of
 from api.dependencies import TOP_K, Services, ServicesDep, TopK
 from api.documentation import PHOTO, example, form, problems
 from api.examples import JOB_QUEUED, PREDICTION
@@ -126,6 +127,7 @@ async def _take(request: Request, services: Services, top_k: int) -> NewJob:
         top_k=top_k,
         items=[NewItem(photo.filename, key)],
         reply_to=services.waiter.channel,
+        owner=owner_of(request.scope),
     )
 
 

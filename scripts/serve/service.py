@@ -151,7 +151,7 @@ def api_command(settings: ServeSettings) -> list[str]:
 
 
 async def until_healthy(url: str) -> None:
-    """Wait until ``/health`` says 200."""
+    """Wait until ``/health/ready`` says 200; it needs no key."""
     while True:
         if await asyncio.to_thread(is_healthy, url):
             return
@@ -159,10 +159,10 @@ async def until_healthy(url: str) -> None:
 
 
 def is_healthy(url: str) -> bool:
-    """Whether ``/health`` says 200."""
+    """Whether ``/health/ready`` says 200."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=2)
     try:
-        connection.request("GET", "/health")
+        connection.request("GET", "/health/ready")
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
         return False

@@ -1,11 +1,12 @@
 -- ARGV: id, queue, top_k, reply_to, ttl_s, limit, idempotency key or '', fingerprint of the contents,
---       then per item: its JSON, its error's JSON or ''.
+--       owner or '', then per item: its JSON, its error's JSON or ''.
 -- Record, admission and index in one step: either all of a job exists or none of it.
 -- Returns 'created', 'exists' (an earlier call of unknown outcome did land), 'full', 'conflict' (the
 -- idempotency key belongs to a job of other contents), or {the id of the job that has the key}.
 local id, queue, top_k, reply_to, ttl_s = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local idempotency, fingerprint = ARGV[7], ARGV[8]
-local first = 9
+local owner = ARGV[9]
+local first = 10
 local total = (#ARGV - first + 1) / 2
 if redis.call('EXISTS', job_key(id)) == 1 then return 'exists' end
 if idempotency ~= '' then
@@ -33,6 +34,7 @@ end
 redis.call('HSET', job_key(id), 'created_ms', string.format('%.0f', now_ms()), 'queue', queue,
   'top_k', top_k, 'reply_to', reply_to, 'ttl_s', ttl_s, 'total', total, 'queued', total - failed,
   'running', 0, 'succeeded', 0, 'failed', failed, 'cancelled', 0)
+if owner ~= '' then redis.call('HSET', job_key(id), 'owner', owner) end
 if idempotency ~= '' then
   redis.call('HSET', job_key(id), 'idempotency', idempotency)
   redis.call('HSET', idempotency_key(idempotency), 'job_id', id, 'fingerprint', fingerprint)

@@ -20,7 +20,7 @@ CHOSEN = {"MODEL_WEIGHTS": DEFAULT_WEIGHTS}
 # `make serve` has a mind of its own about these, which their lines in both places must say.
 OF_SERVE = {"MODEL", "REDIS_URL", "UPLOADS_URL"}
 # Likewise compose.
-OF_COMPOSE = {"LOG_FORMAT", "MODEL_DIR"}
+OF_COMPOSE = {"LOG_FORMAT", "MODEL_DIR", "API_KEYS_FILE"}
 # What compose settles itself: there is one Redis and one volume each.
 FIXED = {"REDIS_URL", "UPLOADS_URL", "MODEL_CACHE"}
 
