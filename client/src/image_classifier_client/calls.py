@@ -115,14 +115,14 @@ def _model(kind: type[M]) -> Callable[[httpx.Response], M]:
             return kind.model_validate_json(response.content)
         except ValidationError as error:
             raise UnexpectedAnswer(
-                f"What answers at {place(response.request.url)} is no image classifier: "
+                f"What answers at {shown_url(response.request.url)} is no image classifier: "
                 "check the URL."
             ) from error
 
     return parse
 
 
-def place(url: httpx.URL) -> str:
+def shown_url(url: httpx.URL) -> str:
     """A URL as it may be shown: without user name, password and query."""
     return str(url.copy_with(userinfo=b"", query=None))
 
@@ -150,7 +150,7 @@ def _problem(response: httpx.Response) -> Problem:
             pass
     where = response.headers.get("location")
     hint = f" It points to {where}: use that URL." if response.is_redirect and where else ""
-    detail = f"{place(response.request.url)} answered {status} {reason}.{hint}"
+    detail = f"{shown_url(response.request.url)} answered {status} {reason}.{hint}"
     return Problem(type=f"about:blank/http_{status}", title=reason, status=status, detail=detail)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import tenacity
 
-from image_classifier_client.calls import place
+from image_classifier_client.calls import shown_url
 from image_classifier_client.errors import ServiceUnavailable, ServiceUnreachable
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -81,7 +81,7 @@ class Connection:
     def unreachable(self, error: httpx.RequestError) -> ServiceUnreachable:
         """The error in the words of this package."""
         reason = str(error) or type(error).__name__
-        return ServiceUnreachable(f"No answer from {place(self.url)}: {reason}")
+        return ServiceUnreachable(f"No answer from {shown_url(self.url)}: {reason}")
 
     def _before_sleep(self, state: tenacity.RetryCallState) -> None:
         error = _error(state)

@@ -3,6 +3,7 @@
 Depends on finding, sending, out, printing and screen.
 """
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -66,9 +67,10 @@ class Run:
                     self._send(missing, sink, screen)
             return self.conclude(sink, found.skipped)
 
-    def screen(self, total: int) -> Screen:
-        """With a bar, unless rows on stdout are progress enough."""
-        return Screen(total, bar=self.out is not None and not self.quiet)
+    def screen(self, total: int, *, rows_follow: bool = False) -> Screen:
+        """With a bar, unless rows on stdout are progress enough, or a pipe wants them plain."""
+        bar = self.out is not None or (rows_follow and sys.stdout.isatty())
+        return Screen(total, bar=bar and not self.quiet)
 
     @contextmanager
     def sink(self, *, retry_failed: bool = False) -> Iterator[Sink]:

@@ -32,7 +32,7 @@ def _wait(run: Run, job_id: str) -> list[Row]:
     with classifier(run.url, retry_for_s=0) as client:
         total = client.job(job_id, limit=1).counts.total
     with (
-        run.screen(total) as screen,
+        run.screen(total, rows_follow=True) as screen,
         classifier(run.url, retry_for_s=run.retry_for_s, on_retry=screen.retrying) as client,
     ):
         client.wait(job_id, on_progress=lambda job: screen.ended(job.counts.ended))

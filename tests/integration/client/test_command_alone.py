@@ -1,0 +1,112 @@
+"""What users meet at the command line where the service is away, busy, or something else."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import Command
+from tests.support.live_service import coloured
+from tests.support.photos import free_port
+from tests.support.scripted_http import Reply, ScriptedHttp
+
+HEALTH = {
+    "status": "ok", "broker": {"status": "up", "latency_ms": 0.4}, "workers": [],
+    "queues": {"interactive": 0, "batch": 2}, "notice": "a fallback model answers",
+}  # fmt: skip
+
+
+def test_bad_health_is_shown_and_is_an_exit_code(tmp_path: Path) -> None:
+    body = json.dumps({**HEALTH, "status": "unavailable"}).encode()
+    with ScriptedHttp(Reply(503, body)) as server:
+        code, printed, _ = Command("health", url=server.url, cwd=tmp_path).end()
+    assert code == 3
+    assert "unavailable" in printed
+    assert "no worker has been seen" in printed
+    assert "a fallback model answers" in printed
+
+
+@pytest.mark.parametrize("arguments", [["a.png"], [".", "-o", "r.csv"], ["health"]])
+def test_where_nothing_answers_it_says_so_at_once(tmp_path: Path, arguments: list[str]) -> None:
+    (tmp_path / "a.png").write_bytes(coloured(1))
+    url = f"http://user:secret@127.0.0.1:{free_port()}"
+    code, _, said = Command(*arguments, url=url, cwd=tmp_path).end()
+    assert code == 3
+    assert "No answer from http://127.0.0.1" in said
+    assert "make serve" in said
+    assert "secret" not in said
+    assert said.count("\n") == 1
+
+
+def test_a_busy_service_is_tried_again_until_time_is_over(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(coloured(1))
+    full = json.dumps({"type": "/problems/queue_full", "status": 503, "detail": "It is full."})
+    kind = {"content-type": "application/problem+json", "retry-after": "1"}
+    with ScriptedHttp(
+        Reply(200, json.dumps(HEALTH).encode()), Reply(503, full.encode(), kind)
+    ) as s:
+        run = Command("a.png", "--retry-for", "2.5", url=s.url, cwd=tmp_path)
+        code, _, said = run.end()
+    assert code == 3
+    assert [request.path for request in s.requests] == ["/health", *["/predict?top_k=3"] * 3]
+    assert said.count("It is full.") == 2  # when it began, and at the end
+
+
+def test_a_refused_key_is_said_and_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(coloured(1))
+    body = json.dumps({"type": "/problems/unauthorized", "status": 401, "detail": "No such key."})
+    refusal = Reply(401, body.encode(), {"content-type": "application/problem+json"})
+    with ScriptedHttp(refusal) as server:
+        key = {"CLASSIFIER_API_KEY": "hush-hush"}
+        code, printed, said = Command("a.png", url=server.url, cwd=tmp_path, env=key).end()
+    assert code == 4
+    assert server.requests[0].headers["authorization"] == "Bearer hush-hush"
+    assert said.startswith("classify: No such key.")
+    assert "CLASSIFIER_API_KEY" in said
+    assert "hush-hush" not in printed + said
+
+
+def test_another_service_is_not_taken_for_ours(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(coloured(1))
+    with ScriptedHttp(Reply(200, b"<html>hello</html>")) as server:
+        code, _, said = Command("a.png", url=server.url, cwd=tmp_path).end()
+    assert code == 4
+    assert "no image classifier" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--out", "r.xlsx", "a.png"], "name it .csv, .ndjson or .json"),
+        (["--out", "r.csv", "--json", "a.png"], "choose one"),
+        (["--retry-failed", "a.png"], "--out FILE"),
+        (["--watch", "1", "a.png"], "or else a job to --watch"),
+        (["--json"], "name photos or folders"),
+        (["empty"], "--recursive looks into folders"),
+        (["--top-k", "0", "a.png"], "top-k"),
+        (["--url", "nowhere", "a.png"], "the URL must begin with http"),
+        (["--frobnicate"], "No such option"),
+        ([], "Usage"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2_and_words(
+    tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    (tmp_path / "a.png").write_bytes(coloured(1))
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "notes.txt").write_text("hello")
+    url = f"http://127.0.0.1:{free_port()}"
+    code, printed, said = Command(*arguments, url=url, cwd=tmp_path).end()
+    assert code == 2, printed + said
+    assert words in printed + said
+    assert "Traceback" not in said
+
+
+def test_help_and_version(tmp_path: Path) -> None:
+    code, printed, _ = Command("--help", url="", cwd=tmp_path).end()
+    assert code == 0
+    assert "Usage: classify [OPTIONS] [PHOTO]..." in " ".join(printed.split())
+    assert "classify health" in printed
+    code, printed, _ = Command("--version", url="", cwd=tmp_path).end()
+    assert code == 0
+    assert printed.startswith("classify 0.")
