@@ -85,7 +85,9 @@ def test_a_thousand_photos_show_progress_outlive_the_api_and_are_not_sent_again(
     assert_all_are_there_once_and_right(out, PHOTOS)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name
+)
 def test_a_run_that_is_ended_is_taken_up_where_it_stopped(
     service: LiveService, home: Path, out: Path, number: signal.Signals
 ) -> None:

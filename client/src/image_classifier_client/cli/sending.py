@@ -3,6 +3,7 @@
 Depends on the SDK, batches and rows.
 """
 
+import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -14,6 +15,7 @@ from image_classifier_client.cli.rows import Row
 from image_classifier_client.client import ImageClassifier
 from image_classifier_client.errors import ClassifierError, ProblemError
 from image_classifier_client.models import Job, JobItem
+from image_classifier_client.photos import Photo
 
 # While one job goes up, the others keep the workers busy.
 JOBS_IN_FLIGHT = 3
@@ -54,6 +56,7 @@ class Sending:
         self._top_k = top_k
         self._on_progress = on_progress
         self._in_flight: deque[Sent] = deque()
+        self._going_up: tuple[list[Photo], str] | None = None
 
     def rows(self, batches: Iterable[Batch]) -> Iterator[list[Row]]:
         """The rows of one job after the other, in the order of the files.
@@ -76,6 +79,7 @@ class Sending:
         """
         rows: list[Row] = []
         self._client = client
+        self._cancel_what_was_going_up()
         while self._in_flight:
             sent = self._in_flight.popleft()
             with suppress(ClassifierError):
@@ -85,20 +89,32 @@ class Sending:
                 rows += self._rows_of(sent)
         return rows
 
+    def _cancel_what_was_going_up(self) -> None:
+        """The service may have taken it although we never heard: its key tells which job it is."""
+        if self._going_up:
+            photos, key = self._going_up
+            with suppress(ClassifierError):
+                job = self._client.submit(photos, top_k=self._top_k, idempotency_key=key)
+                self._client.cancel(job.job_id)
+
     def _submit(self, batch: Batch) -> None:
         entries = batch.entries
         photos = [entry.photo for entry in entries if entry.photo]
         if not photos:
             self._in_flight.append(Sent(entries, None))
             return
+        key = uuid.uuid4().hex
+        self._going_up = photos, key
         try:
-            job = self._client.submit(photos, top_k=self._top_k)
+            job = self._client.submit(photos, top_k=self._top_k, idempotency_key=key)
         except ProblemError as error:
+            self._going_up = None
             if error.status != 413:
                 raise
             self._submit_smaller(batch, error)
         else:
             self._in_flight.append(Sent([entry.sent() for entry in entries], job.job_id))
+            self._going_up = None
 
     def _submit_smaller(self, batch: Batch, error: ProblemError) -> None:
         if len(batch.entries) == 1:
