@@ -3,17 +3,37 @@
 import subprocess
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
+from api import keys
 from tests.support.photos import CATS, free_port, jpeg
 from tests.support.served import eventually
-from tests.support.stack import PROJECT, Stack
+from tests.support.stack import PROJECT, WORKER_CPUS, Stack
+
+MIB = 1024 * 1024
+# quota and period of the processors, bytes, processes; of cgroup v2, or of v1
+LIMITS = """
+cd /sys/fs/cgroup
+if [ -e cpu.max ]; then cat cpu.max memory.max pids.max
+else cat cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us memory/memory.limit_in_bytes pids/pids.max
+fi
+"""
+# Whether there is a route to an address outside; nothing is sent.
+WAY_OUT = """
+import socket
+try:
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(("192.0.2.1", 9))
+    print("a way")
+except OSError:
+    print("no way")
+"""
 
 pytestmark = pytest.mark.timeout(1500)  # the first build fetches gigabytes
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     try:
         engine = subprocess.run(
             ["docker", "compose", "ls"], capture_output=True, text=True, timeout=30, check=False
@@ -23,7 +43,10 @@ def stack() -> Iterator[Stack]:
         reason = str(error)
     if reason:
         pytest.fail(f"these tests need a running Docker engine: {reason}", pytrace=False)
-    project = Stack(free_port())
+    key, entry = keys.make("tests")
+    file = tmp_path_factory.mktemp("secrets", numbered=False) / "api_keys"
+    file.write_text(f"{entry}\n")
+    project = Stack(free_port(), file, key)
     try:
         project.build()
         project.up()
@@ -126,3 +149,54 @@ def test_redis_wants_its_password(stack: Stack) -> None:
 def test_the_workers_reach_nothing_outside(stack: Stack) -> None:
     routes = stack.inside("worker", "cat", "/proc/net/route").splitlines()[1:]
     assert all(line.split()[1] != "00000000" for line in routes)
+
+
+@pytest.mark.parametrize("service", ["api", "worker", "redis"])
+def test_a_container_can_write_to_its_own_folders_alone(stack: Stack, service: str) -> None:
+    script = (
+        "for d in / /etc /usr /var /app /root; do touch $d/x 2>/dev/null && echo $d; done; true"
+    )
+    assert stack.inside(service, "sh", "-c", script) == ""
+    assert stack.inside(service, "sh", "-c", "touch /tmp/x && echo yes").strip() == "yes"
+
+
+@pytest.mark.parametrize(
+    ("service", "cpus", "memory", "pids"),
+    [
+        ("api", 1.0, 512 * MIB, 128),
+        ("worker", float(WORKER_CPUS), 2048 * MIB, 256),
+        ("redis", 1.0, 1200 * MIB, 64),
+    ],
+)
+def test_a_container_takes_no_more_than_its_share(
+    stack: Stack, service: str, cpus: float, memory: int, pids: int
+) -> None:
+    lines = stack.inside(service, "sh", "-c", LIMITS).split()
+    quota, period, most_memory, most_pids = map(int, lines)
+    assert quota / period == cpus
+    assert most_memory == memory
+    assert most_pids == pids
+
+
+def test_the_workers_have_no_way_out(stack: Stack) -> None:
+    assert stack.inside("api", "python", "-c", WAY_OUT).strip() == "a way"
+    assert stack.inside("worker", "python", "-c", WAY_OUT).strip() == "no way"
+
+
+def test_a_stranger_is_turned_away(stack: Stack) -> None:
+    answer = httpx.get(f"{stack.url}/health", timeout=10, trust_env=False)
+    assert answer.status_code == 401
+    assert httpx.get(f"{stack.url}/health/ready", timeout=10, trust_env=False).status_code == 200
+
+
+def test_no_container_holds_an_api_key(stack: Stack) -> None:
+    entry = stack.inside("api", "cat", "/run/secrets/api_keys").strip()
+    assert entry.startswith("tests:")
+    for service in ("api", "worker", "redis"):
+        assert entry not in stack.inside(service, "cat", "/proc/1/environ")
+    assert "ic_" not in entry
+
+
+def test_without_keys_the_service_is_open(stack: Stack) -> None:
+    stack.open_to_all()
+    assert httpx.get(f"{stack.url}/model", timeout=10, trust_env=False).status_code == 200

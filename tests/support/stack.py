@@ -14,15 +14,24 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PROJECT = "image-classifier-test"
 BUILD_S = 900
 UP_S = 300
+WORKER_CPUS = "1.5"
 
 
 class Stack:
-    """One compose project on a free port, serving the weights that the environment names."""
+    """One compose project on a free port, serving the weights that the environment names.
 
-    def __init__(self, port: int) -> None:
+    Args:
+        port: Where it is published.
+        keys: A file of API keys' entries.
+        key: What its requests carry.
+    """
+
+    def __init__(self, port: int, keys: Path, key: str) -> None:
         self.url = f"http://127.0.0.1:{port}"
+        self._key = {"authorization": f"Bearer {key}"}
         self._environment = {**os.environ, **model_settings(), "PORT": str(port)}
         self._environment["BIND_ADDRESS"] = "127.0.0.1"
+        self._environment |= {"API_KEYS_FILE": str(keys), "WORKER_CPUS": WORKER_CPUS}
         # as `make serve` chooses: the ordinary index where PyTorch's own is out of reach
         index = TORCH_CPU_INDEX if answers(TORCH_CPU_INDEX + "/torch/") else ""
         self._environment.setdefault("TORCH_INDEX", index)
@@ -52,6 +61,11 @@ class Stack:
             "up", "--detach", "--wait", "--wait-timeout", str(UP_S), *options, timeout=UP_S
         )
 
+    def open_to_all(self) -> None:
+        """Start the api again without keys."""
+        del self._environment["API_KEYS_FILE"]
+        self.up("--no-deps", "api")
+
     def down(self) -> None:
         """Remove containers, networks and volumes."""
         self.compose("down", "--volumes", "--remove-orphans", timeout=120)
@@ -71,11 +85,13 @@ class Stack:
 
     def post(self, path: str, files: list[tuple[str, tuple[str, bytes]]]) -> httpx.Response:
         """Upload files."""
-        return httpx.post(self.url + path, files=files, timeout=60, trust_env=False)
+        return httpx.post(
+            self.url + path, files=files, headers=self._key, timeout=60, trust_env=False
+        )
 
     def get(self, path: str) -> httpx.Response:
         """Ask for a resource."""
-        return httpx.get(self.url + path, timeout=10, trust_env=False)
+        return httpx.get(self.url + path, headers=self._key, timeout=10, trust_env=False)
 
 
 def model_settings() -> dict[str, str]:
