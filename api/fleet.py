@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from redis.asyncio import Redis
 
 from shared.contract import WorkerReport, WorkerState
-from shared.queue_names import QueueName
+from shared.queue_names import DISCARDED, QueueName
 
 # Workers write a heartbeat every 2 s.
 STALLED_AFTER_S = 10.0
@@ -36,6 +36,7 @@ class Fleet:
     memory_share: float = 0.0
     queued: dict[QueueName, int] = field(default_factory=lambda: dict.fromkeys(QueueName, 0))
     ended: dict[QueueName, int] = field(default_factory=lambda: dict.fromkeys(QueueName, 0))
+    discarded: int = 0
 
     @property
     def broker_up(self) -> bool:
@@ -66,9 +67,10 @@ async def look(client: Redis) -> Fleet:
         pipe.hgetall("ic:workers")
         pipe.hgetall("ic:ended")
         pipe.info("memory")
+        pipe.get(DISCARDED)
         for queue in QueueName:
             pipe.zcard(f"ic:queued:{queue}")
-        now, beats, reports, ended, memory, *depths = await pipe.execute()
+        now, beats, reports, ended, memory, discarded, *depths = await pipe.execute()
     latency_ms = (perf_counter() - began) * 1000
     now_s = now[0] + now[1] / 1e6
     return Fleet(
@@ -77,6 +79,7 @@ async def look(client: Redis) -> Fleet:
         workers=_workers({name: now_s - ms / 1000 for name, ms in beats}, reports),
         queued=dict(zip(QueueName, depths, strict=True)),
         ended={queue: int(ended.get(queue, 0)) for queue in QueueName},
+        discarded=int(discarded or 0),
     )
 
 

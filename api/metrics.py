@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from api.admission import Admission
@@ -74,3 +74,8 @@ class _FleetCollector(Collector):
             count = sum(worker.status is state for worker in fleet.workers)
             workers.add_metric([state.value], count)
         yield workers
+        yield CounterMetricFamily(
+            "messages_discarded",
+            "Messages that were none of ours.",
+            value=fleet.discarded,
+        )

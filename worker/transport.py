@@ -13,6 +13,7 @@ Small subclasses, each with a test that fails without it:
 Depends on kombu and `shared.queue` alone.
 """
 
+from contextlib import suppress
 from queue import Empty
 from typing import Any
 
@@ -20,10 +21,11 @@ from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as kombu_redis
 from kombu.utils.json import dumps
 from kombu.utils.scheduling import priority_cycle
+from redis.exceptions import RedisError
 
 from shared import log
 from shared.queue import FIRST
-from shared.queue_names import QueueName
+from shared.queue_names import DISCARDED, QueueName
 from worker.envelope import UNREADABLE, is_ours
 from worker.preference import Preference
 
@@ -41,7 +43,13 @@ class SurvivingChannel(kombu_redis.Channel):
             if self.connection.delivering:
                 raise
             _log.error("malformed message discarded", reason=type(error).__name__)
+            self._count_discarded()
             raise Empty from error
+
+    def _count_discarded(self) -> None:
+        # Redis itself counts, so that nothing is forgotten when a worker ends; a full one may not.
+        with suppress(RedisError), self.conn_or_acquire() as client:
+            client.incr(DISCARDED)
 
     def _put(self, queue: str, message: Any, **options: Any) -> None:
         if not message["headers"].get(FIRST):

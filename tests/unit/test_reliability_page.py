@@ -4,7 +4,11 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["docs/reliability.md", "docs/decisions/0011-what-celery-and-redis-do.md"]
+PAGES = [
+    "docs/reliability.md",
+    "docs/security.md",
+    "docs/decisions/0011-what-celery-and-redis-do.md",
+]
 
 
 def test_every_test_that_a_promise_names_is_there() -> None:

@@ -10,6 +10,7 @@ import pytest
 from redis import Redis
 
 from shared.contract import ModelCard, WorkerState
+from shared.queue_names import DISCARDED
 from tests.integration.api.conftest import wait_for_status
 from tests.support.api_process import ApiProcess
 from tests.support.played_worker import MODEL, PlayedWorker
@@ -124,6 +125,10 @@ def test_metrics_tell_of_requests_queues_and_workers(api: ApiProcess, workers: A
     wait_for_status(api.client, 200)
     api.client.get("/jobs/nothing")
     api.client.request("PROPFIND", "/coffee")
+    with Redis.from_url(api.redis_url) as redis:
+        redis.set(DISCARDED, 3)
+        eventually(lambda: "messages_discarded_total 3.0" in api.client.get("/metrics").text, 5)
+        redis.delete(DISCARDED)
     text = api.client.get("/metrics").text
     assert 'http_requests_total{method="GET",route="/jobs/{job_id}",status="404"}' in text
     assert 'http_requests_total{method="other",route="unmatched",status="404"}' in text

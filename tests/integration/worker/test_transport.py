@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from shared.queue_names import DISCARDED
 from tests.integration.worker.conftest import Bench, ends, photo
 from tests.support.redis_server import RedisServer
 
@@ -68,6 +69,7 @@ def test_malformed_messages_are_discarded(bench: Bench, queue: str) -> None:
         assert worker.process.poll() is None
     assert ends(job) == ["9"]
     assert bench.client.hlen("unacked") == 0
+    assert int(bench.client.get(DISCARDED)) == len(MALFORMED)
 
 
 def test_worker_survives_redis_restart(bench: Bench, redis_server: RedisServer) -> None:
