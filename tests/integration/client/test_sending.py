@@ -34,3 +34,21 @@ def test_a_job_whose_answer_never_came_is_cancelled_too(
             assert service.redis.zcard("ic:queued:batch") == 0
     finally:
         service.worker.process.send_signal(signal.SIGCONT)
+
+
+def test_jobs_in_flight_are_cancelled_when_a_run_is_abandoned(
+    service: LiveService, tmp_path: Path
+) -> None:
+    for at in range(5):
+        (tmp_path / f"{at}.png").write_bytes(coloured(at))
+    service.worker.process.send_signal(signal.SIGSTOP)
+    try:
+        with ImageClassifier(service.url) as client:
+            sending = Sending(client, 3, lambda _: None)
+            for batch in batches(map(str, tmp_path.iterdir())):
+                sending._submit(batch)
+            assert service.redis.zcard("ic:queued:batch") == 5
+            assert {row.status for row in sending.abandon(client)} == {"cancelled"}
+            assert service.redis.zcard("ic:queued:batch") == 0
+    finally:
+        service.worker.process.send_signal(signal.SIGCONT)
