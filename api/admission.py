@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from api.broker import broker_unavailable
 from api.fleet import Fleet, look
 from shared import log
-from shared.errors import NoWorkers, QueueFull
+from shared.errors import NO_MAPS, InvalidParameter, NoWorkers, QueueFull
 from shared.queue_names import QueueName
 from shared.redis_client import REDIS_DOWN
 
@@ -137,6 +137,15 @@ class Admission:
         room = self.room(patience_s)
         if room is not None and max(fleet.queued[queue], waiting) >= room:
             raise self.queue_full(queue, depth=max(fleet.queued[queue], waiting))
+
+    def check_explain(self) -> None:
+        """Refuse what the model that answers cannot do; without workers, they will say it.
+
+        Raises:
+            InvalidParameter: It has no class activation maps.
+        """
+        if not all(worker.report.explains for worker in self.fleet.working):
+            raise InvalidParameter(NO_MAPS)
 
     def room(self, patience_s: float) -> int | None:
         """Most requests that may wait at a time: what the workers end within that patience.

@@ -32,6 +32,7 @@ class BatchIntake:
         settings: The limits.
         budget: Bounds what all requests hold together.
         fingerprint: Takes in each photo, where the request can be repeated.
+        explain: Whether each photo's classes are to have activation maps.
     """
 
     job_id: str
@@ -39,6 +40,7 @@ class BatchIntake:
     settings: ApiSettings
     budget: IntakeBudget
     fingerprint: Fingerprint | None = None
+    explain: bool = False
     items: list[NewItem] = field(default_factory=list)
 
     async def read(self, request: Request) -> list[NewItem]:
@@ -97,4 +99,4 @@ class BatchIntake:
             return NewItem(filename, None, Problem.of(error))
         key = upload_key(self.job_id, len(self.items))
         await self.desk.store(key, part.data)
-        return NewItem(filename, key)
+        return NewItem(filename, key, explain=self.explain)

@@ -66,3 +66,7 @@ async def known_id(
 JobId = Annotated[str, Depends(known_id)]
 
 TOP_K = TOP_K_DEFAULT
+Explain = Annotated[
+    bool,
+    Query(description="add a class activation map to each class: where in the photo it was seen"),
+]

@@ -54,6 +54,12 @@ class Prediction(Wire):
     label: str
     class_index: int = Field(ge=0)
     confidence: float = Field(ge=0, le=1, description="softmax probability, 0 to 1")
+    heatmap: list[list[float]] | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="with `explain=true`: the class activation map, 7 rows of 7 over the centre "
+        "crop that the model saw; its mean plus the class's bias is the class's logit",
+    )
 
 
 class ModelInfo(Wire):
@@ -73,6 +79,7 @@ class ModelCard(ModelInfo):
     input_size: tuple[int, int, int] = Field(description="height, width, channels")
     transform: str
     classes: list[str]
+    explains: bool = Field(default=False, description="whether `explain=true` can be asked for")
     notice: str | None = Field(default=None, description="set when a fallback model answers")
 
 
@@ -123,6 +130,7 @@ class WorkerReport(Wire):
     precision: str | None = None
     sha256: str | None = None
     notice: str | None = None
+    explains: bool = False
     in_flight: int = 0
     rate_per_s: float | None = Field(
         default=None,

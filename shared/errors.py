@@ -94,6 +94,10 @@ class InvalidParameter(ServiceError):
     slug, status, title = "invalid_parameter", 422, "Invalid parameter"
 
 
+# What a model has not that does not end in an average over the photo and one linear layer.
+NO_MAPS = "The model that answers cannot explain itself: ask without explain=true."
+
+
 class BrokerUnavailable(RetryableError):
     """Redis does not answer, or the uploads' store does not take bytes."""
 

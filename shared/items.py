@@ -44,6 +44,7 @@ class StartedItem:
     queue: QueueName
     top_k: int
     queued_ms: float
+    explain: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,14 @@ class ItemStore:
         if not answer:
             return None
         item, queue, top_k, queued_ms = answer
+        kept = json.loads(item)
         return StartedItem(
             ref=ref,
-            upload_key=json.loads(item)["upload"],
+            upload_key=kept["upload"],
             queue=QueueName(queue),
             top_k=int(top_k),
             queued_ms=float(queued_ms),
+            explain=kept.get("explain", False),
         )
 
     def finish(self, ref: ItemRef, result: ItemResult) -> Finish:

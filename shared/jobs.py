@@ -28,6 +28,7 @@ class NewItem:
     filename: str | None
     upload_key: str | None
     problem: Problem | None = None
+    explain: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ class JobStore:
             job.owner,
         ]
         for item in job.items:
-            args.append(json.dumps({"filename": item.filename, "upload": item.upload_key}))
+            args.append(_dump(item))
             args.append(
                 ItemResult(error=item.problem).model_dump_json(exclude_none=True)
                 if item.problem
@@ -184,6 +185,11 @@ class JobStore:
         if gone is None:
             raise job_not_found()
         return [int(index) for index in gone]
+
+
+def _dump(item: NewItem) -> str:
+    kept = {"filename": item.filename, "upload": item.upload_key}
+    return json.dumps({**kept, "explain": True} if item.explain else kept)
 
 
 def _item_record(index: int, item: str, state: str, result: str | None) -> ItemRecord:

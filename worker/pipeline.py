@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from shared import log
 from shared.contract import ItemResult, ModelInfo, Prediction, Problem, TimingMs
-from shared.errors import InferenceFailed, ServiceError, UploadLost
+from shared.errors import NO_MAPS, InferenceFailed, InvalidParameter, ServiceError, UploadLost
 from shared.items import Finish, ItemRef, ItemStore, StartedItem
 from shared.redis_client import REDIS_DOWN
 from shared.uploads import UploadStore
 from worker.activity import Activity, Entry
 from worker.batching import MicroBatcher
 from worker.gate import Gate
+from worker.inference import Runtime
 from worker.memory import MemoryBudget
 from worker.preprocessing import decode_cost, preprocess
 from worker.registry import ModelSpec
@@ -32,6 +33,7 @@ _log = log.get(__name__)
 T = TypeVar("T")
 
 RETRY_S = 0.5
+MAP_DIGITS = 4
 # How long a worker that was told to stop goes on trying to write a result; then the reconciler of
 # another worker takes the item.
 RETRIES_WHEN_STOPPING = 6
@@ -44,6 +46,7 @@ class Pipeline:
     items: ItemStore
     uploads: UploadStore
     batcher: MicroBatcher
+    runtime: Runtime
     activity: Activity
     spec: ModelSpec
     info: ModelInfo
@@ -86,9 +89,12 @@ class Pipeline:
             pixels = preprocess(data, recipe, self.max_pixels)
         decoded = time.monotonic()
         probabilities = self._infer(pixels, started, entry)
+        predictions = top_k(probabilities, self.spec.labels, started.top_k)
+        if started.explain:
+            predictions = self._explain(pixels, predictions, entry)
         inferred = time.monotonic()
         return ItemResult(
-            predictions=top_k(probabilities, self.spec.labels, started.top_k),
+            predictions=predictions,
             model=self.info,
             timing_ms=TimingMs(
                 queued=round(started.queued_ms, 1),
@@ -119,6 +125,23 @@ class Pipeline:
             return probabilities
         finally:
             entry.end()
+
+    def _explain(
+        self, pixels: NDArray[np.uint8], predictions: list[Prediction], entry: Entry
+    ) -> list[Prediction]:
+        """The predictions with a class activation map each; not batched, as few ask for it."""
+        if not self.runtime.explains:
+            raise InvalidParameter(NO_MAPS)
+        try:
+            with self.activity.timed(entry):
+                maps = self.runtime.explain(pixels, [found.class_index for found in predictions])
+        except Exception as error:
+            _log.exception("no activation maps")
+            raise InferenceFailed("The model failed on this photo. Try again later.") from error
+        return [
+            found.model_copy(update={"heatmap": of_class.round(MAP_DIGITS).tolist()})
+            for found, of_class in zip(predictions, maps.astype(float), strict=True)
+        ]
 
     def _finish(self, started: StartedItem, result: ItemResult) -> None:
         finish = self._until_redis_answers(lambda: self.items.finish(started.ref, result))

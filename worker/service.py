@@ -70,6 +70,7 @@ class Service:
             items=items,
             uploads=uploads,
             batcher=batcher,
+            runtime=runtime,
             activity=activity,
             spec=spec,
             info=ModelInfo.model_validate(card.model_dump()),
@@ -119,5 +120,6 @@ def describe(spec: ModelSpec, runtime: Runtime) -> ModelCard:
         input_size=(recipe.crop, recipe.crop, 3),
         transform=f"{recipe.name}: resize {recipe.resize}, centre crop {recipe.crop}",
         classes=list(spec.labels),
+        explains=runtime.explains,
         notice=spec.notice,
     )

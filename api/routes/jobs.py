@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from api.accepted import as_created
 from api.access import owner_of
 from api.batch_intake import BatchIntake
-from api.dependencies import TOP_K, JobId, ServicesDep, TopK
+from api.dependencies import TOP_K, Explain, JobId, ServicesDep, TopK
 from api.documentation import PHOTO, example, form, problems
 from api.examples import JOB_CANCELLED, JOB_COMPLETED, JOB_QUEUED
 from api.idempotency import Fingerprint, IdempotencyKey
@@ -65,6 +65,8 @@ async def create_job(
     services: ServicesDep,
     top_k: TopK = TOP_K,
     idempotency_key: IdempotencyKey = None,
+    *,
+    explain: Explain = False,
 ) -> Response:
     """The photos as repeated form field `files`.
 
@@ -73,9 +75,11 @@ async def create_job(
     as long as its record lives.
     """
     services.admission.check(QueueName.BATCH)
+    if explain:
+        services.admission.check_explain()
     desk, job_id, owner = services.desk, uuid.uuid4().hex, owner_of(request.scope)
-    fingerprint = Fingerprint(top_k=top_k) if idempotency_key else None
-    intake = BatchIntake(job_id, desk, services.settings, services.budget, fingerprint)
+    fingerprint = Fingerprint(top_k=top_k, explain=explain) if idempotency_key else None
+    intake = BatchIntake(job_id, desk, services.settings, services.budget, fingerprint, explain)
     job = NewJob(
         job_id=job_id,
         queue=QueueName.BATCH,

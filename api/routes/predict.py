@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 
 from api.accepted import as_created
 from api.access import owner_of
-from api.dependencies import TOP_K, Services, ServicesDep, TopK
+from api.dependencies import TOP_K, Explain, Services, ServicesDep, TopK
 from api.documentation import PHOTO, example, form, problems
 from api.examples import JOB_QUEUED, PREDICTION
 from api.hangup import HangUp
@@ -87,14 +87,18 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     responses=_RESPONSES,
     openapi_extra={"requestBody": _BODY, "parameters": [_PREFER]},
 )
-async def predict(request: Request, services: ServicesDep, top_k: TopK = TOP_K) -> Response:
+async def predict(
+    request: Request, services: ServicesDep, top_k: TopK = TOP_K, *, explain: Explain = False
+) -> Response:
     """The photo as form field `file`, as the raw body, or as base64 in JSON.
 
     Waits for the answer as long as `Prefer` says, 30 s by default. When that runs out the answer
     is 202 and the job goes on. A client that hangs up while it waits cancels the job.
     """
     preference = admit(services, request.headers)
-    job = await _take(request, services, top_k)
+    if explain:
+        services.admission.check_explain()
+    job = await _take(request, services, top_k, explain=explain)
     record = await _run(request, services, job, preference)
     return _answer(record, preference)
 
@@ -114,7 +118,7 @@ def admit(services: Services, headers: Headers) -> Preference:
     return preference
 
 
-async def _take(request: Request, services: Services, top_k: int) -> NewJob:
+async def _take(request: Request, services: Services, top_k: int, *, explain: bool) -> NewJob:
     """Store the photo; its bytes are held no longer than that takes."""
     job_id = uuid.uuid4().hex
     key = upload_key(job_id, 0)
@@ -125,7 +129,7 @@ async def _take(request: Request, services: Services, top_k: int) -> NewJob:
         job_id=job_id,
         queue=QueueName.INTERACTIVE,
         top_k=top_k,
-        items=[NewItem(photo.filename, key)],
+        items=[NewItem(photo.filename, key, explain=explain)],
         reply_to=services.waiter.channel,
         owner=owner_of(request.scope),
     )

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
 from tests.support.photos import CATS, free_port
@@ -44,6 +45,19 @@ def test_the_ready_line_is_the_last_and_has_a_curl_that_can_be_pasted(served: Se
 
 def test_a_photo_of_a_cat_is_a_cat(served: Served) -> None:
     assert_cat(served)
+
+
+def test_a_cat_is_seen_where_it_is(served: Served) -> None:
+    answer = served.predict(explain="true")
+    assert answer.status_code == 200, answer.text
+    heat = np.array(answer.json()["predictions"][0]["heatmap"])
+    assert heat.shape == (7, 7)
+    # the face is in the upper half and right of the middle; the background speaks for no cat
+    row, column = np.unravel_index(heat.argmax(), heat.shape)
+    assert row <= 4
+    assert 2 <= column <= 6
+    assert heat.max() > 2 * abs(np.median(heat)) > 0
+    assert "heatmap" not in served.predict().json()["predictions"][0]
 
 
 def test_health_is_ok(served: Served) -> None:

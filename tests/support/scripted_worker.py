@@ -32,6 +32,7 @@ class ScriptedRuntime:
 
     name, device, precision = "scripted", "cpu", "fp32"
     concurrency, best_batch = 1, 8
+    explains = False
 
     def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 (n, h, w, 3) → float32 (n, 256), nearly one-hot."""

@@ -53,10 +53,14 @@ class Served:
         """All that was printed so far."""
         return "\n".join(self.lines)
 
-    def predict(self) -> httpx.Response:
+    def predict(self, **params: str) -> httpx.Response:
         """Send a photo of a cat and wait for the answer."""
         return httpx.post(
-            f"{self.url}/predict", files={"file": ("cat.jpg", jpeg())}, timeout=60, trust_env=False
+            f"{self.url}/predict",
+            params=params,
+            files={"file": ("cat.jpg", jpeg())},
+            timeout=60,
+            trust_env=False,
         )
 
     def health(self) -> httpx.Response:

@@ -4,7 +4,7 @@ Depends on numpy, `worker.registry` and `worker.settings`; an engine is imported
 chosen, so that a worker on OpenVINO need not load torch: hence the imports inside functions.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -52,6 +52,24 @@ class Runtime(Protocol):
 
         Raises:
             OutOfMemory: The device has too little memory for n photos at once.
+        """
+
+    explains: bool
+    """Whether `explain` can be called: the model ends in an average and one linear layer."""
+
+    def explain(self, photo: NDArray[np.uint8], classes: Sequence[int]) -> NDArray[np.float32]:
+        """Say where in a photo some classes were seen, by one more pass through the model.
+
+        Args:
+            photo: RGB, shape (crop, crop, 3).
+            classes: Indices of the classes that are asked for.
+
+        Returns:
+            Class activation maps in fp32, shape (len(classes), h, w), 7 x 7 for 224 pixels; see
+            `worker.inference.activation_maps`.
+
+        Raises:
+            OutOfMemory: The device has too little memory.
         """
 
     def warm_up(self, sizes: Iterable[int]) -> None:

@@ -6,12 +6,13 @@ efficientnet-lite-pytorch and `worker.registry`.
 
 import pickle
 import warnings
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torchvision.models import resnet50
+from torchvision.models import ResNet, resnet50
 
 from worker.recipes import Recipe
 from worker.registry import ModelSpec
@@ -44,10 +45,32 @@ class Classifier(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Pixels, uint8 (n, h, w, 3) → probabilities, float32 (n, classes)."""
+        logits = self.network(self._normalised(pixels))
+        return torch.softmax(logits.float(), dim=1)
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """Pixels, uint8 (n, h, w, 3) → what is averaged, (n, channels, h / 32, w / 32)."""
+        photos = self._normalised(pixels)
+        if isinstance(self.network, ResNet):
+            for name, layer in self.network.named_children():
+                if name == "avgpool":
+                    break
+                photos = layer(photos)
+            return photos
+        lite: Any = self.network
+        features: Tensor = lite.extract_features(photos)
+        return features
+
+    @property
+    def head(self) -> Tensor:
+        """The last layer's weights, (classes, channels)."""
+        name = "resnet50" if isinstance(self.network, ResNet) else "efficientnet_lite0"
+        return self.network.get_parameter(_HEAD[name])
+
+    def _normalised(self, pixels: Tensor) -> Tensor:
         # Rows of NHWC seen as NCHW are torch's channels_last: nothing is copied.
         photos = pixels.permute(0, 3, 1, 2).float()
-        logits = self.network((photos - self.mean) * self.scale)
-        return torch.softmax(logits.float(), dim=1)
+        return (photos - self.mean) * self.scale
 
 
 def build(spec: ModelSpec) -> Classifier:

@@ -6,8 +6,9 @@ torch. Depends on openvino and `worker.inference.conversion`.
 
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeAlias
@@ -20,6 +21,7 @@ from openvino.properties import hint
 
 from worker.inference import OutOfMemory
 from worker.inference.conversion import converted
+from worker.inference.openvino_maps import Mapper, head_of
 from worker.registry import ModelSpec
 from worker.weights import ModelUnavailable
 
@@ -62,6 +64,11 @@ class OpenVINORuntime:
         self.precision = _precision(core, precision)
         self.concurrency = min(MAX_STREAMS, processors())
         model = converted(core, spec, cache)
+        self.explains = head_of(model) is not None
+        self._converted = partial(converted, core, spec, cache)
+        self._core = core
+        self._mapper: Mapper | None = None
+        self._mapping = threading.Lock()
         self._side = spec.recipe.crop
         # A request holds the memory of one call, so each call takes one that is free.
         self._free = self._requests(core, model, self.concurrency)
@@ -108,6 +115,12 @@ class OpenVINORuntime:
                 return np.array(request.get_output_tensor(0).data, np.float32)
         finally:
             requests.put(request)
+
+    def explain(self, photo: NDArray[np.uint8], classes: Sequence[int]) -> NDArray[np.float32]:
+        """As `Runtime.explain`; the first call compiles a graph for it, which takes a second."""
+        with self._mapping, _memory_errors():
+            self._mapper = self._mapper or Mapper(self._core, self._converted())
+            return self._mapper.maps(photo, classes)
 
     def warm_up(self, sizes: Iterable[int]) -> None:
         """As `Runtime.warm_up`, on every request."""

@@ -3,7 +3,7 @@
 Depends on torch and `worker.inference.architectures`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from worker.inference import OutOfMemory
+from worker.inference.activation_maps import activation_maps
 from worker.inference.architectures import build
 from worker.registry import ModelSpec
 from worker.weights import ModelUnavailable
@@ -35,6 +36,8 @@ class TorchRuntime:
     # A GPU's kernels queue behind each other, and on a processor one call takes every core.
     concurrency = 1
     best_batch = 8
+    # Every architecture that is served ends in an average and one linear layer.
+    explains = True
 
     def __init__(self, spec: ModelSpec, device: str, precision: str) -> None:
         self.device = device
@@ -55,6 +58,13 @@ class TorchRuntime:
         with _memory_errors(), torch.inference_mode(), self._autocast():
             answer: NDArray[np.float32] = self._model(self._move(batch)).cpu().numpy()
         return answer
+
+    def explain(self, photo: NDArray[np.uint8], classes: Sequence[int]) -> NDArray[np.float32]:
+        """As `Runtime.explain`."""
+        with _memory_errors(), torch.inference_mode():
+            features = self._model.features(self._move(photo[None]))[0].float().cpu().numpy()
+            rows = self._model.head[list(classes)].float().cpu().numpy()
+        return activation_maps(features, rows)
 
     def warm_up(self, sizes: Iterable[int]) -> None:
         """As `Runtime.warm_up`."""

@@ -9,10 +9,11 @@ import pytest
 
 from shared.contract import ItemResult, Problem
 from shared.errors import InvalidImage, WorkerLost
+from shared.items import StartedItem
 from tests.support.answers import slug
 from tests.support.api_process import ApiProcess
 from tests.support.photos import jpeg
-from tests.support.played_worker import MODEL, PlayedWorker
+from tests.support.played_worker import MODEL, PlayedWorker, succeed
 from tests.support.served import eventually
 
 PHOTO = jpeg()
@@ -69,6 +70,42 @@ def test_the_worker_reads_the_bytes_that_were_sent(api: ApiProcess, worker: Play
 def test_top_k_reaches_the_worker(client: httpx.Client) -> None:
     answer = client.post("/predict?top_k=7", content=PHOTO)
     assert len(answer.json()["predictions"]) == 7
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize("path", ["/predict", "/jobs"])
+def test_a_model_without_maps_cannot_explain(client: httpx.Client, path: str) -> None:
+    answer = client.post(f"{path}?explain=true", content=PHOTO)
+    assert answer.status_code == 422
+    assert slug(answer) == "invalid_parameter"
+    assert "without explain=true" in answer.json()["detail"]
+
+
+def test_explain_reaches_the_worker_and_its_maps_the_client(
+    client: httpx.Client, worker: PlayedWorker
+) -> None:
+    heat = [[float(7 * row + column) for column in range(7)] for row in range(7)]
+
+    def explained(item: StartedItem) -> ItemResult:
+        result = succeed(item)
+        maps = {"heatmap": heat} if item.explain else {}
+        found = [one.model_copy(update=maps) for one in result.predictions or ()]
+        return result.model_copy(update={"predictions": found})
+
+    worker.answer = explained
+    worker.report = worker.report.model_copy(update={"explains": True})
+    try:
+        eventually(
+            lambda: client.post("/predict?explain=true", content=PHOTO).status_code == 200, 10
+        )
+        answer = client.post("/predict?explain=true", content=PHOTO).json()
+        assert [one["heatmap"] for one in answer["predictions"]] == [heat] * 3
+        job = client.get(f"/jobs/{answer['job_id']}").json()
+        assert job["items"][0]["predictions"] == answer["predictions"]
+        plain = client.post("/predict", content=PHOTO).json()
+        assert all("heatmap" not in one for one in plain["predictions"])
+    finally:
+        worker.report = worker.report.model_copy(update={"explains": False})
 
 
 @pytest.mark.parametrize("error", [InvalidImage("cut off"), WorkerLost("died twice")])

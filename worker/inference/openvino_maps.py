@@ -1,0 +1,76 @@
+"""Class activation maps from an OpenVINO graph, which is cut at its last convolution's features.
+
+Depends on openvino and `worker.inference.activation_maps`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+from openvino import properties
+from openvino.properties import hint
+
+from worker.inference.activation_maps import activation_maps
+
+# What stands between the linear layer and the average without changing a value's meaning.
+_PASSED = {"Reshape", "Squeeze", "FakeQuantize", "Convert"}
+_AVERAGES = {"ReduceMean", "AvgPool"}
+
+
+@dataclass(frozen=True)
+class Head:
+    """The end of a graph: features, their average over the photo, one linear layer."""
+
+    features: ov.Output
+    linear: ov.Node
+
+
+def head_of(graph: ov.Model) -> Head | None:
+    """The graph's end, or ``None`` where it is of another kind."""
+    node = graph.get_results()[0].input_value(0).get_node()
+    while node.get_type_name() in {"Softmax", "Add"}:
+        node = node.input_value(0).get_node()
+    linear = node
+    if linear.get_type_name() != "MatMul":
+        return None
+    node = linear.input_value(0).get_node()
+    while node.get_type_name() in _PASSED:
+        node = node.input_value(0).get_node()
+    if node.get_type_name() not in _AVERAGES:
+        return None
+    return Head(node.input_value(0), linear)
+
+
+class Mapper:
+    """A graph compiled for maps: in fp32, whatever the answers are computed in.
+
+    Args:
+        core: Compiles.
+        graph: The converted graph, not a quantized one.
+
+    Raises:
+        ValueError: It has no end that maps can be made from.
+    """
+
+    def __init__(self, core: ov.Core, graph: ov.Model) -> None:
+        head = head_of(graph)
+        if head is None:
+            raise ValueError("the model does not end in an average and one linear layer")
+        self._weights: NDArray[np.float32] = np.array(
+            head.linear.input_value(1).get_node().get_data(), np.float32
+        )
+        options = {
+            hint.inference_precision: ov.Type.f32,
+            hint.execution_mode: hint.ExecutionMode.ACCURACY,
+            properties.streams.num: properties.streams.Num(1),
+        }
+        cut = ov.Model([head.features], graph.get_parameters(), "features")
+        self._request = core.compile_model(cut, "CPU", options).create_infer_request()
+
+    def maps(self, photo: NDArray[np.uint8], classes: Sequence[int]) -> NDArray[np.float32]:
+        """As `Runtime.explain`; one call at a time."""
+        self._request.infer({0: photo[None]}, share_inputs=True)
+        features = self._request.get_output_tensor(0).data[0]
+        return activation_maps(features, self._weights[list(classes)])
