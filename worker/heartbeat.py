@@ -146,12 +146,8 @@ class Heartbeat:
             precision=card and card.precision,
             sha256=card and card.sha256,
             notice=card and card.notice,
-<<<<<<< HEAD
-            in_flight=len(held),
-=======
             explains=bool(card and card.explains),
-            in_flight=len(self._activity.entries()),
->>>>>>> 9983d9e (Say why: explain=true adds a class activation map to each class)
+            in_flight=len(held),
             rate_per_s=self._rate.per_s,
             unstarted=[message_id(entry.ref) for entry in held if not entry.started],
         )

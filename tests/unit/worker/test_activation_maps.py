@@ -85,6 +85,7 @@ def normalised(photo: NDArray[np.uint8], recipe: Recipe) -> torch.Tensor:
 def test_maps_equal_a_plain_computation(
     engine: str,
     precision: str,
+    *,
     spec: ModelSpec,
     cache: Path,
     network: tuple[str, torch.nn.Module],
