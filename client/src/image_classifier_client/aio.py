@@ -50,16 +50,25 @@ class AsyncImageClassifier:
         """Close the connections."""
         await self._http.aclose()
 
-    async def predict(self, photo: PhotoLike, *, top_k: int = 3) -> PredictAnswer:
+    async def predict(
+        self, photo: PhotoLike, *, top_k: int = 3, explain: bool = False
+    ) -> PredictAnswer:
         """As ``ImageClassifier.predict``."""
-        return await self._run(flows.predict(await asyncio.to_thread(photo_of, photo), top_k))
+        read = await asyncio.to_thread(photo_of, photo)
+        return await self._run(flows.predict(read, top_k, explain=explain))
 
     async def submit(
-        self, photos: Iterable[PhotoLike], *, top_k: int = 3, idempotency_key: str | None = None
+        self,
+        photos: Iterable[PhotoLike],
+        *,
+        top_k: int = 3,
+        explain: bool = False,
+        idempotency_key: str | None = None,
     ) -> Job:
         """As ``ImageClassifier.submit``."""
         sent = await asyncio.to_thread(_read_all, photos)
-        return await self._send(calls.submit(sent, top_k, idempotency_key or uuid.uuid4().hex))
+        key = idempotency_key or uuid.uuid4().hex
+        return await self._send(calls.submit(sent, top_k, key, explain=explain))
 
     async def job(self, job_id: str, *, offset: int = 0, limit: int = 100) -> Job:
         """As ``ImageClassifier.job``."""

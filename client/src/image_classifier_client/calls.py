@@ -53,7 +53,7 @@ class Call(Generic[T]):
         )
 
 
-def predict(photo: Photo, top_k: int) -> Call[PredictAnswer | Job]:
+def predict(photo: Photo, top_k: int, *, explain: bool = False) -> Call[PredictAnswer | Job]:
     """``POST /predict``: the answer, or the job that goes on when waiting took too long."""
 
     def parse(response: httpx.Response) -> PredictAnswer | Job:
@@ -62,16 +62,23 @@ def predict(photo: Photo, top_k: int) -> Call[PredictAnswer | Job]:
         return _model(PredictAnswer)(response)
 
     return Call(
-        "POST", "/predict", parse, {"top_k": top_k},
+        "POST", "/predict", parse, _asked(top_k, explain=explain),
         {"Prefer": f"wait={PREDICT_WAIT_S}"}, [("file", photo)],
     )  # fmt: skip
 
 
-def submit(photos: Sequence[Photo], top_k: int, idempotency_key: str) -> Call[Job]:
+def submit(
+    photos: Sequence[Photo], top_k: int, idempotency_key: str, *, explain: bool = False
+) -> Call[Job]:
     """``POST /jobs``; sent twice under one key it is one job."""
     headers = {"Idempotency-Key": idempotency_key}
     files = [("files", photo) for photo in photos]
-    return Call("POST", "/jobs", _model(Job), {"top_k": top_k}, headers, files)
+    return Call("POST", "/jobs", _model(Job), _asked(top_k, explain=explain), headers, files)
+
+
+def _asked(top_k: int, *, explain: bool) -> dict[str, int]:
+    # an older service would not know the parameter
+    return {"top_k": top_k, "explain": 1} if explain else {"top_k": top_k}
 
 
 def job(job_id: str, offset: int = 0, limit: int = 100) -> Call[Job]:

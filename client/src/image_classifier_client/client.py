@@ -64,22 +64,28 @@ class ImageClassifier:
         """Close the connections."""
         self._http.close()
 
-    def predict(self, photo: PhotoLike, *, top_k: int = 3) -> PredictAnswer:
+    def predict(self, photo: PhotoLike, *, top_k: int = 3, explain: bool = False) -> PredictAnswer:
         """Classify one photo and wait for the answer.
 
         Args:
             photo: A path, a file's bytes, an open binary file, or a ``Photo``.
             top_k: How many classes to answer, 1 to 100.
+            explain: Whether each class is to come with a class activation map.
 
         Raises:
             ProblemError: ``unsupported_media_type``, ``invalid_image``, ``upload_too_large``,
                 or how the photo ended: ``worker_lost``, ``item_timeout``, ``inference_failed``.
             OSError: The file cannot be read.
         """
-        return self._run(flows.predict(photo_of(photo), top_k))
+        return self._run(flows.predict(photo_of(photo), top_k, explain=explain))
 
     def submit(
-        self, photos: Iterable[PhotoLike], *, top_k: int = 3, idempotency_key: str | None = None
+        self,
+        photos: Iterable[PhotoLike],
+        *,
+        top_k: int = 3,
+        explain: bool = False,
+        idempotency_key: str | None = None,
     ) -> Job:
         """Have many photos classified; returns at once, with the job to wait for.
 
@@ -89,6 +95,7 @@ class ImageClassifier:
         Args:
             photos: In the order in which ``results`` will have them.
             top_k: How many classes to answer, 1 to 100.
+            explain: Whether each class is to come with a class activation map.
             idempotency_key: Sent again under one key, the same photos are the same job; default a
                 new one, which makes trying again safe within this call.
 
@@ -97,7 +104,8 @@ class ImageClassifier:
             OSError: A file cannot be read.
         """
         sent = [photo_of(photo) for photo in photos]
-        return self._send(calls.submit(sent, top_k, idempotency_key or uuid.uuid4().hex))
+        key = idempotency_key or uuid.uuid4().hex
+        return self._send(calls.submit(sent, top_k, key, explain=explain))
 
     def job(self, job_id: str, *, offset: int = 0, limit: int = 100) -> Job:
         """Where a job stands, with at most ``limit`` (1,000) items from ``offset`` on.

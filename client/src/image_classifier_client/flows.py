@@ -40,9 +40,9 @@ def wait(job_id: str, timeout_s: float | None, on_progress: OnProgress | None = 
         pause = min(pause * POLL_GROWTH, POLL_MOST_S)
 
 
-def predict(photo: Photo, top_k: int) -> Flow[PredictAnswer]:
+def predict(photo: Photo, top_k: int, *, explain: bool = False) -> Flow[PredictAnswer]:
     """One photo's answer, also when it takes longer than one request may."""
-    answer: PredictAnswer | Job = yield calls.predict(photo, top_k)
+    answer: PredictAnswer | Job = yield calls.predict(photo, top_k, explain=explain)
     if isinstance(answer, PredictAnswer):
         return answer
     yield from wait(answer.job_id, None)

@@ -24,11 +24,13 @@ class Prediction(Answer):
         label: The class in words.
         class_index: Its number in the model, from 0.
         confidence: Softmax probability, 0 to 1.
+        heatmap: With ``explain=True``: the class activation map, 7 rows of 7 over the centre crop.
     """
 
     label: str
     class_index: int
     confidence: float
+    heatmap: list[list[float]] | None = None
 
 
 class ModelInfo(Answer):
@@ -47,6 +49,7 @@ class ModelCard(ModelInfo):
     Attributes:
         input_size: Height, width, channels.
         classes: The labels, by class index.
+        explains: Whether ``explain=True`` can be asked for.
         notice: Set when a fallback model answers.
     """
 
@@ -54,6 +57,7 @@ class ModelCard(ModelInfo):
     input_size: tuple[int, int, int]
     transform: str
     classes: list[str]
+    explains: bool = False
     notice: str | None = None
 
 
