@@ -91,6 +91,7 @@ HEALTH: dict[str, Any] = {
             "precision": "bf16",
             "sha256": _MODEL["sha256"],
             "notice": None,
+            "explains": True,
             "in_flight": 0,
             "rate_per_s": 84.2,
             "heartbeat_age_s": 0.7,
@@ -104,5 +105,6 @@ MODEL_CARD: dict[str, Any] = {
     "input_size": [224, 224, 3],
     "transform": "resize 232, bilinear, antialiased; centre crop 224",
     "classes": ["tench", "goldfish", "great white shark"],
+    "explains": True,
     "notice": None,
 }
