@@ -21,12 +21,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torchvision import models, transforms
 
+from worker.agreement import Probabilities, Tally
 from worker.inference import load_runtime
 from worker.preprocessing import preprocess
 from worker.registry import ModelSpec, resolve
 from worker.settings import WorkerSettings
-
-Probabilities = NDArray[np.float32]
 
 # Those with something in them that ImageNet has a word for come first.
 PHOTOS = [
@@ -109,32 +108,6 @@ class Reference:
         with torch.inference_mode():
             answer: Probabilities = self._model(photo.unsqueeze(0)).softmax(dim=1)[0].numpy()
         return answer
-
-
-@dataclass
-class Tally:
-    """Counts over the views that were compared."""
-
-    views: int = 0
-    top_1: int = 0
-    top_3: int = 0
-    furthest: float = 0.0
-
-    def add(self, ours: Probabilities, theirs: Probabilities) -> bool:
-        """Count one view; says whether both see the same class."""
-        a, b = np.argsort(-ours)[:3], np.argsort(-theirs)[:3]
-        same = bool(a[0] == b[0])
-        self.views += 1
-        self.top_1 += same
-        self.top_3 += bool((a == b).all())
-        self.furthest = max(self.furthest, float(np.abs(ours - theirs).max()))
-        return same
-
-    def __str__(self) -> str:
-        return (
-            f"{self.views} views: top 1 agrees on {self.top_1 / self.views:.2%}, top 3 in order on "
-            f"{self.top_3 / self.views:.2%}, confidence differs by {self.furthest:.4f} at most"
-        )
 
 
 def main() -> None:

@@ -6,13 +6,10 @@ and exit code 1.
 
 import sys
 
-from pydantic import ValidationError
-
-from shared.settings import explain
+from worker.command import run, say
 from worker.fetching import fetch
 from worker.registry import ModelSpec, published_weights, resolve
 from worker.settings import WorkerSettings
-from worker.weights import ModelUnavailable
 
 
 def download(settings: WorkerSettings) -> ModelSpec:
@@ -30,21 +27,14 @@ def download(settings: WorkerSettings) -> ModelSpec:
 
 def main() -> int:
     """Run the command; returns its exit code."""
-    try:
-        spec = download(WorkerSettings())
-    except ValidationError as error:
-        return _fail(explain(error))
-    except ModelUnavailable as error:
-        return _fail(str(error))
+    return run("download", _fetched)
+
+
+def _fetched() -> str:
+    spec = download(WorkerSettings())
     if spec.notice:
-        print(f"download: {spec.notice}", file=sys.stderr)  # noqa: T201 - a command speaks
-    print(f"{spec.name} {spec.weights} is in {spec.weights_path}")  # noqa: T201 - likewise
-    return 0
-
-
-def _fail(line: str) -> int:
-    print(f"download: {line}", file=sys.stderr)  # noqa: T201 - likewise
-    return 1
+        say("download", spec.notice)
+    return f"{spec.name} {spec.weights} is in {spec.weights_path}"
 
 
 if __name__ == "__main__":

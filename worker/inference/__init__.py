@@ -35,7 +35,7 @@ class Runtime(Protocol):
     device: str
     """`cpu`, `cuda:0`, …"""
     precision: str
-    """What the layers are computed in: `fp32`, `bf16` or `fp16`."""
+    """What the layers are computed in: `fp32`, `bf16`, `fp16` or `int8`."""
     concurrency: int
     """How many calls of `predict` may usefully run at once."""
     best_batch: int
@@ -86,13 +86,15 @@ def load_runtime(spec: ModelSpec, settings: WorkerSettings) -> Runtime:
     precision = settings.precision
     if precision == "auto" and spec.name in _FRAGILE:
         precision = "fp32"
-    if precision == "int8":
-        raise ModelUnavailable("PRECISION=int8 is not available: use auto, fp32 or bf16")
     device = _device(settings)
     engine = settings.runtime
     if engine == "auto":
         engine = "openvino" if device == "cpu" else "torch"
     if engine == "torch":
+        if precision == "int8":
+            raise ModelUnavailable(
+                "PRECISION=int8 runs on OpenVINO only: set DEVICE=cpu and RUNTIME=openvino"
+            )
         from worker.inference.torch_runtime import TorchRuntime  # noqa: PLC0415 - only when chosen
 
         return TorchRuntime(spec, device, precision)

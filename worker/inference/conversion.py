@@ -46,7 +46,7 @@ def converted(core: ov.Core, spec: ModelSpec, cache: Path) -> ov.Model:
     file = folder / "model.xml"
     if file.exists():
         try:
-            return _checked(core.read_model(file), spec)
+            return checked(core.read_model(file), spec)
         except RuntimeError as error:
             _log.warning("a converted model cannot be read: converting again", path=str(folder))
             _log.debug("why", error=str(error))
@@ -63,7 +63,7 @@ def converted(core: ov.Core, spec: ModelSpec, cache: Path) -> ov.Model:
             error=error.strerror,
         )
         return _converted_for_once(core, spec)
-    return _checked(core.read_model(file), spec)
+    return checked(core.read_model(file), spec)
 
 
 def cache_key(spec: ModelSpec) -> str:
@@ -79,7 +79,12 @@ def cache_key(spec: ModelSpec) -> str:
     return f"{spec.name}-{spec.sha256[:12]}-{sha256('/'.join(parts).encode()).hexdigest()[:12]}"
 
 
-def _checked(graph: ov.Model, spec: ModelSpec) -> ov.Model:
+def checked(graph: ov.Model, spec: ModelSpec) -> ov.Model:
+    """The graph, if there is a label for each of its classes.
+
+    Raises:
+        ModelUnavailable: There is not.
+    """
     # The labels are no part of the key: they may have changed since the conversion.
     classes = graph.output(0).partial_shape[1].get_length()
     if classes != len(spec.labels):
@@ -95,7 +100,7 @@ def _converted_for_once(core: ov.Core, spec: ModelSpec) -> ov.Model:
         with tempfile.TemporaryDirectory(prefix="image-classifier-") as scratch:
             _convert_apart(spec, Path(scratch))
             # Mapped into memory, the file outlives its name.
-            return _checked(core.read_model(Path(scratch, "model.xml")), spec)
+            return checked(core.read_model(Path(scratch, "model.xml")), spec)
     except OSError as error:
         raise ModelUnavailable(
             f"the model cannot be converted ({error.strerror}): make MODEL_CACHE writable, with "

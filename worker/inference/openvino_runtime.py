@@ -22,6 +22,7 @@ from openvino.properties import hint
 from worker.inference import OutOfMemory
 from worker.inference.conversion import converted
 from worker.inference.openvino_maps import Mapper, head_of
+from worker.inference.quantization import quantized
 from worker.registry import ModelSpec
 from worker.weights import ModelUnavailable
 
@@ -47,11 +48,12 @@ class OpenVINORuntime:
     Args:
         spec: The model.
         cache: Folder for the converted model; without leave to write there, each start converts.
-        precision: `fp32`, `bf16`, `fp16`, or `auto`: bf16 where the processor has it natively,
-            else fp32.
+        precision: `fp32`, `bf16`, `fp16`, `int8`, or `auto`: bf16 where the processor has it
+            natively, else fp32. What int8 leaves as it is, is computed as by `auto`.
 
     Raises:
-        ModelUnavailable: The weights do not fit, or the processor lacks the precision.
+        ModelUnavailable: The weights do not fit, the processor lacks the precision, or nobody has
+            calibrated the model for int8.
     """
 
     name = "openvino"
@@ -63,7 +65,8 @@ class OpenVINORuntime:
         core = ov.Core()
         self.precision = _precision(core, precision)
         self.concurrency = min(MAX_STREAMS, processors())
-        model = converted(core, spec, cache)
+        model = (quantized if precision == "int8" else converted)(core, spec, cache)
+        self._floats = _precision(core, "auto") if precision == "int8" else self.precision
         self.explains = head_of(model) is not None
         self._converted = partial(converted, core, spec, cache)
         self._core = core
@@ -82,9 +85,9 @@ class OpenVINORuntime:
             model,
             "CPU",
             {
-                hint.inference_precision: _TYPES[self.precision],
+                hint.inference_precision: _TYPES[self._floats],
                 hint.execution_mode: hint.ExecutionMode.ACCURACY
-                if self.precision == "fp32"
+                if self._floats == "fp32"
                 else hint.ExecutionMode.PERFORMANCE,
                 properties.streams.num: properties.streams.Num(streams),
             },

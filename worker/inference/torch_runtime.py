@@ -48,6 +48,8 @@ class TorchRuntime:
             # fp32 means fp32: convolutions would otherwise round to TF32.
             torch.backends.cudnn.allow_tf32 = False
             torch.backends.cuda.matmul.allow_tf32 = False
+            # The first call of each batch size tries every algorithm: the warm-up makes it.
+            torch.backends.cudnn.benchmark = True
         model = build(spec)
         with _memory_errors():
             self._model = model.to(self._device).to(memory_format=torch.channels_last)
@@ -55,8 +57,14 @@ class TorchRuntime:
 
     def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """As `Runtime.predict`."""
-        with _memory_errors(), torch.inference_mode(), self._autocast():
-            answer: NDArray[np.float32] = self._model(self._move(batch)).cpu().numpy()
+        try:
+            with _memory_errors(), torch.inference_mode(), self._autocast():
+                answer: NDArray[np.float32] = self._model(self._move(batch)).cpu().numpy()
+        except OutOfMemory:
+            if self._cuda:
+                # What the failed call has left behind in pieces would be in the way of half of it.
+                torch.cuda.empty_cache()
+            raise
         return answer
 
     def explain(self, photo: NDArray[np.uint8], classes: Sequence[int]) -> NDArray[np.float32]:

@@ -1,0 +1,88 @@
+"""The graph in int8, calibrated on photos, and kept beside the one that it was made from.
+
+Depends on openvino and `worker.inference.conversion`; on NNCF only to calibrate.
+"""
+
+import os
+import shutil
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from worker.inference.conversion import cache_key, checked, converted, kept_whole, save
+from worker.registry import ModelSpec
+from worker.weights import ModelUnavailable
+
+QUANTIZE_COMMAND = "python -m worker.quantize PHOTOS/"
+REQUIREMENTS = "worker/requirements-quantize.txt"
+
+
+def quantized(core: ov.Core, spec: ModelSpec, cache: Path) -> ov.Model:
+    """The model's graph in int8: uint8 (n, crop, crop, 3) → probabilities (n, classes).
+
+    Raises:
+        ModelUnavailable: Nobody has calibrated this model, or its file cannot be read.
+    """
+    file = folder(spec, cache) / "model.xml"
+    if not file.exists():
+        raise ModelUnavailable(
+            f"PRECISION=int8 needs a model that was calibrated on your photos, and MODEL_CACHE="
+            f"{cache} has none for these weights and versions: run `{QUANTIZE_COMMAND}` with the "
+            "same settings"
+        )
+    try:
+        return checked(core.read_model(file), spec)
+    except RuntimeError as error:
+        raise ModelUnavailable(
+            f"the calibrated model in {file.parent} cannot be read: run `{QUANTIZE_COMMAND}` again"
+        ) from error
+
+
+def calibrate(
+    core: ov.Core, spec: ModelSpec, cache: Path, photos: Sequence[NDArray[np.uint8]]
+) -> Path:
+    """Quantize the model to int8 and keep it, in place of an earlier one.
+
+    Args:
+        core: Reads the graph in fp32; it is converted if need be.
+        spec: The model.
+        cache: Where graphs are kept.
+        photos: What the ranges of the activations are measured on, each uint8 (crop, crop, 3).
+
+    Returns:
+        The folder of the graph.
+
+    Raises:
+        ModelUnavailable: NNCF is missing, the weights do not fit, or the cache takes no files.
+    """
+    if find_spec("nncf") is None:
+        raise ModelUnavailable(f"NNCF is not installed: run `pip install -r {REQUIREMENTS}`")
+    os.environ.setdefault("NNCF_CI", "1")  # it would report its use to its makers
+    import nncf  # noqa: PLC0415 - a worker that serves never loads it
+
+    graph = nncf.quantize(
+        converted(core, spec, cache),
+        nncf.Dataset([photo[None] for photo in photos]),
+        # Activations around zero only where ReLU has not cut them: as exact as it gets.
+        preset=nncf.QuantizationPreset.MIXED,
+        subset_size=len(photos),
+    )
+    place = folder(spec, cache)
+    try:
+        shutil.rmtree(place, ignore_errors=True)
+        with kept_whole(place) as scratch:
+            save(graph, scratch)
+    except OSError as error:
+        raise ModelUnavailable(
+            f"MODEL_CACHE={cache} takes no files ({error.strerror}): make it writable"
+        ) from error
+    return place
+
+
+def folder(spec: ModelSpec, cache: Path) -> Path:
+    """Where the int8 graph of these weights is kept."""
+    return cache / "openvino" / f"{cache_key(spec)}-int8"
