@@ -1,9 +1,14 @@
-"""What to answer when a job was recorded and Redis then stops answering.
+"""A job's record as this process knows it, without reading it.
 
-The job is accepted: a 503 would have the client send it twice. Depends on the shared record.
+As created, for when it was recorded and Redis then stops answering: the job is accepted, and a 503
+would have the client send it twice. As ended, from what the worker published. Depends on the shared
+record.
 """
 
 import time
+from dataclasses import replace
+
+from pydantic import ValidationError
 
 from shared.contract import ItemResult, ItemState, JobState
 from shared.jobs import ItemRecord, JobRecord, NewItem, NewJob
@@ -29,6 +34,32 @@ def as_created(job: NewJob, limit: int = 1) -> JobRecord:
         total=len(items),
         counts=counts,
         items=items[:limit],
+    )
+
+
+def as_ended(job: NewJob, ended: str) -> JobRecord | None:
+    """The record of a job of one photo.
+
+    Args:
+        job: As it was created.
+        ended: The item's state, a space, its result as JSON; empty for a state without one.
+
+    Returns:
+        ``None`` for words of another version: the record itself has to be read.
+    """
+    word, _, text = ended.partition(" ")
+    try:
+        state = ItemState(word)
+        result = ItemResult.model_validate_json(text) if text else None
+    except (ValidationError, ValueError):
+        return None
+    began = as_created(job)
+    return replace(
+        began,
+        status=JobState.COMPLETED,
+        finished_ms=int(time.time() * 1000),
+        counts={**dict.fromkeys(ItemState, 0), state: 1},
+        items=[replace(began.items[0], status=state, result=result)],
     )
 
 

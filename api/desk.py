@@ -14,6 +14,7 @@ from redis.exceptions import ResponseError
 from api.admission import Admission
 from api.broker import BROKER_S, broker_within
 from shared import log
+from shared.drafting import Drafter
 from shared.errors import BrokerUnavailable, IdempotencyConflict, QueueFull
 from shared.items import ItemRef
 from shared.jobs import JobRecord, JobStore, NewJob, job_not_found
@@ -22,13 +23,11 @@ from shared.uploads import UploadStore, upload_key
 
 _log = log.get(__name__)
 
-SEND_S = 0.6
 # Items that Redis records in a second at the very least; 10,000 took it 0.2 s on two busy cores.
 CREATED_PER_S = 2_000
 # Messages of a batch that one thread sends before the next sender has its turn.
 SEND_CHUNK = 200
-INTERACTIVE_SENDERS, BATCH_SENDERS, DISK_THREADS = 12, 4, 8
-SENDERS = INTERACTIVE_SENDERS + BATCH_SENDERS
+SENDERS, DISK_THREADS = 4, 8
 
 
 class Desk:
@@ -41,7 +40,7 @@ class Desk:
         admission: Says when a refused client should come back.
 
     Raises:
-        BrokerUnavailable: From every method but ``send`` and ``discard``, within a second.
+        BrokerUnavailable: From every method but ``send_later`` and ``discard``, within a second.
     """
 
     def __init__(
@@ -51,8 +50,8 @@ class Desk:
         self._uploads = uploads
         self._celery = celery
         self._admission = admission
-        self._interactive = CapacityLimiter(INTERACTIVE_SENDERS)
-        self._batch = CapacityLimiter(BATCH_SENDERS)
+        self._drafter = Drafter(celery)
+        self._senders = CapacityLimiter(SENDERS)
         self._disk = CapacityLimiter(DISK_THREADS)
         self._sending: set[asyncio.Task[None]] = set()
 
@@ -75,7 +74,11 @@ class Desk:
         for key in keys:
             self._uploads.delete(key)
 
-    async def create(self, job: NewJob, room: int | None = None) -> str:
+    async def submit(self, job: NewJob, room: int | None = None) -> str:
+        """`create` for a job of one photo, whose message goes out in the same step."""
+        return await self.create(job, room, self._drafter.draft(job.queue, *_refs(job)))
+
+    async def create(self, job: NewJob, room: int | None = None, message: str = "") -> str:
         """Write the job's record, or delete its uploads; where neither is sure, keep them.
 
         Returns the job's id, or that of the earlier job that this one only repeats.
@@ -87,7 +90,7 @@ class Desk:
         keys = [item.upload_key for item in job.items if item.upload_key]
         try:
             async with broker_within(BROKER_S + len(keys) / CREATED_PER_S):
-                job_id = await self._jobs.create(job, room)
+                job_id = await self._jobs.create(job, room, message)
         except QueueFull as error:
             await self.discard(keys)
             raise self._admission.queue_full(job.queue, len(keys), room) from error
@@ -102,17 +105,6 @@ class Desk:
             await self.discard(keys)
         return job_id
 
-    async def send(self, job: NewJob) -> None:
-        """Send an interactive job's messages; a failure is left to the reconciler."""
-        refs = _refs(job)
-        try:
-            async with asyncio.timeout(SEND_S):
-                await to_thread.run_sync(
-                    send, self._celery, job.queue, refs, limiter=self._interactive
-                )
-        except SEND_FAILED as error:
-            _log.warning("left to the reconciler", job=job.job_id, reason=type(error).__name__)
-
     def send_later(self, job: NewJob) -> None:
         """Send a batch's messages beside the answer, which need not wait for thousands."""
         task = asyncio.create_task(self._send_batch(job))
@@ -124,7 +116,9 @@ class Desk:
         for start in range(0, len(refs), SEND_CHUNK):
             chunk = refs[start : start + SEND_CHUNK]
             try:
-                await to_thread.run_sync(send, self._celery, job.queue, chunk, limiter=self._batch)
+                await to_thread.run_sync(
+                    send, self._celery, job.queue, chunk, limiter=self._senders
+                )
             except SEND_FAILED as error:
                 _log.warning("left to the reconciler", job=job.job_id, reason=type(error).__name__)
                 return

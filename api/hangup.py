@@ -38,9 +38,8 @@ class HangUp:
 
     async def or_event(self, event: asyncio.Event, within_s: float) -> bool:
         """Whether the event came, rather than the hang-up or the end of time."""
-        waiting = asyncio.create_task(event.wait())
-        await asyncio.wait(
-            {waiting, self._watch}, timeout=max(0, within_s), return_when=asyncio.FIRST_COMPLETED
-        )
-        waiting.cancel()
+        self._watch.add_done_callback(lambda _: event.set())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0, within_s)):
+                await event.wait()
         return event.is_set() and not self.happened and within_s > 0

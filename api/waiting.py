@@ -1,8 +1,8 @@
 """One pub/sub connection of this process wakes the requests that wait for a job.
 
-A worker publishes the id of a job that is done on the channel that the job was created with.
-Nothing polls: after a lost connection everything that waits is woken once, to read again.
-Depends on redis alone.
+A worker publishes the id of a job that is done, and how its one photo ended, on the channel that
+the job was created with. Nothing polls: after a lost connection everything that waits is woken
+once, to read. Depends on redis alone.
 """
 
 import asyncio
@@ -24,6 +24,12 @@ SILENT_S = 3.0
 RECONNECT_S = 0.2
 
 
+class Call(asyncio.Event):
+    """Set when the job may have ended; ``ended`` says how, if the message that woke it did."""
+
+    ended: str | None = None
+
+
 class Waiter:
     """Wakes whoever waits for a job.
 
@@ -35,7 +41,7 @@ class Waiter:
         self.channel = f"ic:done:{uuid.uuid4().hex}"
         self.subscribed = asyncio.Event()
         self._client = client
-        self._waiting: dict[str, asyncio.Event] = {}
+        self._waiting: dict[str, Call] = {}
 
     @property
     def count(self) -> int:
@@ -43,9 +49,9 @@ class Waiter:
         return len(self._waiting)
 
     @contextlib.contextmanager
-    def expect(self, job_id: str) -> Iterator[asyncio.Event]:
-        """An event that is set when the job may have ended; enter before creating the job."""
-        event = self._waiting[job_id] = asyncio.Event()
+    def expect(self, job_id: str) -> Iterator[Call]:
+        """What wakes the request that waits for this job; enter before creating the job."""
+        event = self._waiting[job_id] = Call()
         try:
             yield event
         finally:
@@ -85,8 +91,10 @@ class Waiter:
 
     def _handle(self, kind: str, data: str) -> None:
         if kind == "message":
-            if event := self._waiting.get(data):
-                event.set()
+            job_id, _, ended = data.partition(" ")
+            if call := self._waiting.get(job_id):
+                call.ended = ended or None
+                call.set()
         elif kind == "subscribe":
             self.subscribed.set()
             # What was published while nobody listened is lost: let everyone look.

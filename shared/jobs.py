@@ -98,13 +98,13 @@ class JobStore:
         self._create = client.register_script(load("create"))
         self._cancel = client.register_script(load("cancel"))
 
-    async def create(self, job: NewJob, room: int | None = None) -> str:
+    async def create(self, job: NewJob, room: int | None = None, message: str = "") -> str:
         """Write record and index, if there is room; repeating the call changes nothing.
 
         Returns the job's id, or that of the earlier job which has the same idempotency key.
 
         ``room`` is the most items that may wait in the queue for this job to be taken in, where
-        that is less than usual.
+        that is less than usual. ``message`` goes onto the queue in the same step.
 
         Raises:
             QueueFull: The queue holds as many items as it may.
@@ -121,6 +121,7 @@ class JobStore:
             idempotency.key,
             idempotency.fingerprint,
             job.owner,
+            message,
         ]
         for item in job.items:
             args.append(_dump(item))

@@ -22,9 +22,6 @@ FIRST = "first"
 # What a send may raise when the broker is down or unknown.
 SEND_FAILED = (OperationalError, *REDIS_DOWN)
 
-# The backstop only: the reconciler finds lost items long before.
-VISIBILITY_TIMEOUT_S = 3600
-
 _CLIENT_TRANSPORT: dict[str, Any] = {
     # A dead or frozen broker fails a send within 0.3 s; Celery's defaults take 6 s, or for ever.
     "socket_timeout": 0.3,
@@ -74,18 +71,23 @@ def send(app: Celery, queue: QueueName, refs: Iterable[ItemRef], *, alone: bool 
     sent = 0
     with app.producer_or_acquire() as producer:
         for ref in refs:
-            app.send_task(
-                TASK_CLASSIFY,
-                args=[ref.job_id, ref.index, ref.attempt, alone],
-                task_id=message_id(ref),
-                headers={FIRST: True} if alone else None,
-                queue=queue.value,
-                producer=producer,
-                retry=False,
-                ignore_result=True,
-            )
+            publish(app, producer, queue, ref, alone=alone)
             sent += 1
     return sent
+
+
+def publish(app: Celery, producer: Any, queue: QueueName, ref: ItemRef, *, alone: bool) -> None:
+    """Hand one message to a kombu producer."""
+    app.send_task(
+        TASK_CLASSIFY,
+        args=[ref.job_id, ref.index, ref.attempt, alone],
+        task_id=message_id(ref),
+        headers={FIRST: True} if alone else None,
+        queue=queue.value,
+        producer=producer,
+        retry=False,
+        ignore_result=True,
+    )
 
 
 def message_id(ref: ItemRef) -> str:

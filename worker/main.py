@@ -14,7 +14,7 @@ from celery.worker.consumer import Gossip, Mingle
 from pydantic import ValidationError
 
 from shared import log
-from shared.queue import VISIBILITY_TIMEOUT_S, make_celery
+from shared.queue import make_celery
 from shared.settings import explain
 from worker import transport
 from worker.registry import ModelUnavailable
@@ -38,7 +38,6 @@ def make_app(settings: WorkerSettings) -> Celery:
     return make_celery(
         settings.broker_url,
         broker_transport_options={
-            "visibility_timeout": VISIBILITY_TIMEOUT_S,
             "socket_timeout": 10,
             "socket_connect_timeout": 2,
             "socket_keepalive": True,

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import Headers
 
-from api.accepted import as_created
+from api.accepted import as_created, as_ended
 from api.access import owner_of
 from api.dependencies import TOP_K, Explain, Services, ServicesDep, TopK
 from api.documentation import PHOTO, example, form, problems
@@ -142,11 +142,12 @@ async def _run(
     loop, desk = asyncio.get_running_loop(), services.desk
     deadline = loop.time() + preference.wait_s
     with services.waiter.expect(job.job_id) as woken:
-        await desk.create(job, services.admission.room(preference.patience_s))
-        await desk.send(job)
+        await desk.submit(job, services.admission.room(preference.patience_s))
         async with HangUp(request) as hang_up:
             while await hang_up.or_event(woken, deadline - loop.time()):
                 woken.clear()
+                if woken.ended and (told := as_ended(job, woken.ended)):
+                    return told
                 record = await _read(services, job)
                 if record.finished_ms is not None:
                     return record

@@ -35,8 +35,9 @@ local function next_seq()
 end
 
 -- A job lives its time-to-live from its end, not from its beginning.
-local function end_job_if_done(id)
-  local counts = redis.call('HMGET', job_key(id), 'queued', 'running', 'reply_to', 'ttl_s')
+-- Whoever waits for a job of one item is told how it ended, and need not read it.
+local function end_job_if_done(id, ended)
+  local counts = redis.call('HMGET', job_key(id), 'queued', 'running', 'reply_to', 'ttl_s', 'total')
   if tonumber(counts[1]) > 0 or tonumber(counts[2]) > 0 then return 0 end
   redis.call('HSET', job_key(id), 'finished_ms', string.format('%.0f', now_ms()))
   local keys = {job_key(id), items_key(id), states_key(id), results_key(id)}
@@ -44,7 +45,7 @@ local function end_job_if_done(id)
   if idempotency then keys[5] = idempotency_key(idempotency) end
   for _, key in ipairs(keys) do redis.call('EXPIRE', key, tonumber(counts[4])) end
   if counts[3] ~= '' then
-    redis.call('PUBLISH', counts[3], id)
+    redis.call('PUBLISH', counts[3], (ended and counts[5] == '1') and id .. ' ' .. ended or id)
   end
   return 1
 end
@@ -59,5 +60,5 @@ local function end_item(id, index, from, s, outcome, result)
   redis.call('HINCRBY', job_key(id), from, -1)
   redis.call('HINCRBY', job_key(id), outcome, 1)
   redis.call('HINCRBY', 'ic:ended', redis.call('HGET', job_key(id), 'queue'), 1)
-  return end_job_if_done(id)
+  return end_job_if_done(id, outcome .. ' ' .. result)
 end

@@ -1,12 +1,12 @@
 -- ARGV: id, queue, top_k, reply_to, ttl_s, limit, idempotency key or '', fingerprint of the contents,
---       owner or '', then per item: its JSON, its error's JSON or ''.
+--       owner or '', a message for the queue or '', then per item: its JSON, its error's JSON or ''.
 -- Record, admission and index in one step: either all of a job exists or none of it.
 -- Returns 'created', 'exists' (an earlier call of unknown outcome did land), 'full', 'conflict' (the
 -- idempotency key belongs to a job of other contents), or {the id of the job that has the key}.
 local id, queue, top_k, reply_to, ttl_s = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local idempotency, fingerprint = ARGV[7], ARGV[8]
 local owner = ARGV[9]
-local first = 10
+local first = 11
 local total = (#ARGV - first + 1) / 2
 if redis.call('EXISTS', job_key(id)) == 1 then return 'exists' end
 if idempotency ~= '' then
@@ -39,5 +39,6 @@ if idempotency ~= '' then
   redis.call('HSET', job_key(id), 'idempotency', idempotency)
   redis.call('HSET', idempotency_key(idempotency), 'job_id', id, 'fingerprint', fingerprint)
 end
+if ARGV[10] ~= '' then redis.call('LPUSH', queue, ARGV[10]) end
 end_job_if_done(id)
 return 'created'

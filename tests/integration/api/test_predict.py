@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from redis import Redis
 
 from shared.contract import ItemResult, Problem
 from shared.errors import InvalidImage, WorkerLost
@@ -161,3 +162,18 @@ def test_a_request_id_is_taken_over_if_it_is_harmless(client: httpx.Client) -> N
     assert given.headers["x-request-id"] == "abc-123"
     odd = client.get("/health/live", headers={"x-request-id": "a b{}" * 100})
     assert len(odd.headers["x-request-id"]) == 32
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_waiting_request_costs_the_api_one_round_trip(
+    client: httpx.Client, api: ApiProcess
+) -> None:
+    with Redis.from_url(api.redis_url, decode_responses=True) as redis, redis.monitor() as monitor:
+        client.post("/predict", content=PHOTO)  # loads the scripts
+        job_id = client.post("/predict", content=PHOTO).json()["job_id"]
+        redis.echo("the end")
+        seen: list[str] = []
+        while "the end" not in (command := monitor.next_command())["command"]:
+            if command["client_type"] != "lua" and job_id in command["command"]:
+                seen.append(command["command"].split()[0])
+    assert seen == ["EVALSHA"] * 3, "the api's to create it, the worker's to start and finish it"

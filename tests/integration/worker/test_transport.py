@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from shared.queue_names import DISCARDED
+from shared.queue_names import DISCARDED, QueueName
 from tests.integration.worker.conftest import Bench, ends, photo
 from tests.support.redis_server import RedisServer
 
@@ -107,3 +107,28 @@ def test_worker_survives_cut_connections(bench: Bench) -> None:
         job = bench.wait(job_id, 60)
         assert worker.process.poll() is None, worker.log[-3000:]
     assert ends(job) == [str(green) for green in range(100)]
+
+
+def test_a_photo_costs_its_worker_three_round_trips(bench: Bench) -> None:
+    with bench.worker(), bench.client.monitor() as monitor:
+        bench.wait(bench.submit([photo(0, 7)], QueueName.INTERACTIVE))  # loads the scripts
+        job_id = bench.submit([photo(0, 7)], QueueName.INTERACTIVE)
+        bench.wait(job_id)
+        bench.client.echo("the end")
+        seen: list[str] = []
+        while "the end" not in (command := monitor.next_command()["command"]):
+            seen.append(command)
+    # A BRPOP, which waits before there is a photo, and a script each to start and to finish it.
+    assert sum(line.startswith("EVALSHA") and f" {job_id} 0 1 worker" in line for line in seen) == 2
+    assert not [line for line in seen if "unacked" in line]
+
+
+def test_a_message_that_nobody_has_started_goes_back_when_the_worker_stops(bench: Bench) -> None:
+    slow = {"SCRIPTED_SERVICE_TIME_S": "0.3", "MAX_BATCH_SIZE": "1", "WORKER_THREADS": "1"}
+    with bench.worker(**slow) as worker:
+        job_id = bench.submit([photo(0, green) for green in range(6)])
+        bench.until(lambda: bench.client.keys("ic:held:*"))
+        assert worker.terminate() == 0
+    started = sum(item.status.value == "succeeded" for item in bench.read(job_id).items)
+    assert 1 <= started < 6
+    assert bench.client.llen("batch") + started == 6

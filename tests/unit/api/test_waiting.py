@@ -46,3 +46,10 @@ async def test_it_keeps_trying_while_nothing_listens(waiter: Waiter) -> None:
 def test_every_process_has_its_own_channel() -> None:
     client = connect_async("redis://127.0.0.1:1", None, 1)
     assert Waiter(client).channel != Waiter(client).channel
+
+
+async def test_a_message_may_say_how_the_job_ended(waiter: Waiter) -> None:
+    with waiter.expect("a") as first, waiter.expect("b") as second:
+        waiter._handle("message", 'a failed {"error": 1}')
+        waiter._handle("message", "b")
+        assert (first.ended, second.ended) == ('failed {"error": 1}', None)
