@@ -8,7 +8,7 @@ FULL = --fail-on-skip
 # two at a time, a file's tests in one process: most of them wait for processes that they started
 PARALLEL = -n 2 --dist loadfile
 
-.PHONY: help serve test test-full chaos overload bench-quick check format compose-test screenshots openapi install-dev clean
+.PHONY: help serve test test-full chaos overload bench bench-quick check format compose-test screenshots openapi install-dev clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
@@ -32,8 +32,11 @@ chaos: install-dev ## kill, stop, cut and fill everything under load; SEED=2 dra
 overload: install-dev ## four times as many requests as the service can answer, for two minutes
 	$(BIN)/python -m benchmarks.overload
 
-bench-quick: install-dev ## ours, plain FastAPI and the limit in two minutes; PHOTOS= is a folder
-	$(BIN)/python -m benchmarks.run --quick $(PHOTOS:%=--photos %)
+bench: install-dev ## install the peers, then measure all of them side by side; PHOTOS= is a folder
+	$(BIN)/python -m benchmarks.run $(PHOTOS:%=--photos %)
+
+bench-quick: install-dev ## ours, plain FastAPI and the limit, in two minutes
+	$(BIN)/python -m benchmarks.run --quick --seconds 2.5 $(PHOTOS:%=--photos %)
 
 compose-test: install-dev ## the compose project alone: build, start, classify, scale, look inside
 	$(BIN)/python -m pytest $(FULL) tests/compose

@@ -16,24 +16,45 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import contenders, table
-from benchmarks.generator import ROOT, Loop, command, generator, run
+from benchmarks import batch, contenders, report
+from benchmarks.batch import BatchTooSmall
+from benchmarks.generator import ROOT, Loop, run
 from benchmarks.limit import Limit, Setting
-from benchmarks.photos import photos
+from benchmarks.photos import NoPhotos, photos
 from benchmarks.results import Results, Sample
-from benchmarks.server import Contender, Server
+from benchmarks.server import Contender, Server, ServerFailed
+from scripts.environment import InstallError
 from tests.support.photos import free_port
-from worker.registry import resolve
+from worker.inference import load_runtime
+from worker.registry import ModelSpec, ModelUnavailable, resolve
 from worker.settings import WorkerSettings
 
 PLACE = ROOT / ".bench"
-CONNECTIONS = (1, 8, 32)
-WARM_UP_S = 1.0
+# connections, and how long a loop is: many requests at once need longer to settle
+CONNECTIONS = {1: 1.0, 8: 1.0, 32: 1.5}
+WARM_UP_S = 0.5
+BESIDE_LOOPS = 3  # as long as so many loops
 
 
 def say(text: str) -> None:
     """A line of progress, apart from the results."""
     print(text, file=sys.stderr, flush=True)
+
+
+def precisions(spec: ModelSpec) -> list[str]:
+    """``auto``, and of the others those that are there and differ from it."""
+    found: dict[str, str] = {}
+    for name in ("auto", "fp32", "int8"):
+        try:
+            actual = load_runtime(spec, WorkerSettings(precision=name)).precision
+        except ModelUnavailable as error:
+            say(f"no row for {name}: {error}")
+            continue
+        if actual in found.values():
+            say(f"no row for {name}: here it is what auto is")
+        else:
+            found[name] = actual
+    return list(found)
 
 
 @contextmanager
@@ -53,33 +74,31 @@ def running(chosen: list[Contender], photo: bytes) -> Iterator[list[Server]]:
         yield servers
 
 
+def busy_s() -> float:
+    """Seconds of processor time that all programs of this machine have used so far."""
+    times = psutil.cpu_times()
+    idle = times.idle + getattr(times, "iowait", 0.0) + getattr(times, "steal", 0.0)
+    return float(sum(times) - idle)
+
+
 def measure(server: Server, listed: Path, connections: int, seconds: float) -> Sample:
     """One closed loop on a server that is awake, after a short one that warms it up."""
 
     def loop_for(duration: float, half_way: Callable[[], None] = lambda: None) -> Loop:
-        field = server.contender.form_field
-        order = command(server.url, field, listed, connections, duration)
-        return run(order, duration, half_way)
+        return run(f"{server.url}/predict", listed, connections, duration, half_way)
 
     loop_for(WARM_UP_S)
-    server.wait_idle()
     memory: list[dict[str, float]] = []
     before, busy_before = server.cpu_s(), busy_s()
     began = time.monotonic()
     loop = loop_for(seconds, lambda: memory.append(server.memory_mb()))
     took = time.monotonic() - began
     used = {kind: now - before.get(kind, 0) for kind, now in server.cpu_s().items()}
-    foreign = (busy_s() - busy_before - sum(used.values())) / took - loop.generator_cores
+    generator = loop.generator_cores * loop.seconds
+    foreign = (busy_s() - busy_before - sum(used.values()) - generator) / took
     requests = max(1, loop.requests)
     each = {kind: 1000 * spent / requests for kind, spent in used.items()}
-    server.wait_idle()
     return Sample(loop, each, memory[0], foreign)
-
-
-def busy_s() -> float:
-    """Seconds of processor time that all programs of this machine have used so far."""
-    times = psutil.cpu_times()
-    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0))
 
 
 def limit(listed: Path, precision: str, seconds: float, known: Setting | None) -> Limit:
@@ -100,6 +119,7 @@ def rounds(
     """All that is measured again in each round."""
     results = Results()
     settings: dict[str, Setting | None] = dict.fromkeys(precisions)
+    photo = Path(listed.read_text().split("\n", 1)[0]).read_bytes()
     for number in range(options.rounds):
         for precision in precisions:
             found = limit(listed, precision, options.seconds, settings[precision])
@@ -107,9 +127,9 @@ def rounds(
             results.limits[precision].append(found)
         for server in servers:
             server.thaw()
-            server.wait_ready(Path(listed.read_text().split("\n", 1)[0]).read_bytes())
-            for connections in CONNECTIONS:
-                sample = measure(server, listed, connections, options.seconds)
+            server.wait_ready(photo)
+            for connections, length in CONNECTIONS.items():
+                sample = measure(server, listed, connections, length * options.seconds)
                 results.samples[server.contender.name, connections].append(sample)
                 loop = sample.loop
                 say(
@@ -121,47 +141,63 @@ def rounds(
     return results
 
 
-def report(results: Results) -> str:
-    """Everything, as Markdown."""
-    most = CONNECTIONS[-1]
-    ours = contenders.OURS
-
-    def most_of(value: Callable[[Sample], float]) -> float:
-        return max(value(sample) for samples in results.samples.values() for sample in samples)
-
-    spent = results.median(ours, most, lambda sample: sample.loop.generator_cores)
-    reached = results.per_s(ours, most) / results.limit_per_s("auto", spent)
-    deducted = f"the generator's {spent:.3f} cores deducted"
-    generators = most_of(lambda sample: sample.loop.generator_cores)
-    foreign = most_of(lambda sample: sample.foreign_cores)
-    notes = [
-        f"At {most} connections ours reaches {reached:.0%} of the limit, {deducted}.",
-        f"Requests by {generator()}: {generators:.3f} cores at most.",
-        f"Other programs of this machine: {foreign:.2f} cores at most.",
-    ]
-    parts = [table.servers(results, ours), table.limits(results)]
-    return "\n\n".join([*parts, table.processor_time(results, ours, most), *notes])
+def batches(
+    server: Server, names: list[Path], listed: Path, options: argparse.Namespace
+) -> tuple[batch.Batch, Loop]:
+    """A batch job alone, then `/predict` beside another."""
+    server.thaw()
+    server.wait_ready(names[0].read_bytes())
+    one = batch.alone(server, names, options.batch)
+    say(f"a batch of {options.batch}: {one.per_s:.1f}/s")
+    loop = batch.beside(server, names, listed, options.batch, BESIDE_LOOPS * options.seconds)
+    server.freeze()
+    return one, loop
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="ours, plain FastAPI, the limit")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=3, help="of each closed loop")
-    parser.add_argument("--photos", type=Path, help="a folder; default: scikit-image's")
-    options = parser.parse_args()
+def everything(options: argparse.Namespace) -> None:
+    """Measure, and print each part of the report as soon as it is there.
+
+    Raises:
+        NoPhotos: The folder has none.
+        ModelUnavailable: There are no weights.
+        InstallError: A peer cannot be installed.
+        ServerFailed: A server does not answer.
+        BatchTooSmall: The batch job was done too soon.
+    """
     PLACE.mkdir(exist_ok=True)
     names = photos(options.photos, PLACE / "photos")
     listed = PLACE / "photos.txt"
     listed.write_text("".join(f"{name.absolute()}\n" for name in names))
     os.environ["MODEL"] = "resnet50"
     spec = resolve(WorkerSettings())
-    chosen = [contenders.ours("auto"), contenders.plain_fastapi(spec)]
+    if options.quick:
+        wanted, peers = ["auto"], [contenders.plain_fastapi(spec)]
+    else:
+        wanted, peers = precisions(spec), contenders.peers(spec, PLACE)
+    chosen = [*map(contenders.ours, wanted), *peers]
     with running(chosen, names[0].read_bytes()) as servers:
-        results = rounds(servers, listed, options, ["auto"])
-    print(report(results))
+        results = rounds(servers, listed, options, wanted)
+        print(report.main(results), flush=True)
+        if not options.quick:
+            print("\n" + report.batches(results, *batches(servers[0], names, listed, options)))
+
+
+def main() -> int:
+    """Measure and print, or say in one line why not."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="ours, plain FastAPI, the limit")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=4, help="of a closed loop")
+    parser.add_argument("--batch", type=int, default=batch.SIZE, help="photos of the batch job")
+    parser.add_argument("--photos", type=Path, help="a folder; default: scikit-image's")
+    options = parser.parse_args()
+    try:
+        everything(options)
+    except (NoPhotos, ModelUnavailable, InstallError, ServerFailed, BatchTooSmall) as error:
+        say(f"bench: {error}")
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

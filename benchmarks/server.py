@@ -27,20 +27,16 @@ class ServerFailed(Exception):
 
 @dataclass(frozen=True)
 class Contender:
-    """How a server is started and asked.
+    """How a server is started; all are asked alike: ``POST /predict``, a form's field ``file``.
 
     Attributes:
         name: Its row in the table.
         command: Program and arguments; ``{port}`` stands for its port.
-        path: Takes ``POST``.
-        form_field: Takes the photo in a multipart form.
         env: Added to the environment; ``{port}`` likewise.
     """
 
     name: str
     command: list[str]
-    path: str
-    form_field: str
     env: dict[str, str] = field(default_factory=dict)
 
 
@@ -55,8 +51,7 @@ class Server:
 
     def __init__(self, contender: Contender, port: int, log: Path) -> None:
         self.contender = contender
-        self.url = f"http://127.0.0.1:{port}{contender.path}"
-        self.base = f"http://127.0.0.1:{port}"
+        self.url = f"http://127.0.0.1:{port}"
         self._log = log
         self._frozen: list[psutil.Process] = []
         named = {name: value.format(port=port) for name, value in contender.env.items()}
@@ -93,9 +88,9 @@ class Server:
 
     def ask(self, photo: bytes) -> httpx.Response | None:
         """Its answer to one photo, or None where that is not a 200."""
-        files = {self.contender.form_field: ("photo.jpg", photo, "image/jpeg")}
+        files = {"file": ("photo.jpg", photo, "image/jpeg")}
         with contextlib.suppress(httpx.HTTPError):
-            answer = httpx.post(self.url, files=files, timeout=60, trust_env=False)
+            answer = httpx.post(f"{self.url}/predict", files=files, timeout=60, trust_env=False)
             return answer if answer.status_code == 200 else None
         return None
 
