@@ -41,6 +41,14 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def write_list(names: list[Path]) -> Path:
+    """The photos as a file that names them, one a line."""
+    PLACE.mkdir(exist_ok=True)
+    listed = PLACE / "photos.txt"
+    listed.write_text("".join(f"{name.absolute()}\n" for name in names))
+    return listed
+
+
 def precisions(spec: ModelSpec) -> list[str]:
     """``auto``, and of the others those that are there and differ from it."""
     found: dict[str, str] = {}
@@ -164,10 +172,8 @@ def everything(options: argparse.Namespace) -> None:
         ServerFailed: A server does not answer.
         BatchTooSmall: The batch job was done too soon.
     """
-    PLACE.mkdir(exist_ok=True)
     names = photos(options.photos, PLACE / "photos")
-    listed = PLACE / "photos.txt"
-    listed.write_text("".join(f"{name.absolute()}\n" for name in names))
+    listed = write_list(names)
     os.environ["MODEL"] = "resnet50"
     spec = resolve(WorkerSettings())
     if options.quick:

@@ -1,0 +1,44 @@
+import pytest
+
+from benchmarks import report
+from benchmarks.batch import Batch
+from benchmarks.generator import Loop
+from benchmarks.limit import Limit, Setting
+from benchmarks.results import Results, Sample
+
+MEMORY = {"api": 80.0, "worker": 300.0}
+
+
+def loop(per_s: float, p50_ms: float, p95_ms: float = 0, p99_ms: float = 0) -> Loop:
+    return Loop(round(per_s * 10), 10, p50_ms, p95_ms, p99_ms, 0, 0.2)
+
+
+@pytest.fixture
+def results() -> Results:
+    found = Results()
+    found.limits["auto"] += [Limit(Setting(2, 1), "fp32", 2, 30, 10, 20.0, 2.5)]  # 50 a second
+    found.samples["ours", 1] += [Sample(loop(30, 27.0), {"api": 1.0}, MEMORY, 0.01)]
+    found.samples["ours", 32] += [Sample(loop(36, 800, 900, 1000), {"api": 1.0}, MEMORY, 0.3)]
+    return found
+
+
+def test_the_share_of_the_limit_leaves_out_what_the_generator_takes(results: Results) -> None:
+    text = report.main(results)
+    assert "32 connections: 80% of the limit" in text  # 36 of 45, as 0.2 of 2 cores are gone
+    assert "p99 is 1.25 x p50" in text
+
+
+def test_a_lone_request_is_compared_with_what_it_cannot_do_without(results: Results) -> None:
+    assert "median 27.0 ms, 4.5 ms above raw preprocessing (2.5 ms)" in report.main(results)
+
+
+def test_memory_and_what_else_ran_are_told(results: Results) -> None:
+    text = report.main(results)
+    assert "Peak memory: api 80 MB, worker 300 MB." in text
+    assert "other programs of this machine 0.30" in text
+
+
+def test_a_batch_and_what_runs_beside_it(results: Results) -> None:
+    text = report.batches(results, Batch(1000, 25, 0.2), loop(5, 60, p95_ms=108))
+    assert "40.0 photos/s, 89% of the limit" in text
+    assert "p95 108 ms, which is 4.0 x its idle median" in text
