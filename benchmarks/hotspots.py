@@ -1,0 +1,114 @@
+"""``python -m benchmarks.hotspots``: where the processor time of a request goes, by py-spy.
+
+Of each process of the service: how much is HTTP, the upload store, the queue, the record with its
+result, preprocessing, and the engine. Needs leave to trace processes (root, or ptrace_scope 0).
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from benchmarks import contenders, table
+from benchmarks.generator import run
+from benchmarks.photos import photos
+from benchmarks.run import PLACE, running, write_list
+from benchmarks.server import Server, kind
+
+CONNECTIONS = 8
+RATE_HZ = 200
+# The innermost frame that is named here says what a sample was spent on: Redis's client serves the
+# queue as well as the record.
+PARTS = {
+    "preprocessing": ("worker/preprocessing", "worker/cropping", "worker/photo", "PIL/"),
+    "engine": ("worker/inference", "worker/batching"),
+    "store": ("shared/uploads",),
+    "record and result": (
+        *("shared/jobs", "shared/items", "shared/scripts", "shared/contract", "api/waiting"),
+        *("api/desk", "worker/ledger", "worker/heartbeat", "worker/reconciler"),
+    ),
+    "queue": ("shared/queue", "celery/", "kombu/", "vine/", "worker/transport"),
+    "HTTP": ("api/", "uvicorn/", "starlette/", "fastapi/", "prometheus_client/"),
+}
+OTHER = "other"
+NATIVE = "engine's own threads"
+
+
+def part(stack: str) -> str:
+    """What one stack, as py-spy writes it (outermost first), was spent on."""
+    for frame in reversed(stack.split(";")):
+        for name, marks in PARTS.items():
+            if any(mark in frame for mark in marks):
+                return name
+    return OTHER
+
+
+def counted(lines: Iterable[str]) -> Counter[str]:
+    """py-spy's raw output → samples by part."""
+    found: Counter[str] = Counter()
+    for line in lines:
+        stack, _, count = line.rpartition(" ")
+        found[part(stack)] += int(count)
+    return found
+
+
+def shares(samples: Counter[str], cpu_s: float) -> dict[str, float]:
+    """Seconds of processor time by part, of one process.
+
+    Args:
+        samples: At `RATE_HZ`, of its Python threads.
+        cpu_s: What the process used; what Python's threads did not is the engine's.
+    """
+    used = {name: count / RATE_HZ for name, count in samples.items()}
+    seen = sum(used.values())
+    if seen > cpu_s:  # a thread that waits for its turn on a core is sampled as if it ran
+        return {name: spent * cpu_s / seen for name, spent in used.items()}
+    return used | {NATIVE: cpu_s - seen}
+
+
+def record(server: Server, listed: Path, length: float) -> str:
+    """Sample the api and the worker under load; returns Markdown."""
+    spies = {}
+    for process in server.processes():
+        name = kind(process.cmdline())
+        if name in {"api", "worker"}:
+            order = ["py-spy", "record", "--pid", str(process.pid), "--format", "raw"]
+            where = ["--output", str(PLACE / f"{name}.raw"), "--rate", str(RATE_HZ)]
+            spies[name] = [*order, *where, "--duration", str(round(length)), "--nonblocking"]
+    before = server.cpu_s()
+    started = [subprocess.Popen(order, stdout=subprocess.DEVNULL) for order in spies.values()]
+    loop = run(f"{server.url}/predict", listed, CONNECTIONS, length)
+    used = {name: now - before[name] for name, now in server.cpu_s().items()}
+    for process in started:
+        process.wait()
+    rows: list[table.Row] = []
+    for name in spies:
+        samples = counted((PLACE / f"{name}.raw").read_text().splitlines())
+        for what, spent in sorted(shares(samples, used[name]).items(), key=lambda x: -x[1]):
+            rows.append([name, what, f"{1000 * spent / loop.requests:.2f}"])
+    rows.append(["Redis", "all", f"{1000 * used['Redis'] / loop.requests:.2f}"])
+    return table.markdown(["process", "part", "core-ms a request"], rows)
+
+
+def main() -> None:
+    """Serve, ask, and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--photos", type=Path, help="a folder; default: scikit-image's")
+    options = parser.parse_args()
+    names = photos(options.photos, PLACE / "photos")
+    listed = write_list(names)
+    os.environ["MODEL"] = "resnet50"
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    with running([contenders.ours("auto")], names[0].read_bytes()) as [server]:
+        server.thaw()
+        server.wait_ready(names[0].read_bytes())
+        run(f"{server.url}/predict", listed, CONNECTIONS, 2)
+        print(record(server, listed, options.seconds))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+from collections import Counter
+
+import pytest
+
+from benchmarks.hotspots import NATIVE, OTHER, counted, part, shares
+
+OUTER = "run (threading.py:975);trace (celery/app/trace.py:400);run (worker/pipeline.py:70)"
+
+
+@pytest.mark.parametrize(
+    ("inner", "name"),
+    [
+        ("preprocess (worker/preprocessing.py:60);load (PIL/ImageFile.py:1)", "preprocessing"),
+        ("finish (shared/items.py:9);send (redis/connection.py:5)", "record and result"),
+        ("get (shared/uploads.py:3)", "store"),
+        ("ack (kombu/transport/redis.py:5);send (redis/connection.py:5)", "queue"),
+        ("", "queue"),
+    ],
+)
+def test_the_innermost_frame_that_is_known_says_what_the_time_was_for(
+    inner: str, name: str
+) -> None:
+    assert part(f"{OUTER};{inner}") == name
+
+
+def test_samples_are_counted_by_part() -> None:
+    lines = ["main (uvicorn/main.py:1) 3", f"{OUTER} 2", "main (x.py:1) 1", "a (api/x.py:2) 4"]
+    assert counted(lines) == {"HTTP": 7, "queue": 2, OTHER: 1}
+
+
+def test_what_python_did_not_use_is_the_engines() -> None:
+    assert shares(Counter(queue=200, HTTP=100), 2.0) == {"queue": 1.0, "HTTP": 0.5, NATIVE: 0.5}
+
+
+def test_no_more_is_told_than_was_used() -> None:
+    assert shares(Counter(queue=300, HTTP=100), 1.0) == {"queue": 0.75, "HTTP": 0.25}
