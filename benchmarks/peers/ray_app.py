@@ -4,6 +4,7 @@ https://docs.ray.io/en/latest/serve/advanced-guides/dyn-req-batch.html
 """
 
 import argparse
+import os
 import signal
 from typing import Any
 
@@ -17,7 +18,7 @@ from benchmarks.peers.torch_engine import TorchEngine
 
 MAX_BATCH_SIZE = 8
 BATCH_WAIT_S = 0.01
-CORES = 2  # of the replica: Ray gives torch as many threads
+CORES = os.cpu_count() or 1  # all for the replica: Ray gives torch as many threads
 
 
 @serve.deployment(ray_actor_options={"num_cpus": CORES}, max_ongoing_requests=64)
