@@ -12,10 +12,9 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from benchmarks import contenders, table
+from benchmarks import table
 from benchmarks.generator import run
-from benchmarks.photos import photos
-from benchmarks.run import PLACE, running, write_list
+from benchmarks.run import PLACE, ours_alone
 from benchmarks.server import Server, kind
 
 CONNECTIONS = 8
@@ -99,13 +98,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--photos", type=Path, help="a folder; default: scikit-image's")
     options = parser.parse_args()
-    names = photos(options.photos, PLACE / "photos")
-    listed = write_list(names)
-    os.environ["MODEL"] = "resnet50"
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    with running([contenders.ours("auto")], names[0].read_bytes()) as [server]:
-        server.thaw()
-        server.wait_ready(names[0].read_bytes())
+    with ours_alone(options.photos) as (server, listed):
         run(f"{server.url}/predict", listed, CONNECTIONS, 2)
         print(record(server, listed, options.seconds))
 

@@ -4,14 +4,12 @@ Needs no quiet machine, only time: what is measured is memory.
 """
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import contenders, table
+from benchmarks import table
 from benchmarks.generator import run
-from benchmarks.photos import photos
-from benchmarks.run import PLACE, running, say, write_list
+from benchmarks.run import ours_alone, say
 
 CONNECTIONS = 32
 STEP_S = 10.0
@@ -46,13 +44,8 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--photos", type=Path, help="a folder; default: scikit-image's")
     options = parser.parse_args()
-    names = photos(options.photos, PLACE / "photos")
-    listed = write_list(names)
-    os.environ["MODEL"] = "resnet50"
     steps: list[Step] = []
-    with running([contenders.ours("auto")], names[0].read_bytes()) as [server]:
-        server.thaw()
-        server.wait_ready(names[0].read_bytes())
+    with ours_alone(options.photos) as (server, listed):
         done = 0
         while done < options.requests:
             done += run(f"{server.url}/predict", listed, CONNECTIONS, STEP_S).requests

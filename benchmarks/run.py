@@ -82,6 +82,17 @@ def running(chosen: list[Contender], photo: bytes) -> Iterator[list[Server]]:
         yield servers
 
 
+@contextmanager
+def ours_alone(folder: Path | None) -> Iterator[tuple[Server, Path]]:
+    """The service, awake, and the file that names the photos."""
+    names = photos(folder, PLACE / "photos")
+    os.environ["MODEL"] = "resnet50"
+    with running([contenders.ours("auto")], names[0].read_bytes()) as [server]:
+        server.thaw()
+        server.wait_ready(names[0].read_bytes())
+        yield server, write_list(names)
+
+
 def busy_s() -> float:
     """Seconds of processor time that all programs of this machine have used so far."""
     times = psutil.cpu_times()
