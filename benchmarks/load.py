@@ -64,6 +64,16 @@ def _post(url: str, kind: str, body: bytes) -> bytes:
     return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
 
 
+async def _skip_body(reader: asyncio.StreamReader, head: bytes) -> None:
+    if b"transfer-encoding: chunked" not in head:
+        length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        await reader.readexactly(length)
+        return
+    while length := int((await reader.readuntil(b"\r\n")).partition(b";")[0], 16):
+        await reader.readexactly(length + 2)
+    await reader.readuntil(b"\r\n")
+
+
 class Client:
     """Sends requests in turn.
 
@@ -99,8 +109,7 @@ class Client:
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> int:
         writer.write(next(self._requests))
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
-        length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
-        await reader.readexactly(length)
+        await _skip_body(reader, head)
         if b"connection: close" in head:
             writer.close()
         else:

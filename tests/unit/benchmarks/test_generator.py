@@ -21,15 +21,21 @@ class Handler(BaseHTTPRequestHandler):
     bodies: list[bytes] = []  # noqa: RUF012 - one for all requests
     statuses = [200]  # noqa: RUF012 - likewise
     takes_s = 0.01
+    chunked = False
 
     def do_POST(self) -> None:
         self.bodies.append(self.rfile.read(int(self.headers["content-length"])))
         status = self.statuses[len(self.bodies) % len(self.statuses)]
         time.sleep(self.takes_s)
         self.send_response(status)
-        self.send_header("content-length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
+        if self.chunked:
+            self.send_header("transfer-encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"1\r\n{\r\n1\r\n}\r\n0\r\n\r\n")
+        else:
+            self.send_header("content-length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
 
     def log_message(self, *_: object) -> None:
         pass
@@ -37,7 +43,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    Handler.bodies, Handler.statuses, Handler.takes_s = [], [200], 0.01
+    Handler.bodies, Handler.statuses, Handler.takes_s, Handler.chunked = [], [200], 0.01, False
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         Thread(target=server.serve_forever).start()
         yield f"http://127.0.0.1:{server.server_port}/predict"
@@ -64,6 +70,13 @@ def test_photos_are_sent_in_turn_as_the_field_of_a_form(url: str, listed: Path) 
     shares = [sum(photo in body for body in Handler.bodies) for photo in PHOTOS]
     assert abs(shares[0] - shares[1]) <= 1
     assert all(b'name="file"; filename=' in body for body in Handler.bodies)
+
+
+def test_an_answer_may_come_in_chunks(url: str, listed: Path) -> None:
+    Handler.chunked = True
+    loop = generator.run(url, listed, 2, 0.5)
+    assert loop.requests == len(Handler.bodies) > 4
+    assert loop.errors == 0
 
 
 def test_an_answer_other_than_200_is_an_error_and_no_request(url: str, listed: Path) -> None:
