@@ -57,12 +57,12 @@ def test_after_ten_thousand_photos_memory_and_disk_are_back_where_they_began(
 def _send(cluster: Cluster, rng: random.Random, items: int) -> tuple[int, int]:
     """Returns how many photos were accepted, and how many results were counted."""
     ended = sum(map(int, cluster.client.hvals("ic:ended")))
-    with Traffic(cluster, rng, job_of=90, at_least=items) as traffic:
+    with Traffic(cluster, rng, job_of=30, at_least=items) as traffic:
         pass
     told = traffic.told
     assert not told.strange
     assert told.cut == 0
-    cluster.until(lambda: not cluster.held() and not cluster.client.zcard("ic:queued:batch"), 60)
+    cluster.until(lambda: not cluster.held() and not cluster.client.zcard("ic:queued:batch"), 100)
     now_ended = sum(map(int, cluster.client.hvals("ic:ended")))
     return sum(told.accepted.values()), now_ended - ended
 
