@@ -17,6 +17,7 @@ def test_a_full_redis_refuses_the_new_and_ends_the_old(
     with Traffic(cluster, rng) as traffic:
         held: set[str] = set()
         while not held:
+            cluster.client.config_set("maxmemory", 0)
             before = holding(cluster, traffic)
             cluster.client.config_set("maxmemory", 1)
             held = before & cluster.held()
