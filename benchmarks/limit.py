@@ -23,6 +23,7 @@ from openvino.properties import hint
 
 from worker.inference.conversion import converted
 from worker.inference.openvino_runtime import OpenVINORuntime, processors
+from worker.inference.quantization import quantized
 from worker.preprocessing import preprocess
 from worker.registry import ModelSpec, resolve
 from worker.settings import WorkerSettings
@@ -89,15 +90,20 @@ class Engine:
         self._core = ov.Core()
         cache = settings.model_cache.expanduser()
         self.precision = OpenVINORuntime(spec, cache, settings.precision).precision
-        self._graph = converted(self._core, spec, cache)
+        # what int8 leaves as it is, is computed as by auto
+        self._floats = self.precision
+        if self.precision == "int8":
+            self._floats = OpenVINORuntime(spec, cache, "auto").precision
+        read = quantized if self.precision == "int8" else converted
+        self._graph = read(self._core, spec, cache)
 
     def compile(self, streams: int) -> ov.CompiledModel:
         """The graph, ready to answer uint8 (n, side, side, 3)."""
         types = {"fp32": ov.Type.f32, "bf16": ov.Type.bf16, "fp16": ov.Type.f16}
-        accurate = self.precision == "fp32"
+        accurate = self._floats == "fp32"
         mode = hint.ExecutionMode.ACCURACY if accurate else hint.ExecutionMode.PERFORMANCE
         options = {
-            hint.inference_precision: types[self.precision],
+            hint.inference_precision: types[self._floats],
             hint.execution_mode: mode,
             properties.streams.num: properties.streams.Num(streams),
         }
