@@ -19,7 +19,7 @@ from tests.support.served import Served
 
 FOLDER = Path(__file__).resolve().parent.parent / "screenshots"
 NATURAL = ("chelsea", "coffee", "rocket", "astronaut")
-CUTS = 160
+CUTS = 72
 Photo = tuple[str, bytes]
 
 
@@ -58,7 +58,7 @@ def running(visit: Visit) -> None:
     """A batch about half way."""
     empty(visit)
     visit.choose(*cuts(CUTS))
-    visit.page.wait_for_function("Number(progress.ariaValueNow) >= 45")
+    visit.page.wait_for_function("() => Number(progress.ariaValueNow) >= 45", timeout=120_000)
 
 
 def done(visit: Visit) -> None:
@@ -105,7 +105,7 @@ def shoot(browser: Browser, url: str, name: str) -> None:
     size = options.get("size", DESKTOP)
     visit = Visit(browser, url, **{"size": size, **options})  # type: ignore[arg-type]
     prepare(visit)
-    visit.page.screenshot(path=FOLDER / f"{name}.png", full_page="running" not in name)
+    visit.page.screenshot(path=FOLDER / f"{name}.png", full_page=prepare in {one, done, error})
     visit.context.close()
     print(f"screenshots/{name}.png")
 

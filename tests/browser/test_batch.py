@@ -1,5 +1,7 @@
 """Many photos on the page: progress, tiles, filters, one in large, jobs of an earlier visit."""
 
+import csv
+import json
 from pathlib import Path
 
 from playwright.sync_api import expect
@@ -70,3 +72,20 @@ def test_a_reload_finds_the_batch_again(visit: Visit, photos: Path) -> None:
     visit.wait_text("#batch-line", "20 classified · 1 failed")
     first = visit.page.locator(".tile").first
     assert first.get_attribute("aria-label").startswith("00 chelsea.jpg: ")  # type: ignore[union-attr]
+
+
+def test_the_results_are_saved_as_csv_and_json(visit: Visit, photos: Path) -> None:
+    dropped(visit, photos)
+    labels = visit.page.locator(".tile-label").all_inner_texts()
+
+    def saved(button: str) -> str:
+        with visit.page.expect_download() as download:
+            visit.page.get_by_role("button", name=button).click()
+        return download.value.path().read_text()
+
+    rows = list(csv.DictReader(saved("Save CSV").splitlines()))
+    assert [row["label_1"] for row in rows] == [*labels[:-1], ""]
+    assert rows[-1]["filename"] == "broken.jpg"
+    assert rows[-1]["error"] == "invalid_image"
+    items = json.loads(saved("Save JSON"))["items"]
+    assert [item["filename"] for item in items] == [row["filename"] for row in rows]

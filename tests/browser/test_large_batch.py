@@ -41,6 +41,10 @@ def test_more_than_the_queue_holds_waits_its_turn(
     visit.wait_text("#batch-line", f"{PHOTOS} classified")
     assert visit.text("#trouble") == ""
     assert len(visit.page.url.split("#")[1].split(",")) == 3
+    with visit.page.expect_download() as download:
+        visit.page.get_by_role("button", name="Save CSV").click()
+    lines = download.value.path().read_text().splitlines()
+    assert [line.split(",")[1] for line in lines[1:]] == [f"{at}.jpg" for at in range(PHOTOS)]
 
 
 def test_a_cancelled_batch_drops_what_has_not_begun(

@@ -56,10 +56,10 @@ function timingOf(timing) {
   const parts = [["queued", timing.queued], ["decode", timing.decode], ["model", timing.inference]];
   return [make("p", { className: "timing" },
     make("strong", {}, duration(timing.total)),
-    make("span", {}, parts.map(([name, ms]) => `${name} ${duration(ms)}`).join(" · ")))];
+    ...parts.map(([name, ms]) => make("span", {}, `${name} ${duration(ms)}`)))];
 }
 
 function modelOf(model) {
   if (!model) return [];
-  return [make("p", { className: "by" }, `${model.name} ${model.weights} on ${model.device}, ${model.precision}`)];
+  return [make("p", { className: "by" }, `${model.weights.startsWith(model.name) ? "" : `${model.name} `}${model.weights} on ${model.device}, ${model.precision}`)];
 }

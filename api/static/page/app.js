@@ -4,7 +4,7 @@ import { showNothing } from "./answer.js";
 import { Batch } from "./batch.js";
 import { Board } from "./board.js";
 import { ofBatch, ofPhoto, showCommand } from "./curl.js";
-import { byId, make, perFrame } from "./dom.js";
+import { byId, make, perFrame, setText } from "./dom.js";
 import { watchHealth } from "./health.js";
 import { onPhotos } from "./photos.js";
 import { showPhoto } from "./photo.js";
@@ -49,10 +49,16 @@ function showEmpty() {
   see("single");
 }
 
-const see = (view) => {
+const LEADS = {
+  single: "Drop photos anywhere on this page, paste one, or choose. JPEG or PNG.",
+  batch: "Drop, paste or choose more to add them. A photo opens large.",
+};
+
+function see(view) {
   byId("single").hidden = view !== "single";
   byId("batch").hidden = view !== "batch";
-};
+  setText(byId("lead"), LEADS[view]);
+}
 
 const tell = (text) => byId("alert").replaceChildren(...(text ? [make("p", { className: "left-out" }, text)] : []));
 

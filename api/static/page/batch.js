@@ -7,6 +7,8 @@ import { ask, Problem, upload } from "./service.js";
 
 const LIVE = new Set(["waiting", "sending", "queued", "running"]);
 
+const newKey = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (each) => each.toString(16).padStart(8, "0")).join("");
+
 export class Batch extends EventTarget {
   items = []; // {index, name, file?, status, predictions?, model?, timing_ms?, error?}
   jobs = []; // paths, such as /jobs/5f0c…
@@ -65,10 +67,13 @@ export class Batch extends EventTarget {
     if (signal.aborted || !live.length) return;
     const before = this.sentBytes;
     const size = live.reduce((sum, item) => sum + item.file.size, 0);
+    // sent again under the same key, it is the same job: an answer may be lost on the way
+    const headers = { "idempotency-key": newKey() };
     const attempt = () => {
       const form = new FormData();
       for (const item of live) form.append("files", item.file, item.name);
       return upload("/jobs", form, {
+        headers,
         signal,
         onSent: (share) => { this.sentBytes = before + size * share; this.#tell([]); },
       });

@@ -2,8 +2,10 @@
 
 import { byId, perFrame, say, setText } from "./dom.js";
 import { Grid } from "./grid.js";
+import { download } from "./download.js";
 import { openDetail, refreshDetail } from "./detail.js";
 import { Rate } from "./rate.js";
+import { Problem } from "./service.js";
 import { bytes, count, photos, timeLeft } from "./words.js";
 
 const SAY_EVERY_MS = 5000;
@@ -20,7 +22,10 @@ export class Board {
     const filter = byId("filter");
     filter.addEventListener("input", () => this.#filter());
     filter.addEventListener("submit", (event) => event.preventDefault());
-    byId("cancel").addEventListener("click", () => this.#cancel());
+    this.#button("cancel", () => this.#batch.cancel(), "The batch was not cancelled");
+    for (const format of ["csv", "json"]) {
+      this.#button(`save-${format}`, () => download(this.#batch.jobs, format), "The results were not saved");
+    }
   }
 
   show(batch) {
@@ -32,6 +37,10 @@ export class Board {
     this.#filter();
     this.#grid.show(batch.items);
     batch.addEventListener("change", () => { if (batch === this.#batch) this.#draw(); });
+    for (const id of ["save-csv", "save-json"]) byId(id).disabled = true;
+    batch.addEventListener("job", () => {
+      for (const id of ["save-csv", "save-json"]) byId(id).disabled = false;
+    });
     batch.addEventListener("trouble", ({ detail }) => { if (batch === this.#batch) this.#trouble(detail); });
     this.#draw();
   }
@@ -104,14 +113,18 @@ export class Board {
     setText(byId("trouble"), problem ? `${problem.title}. ${problem.detail} Nothing is lost: the page goes on by itself.` : "");
   }
 
-  async #cancel() {
-    byId("cancel").disabled = true;
-    try {
-      await this.#batch.cancel();
-    } catch (problem) {
-      setText(byId("trouble"), `The batch was not cancelled. ${problem.title}: ${problem.detail}`);
-    }
-    byId("cancel").disabled = false;
+  #button(id, act, failure) {
+    const button = byId(id);
+    button.addEventListener("click", async () => {
+      button.disabled = true;
+      try {
+        await act();
+      } catch (error) {
+        const problem = Problem.of(error);
+        setText(byId("trouble"), `${failure}. ${problem.title}: ${problem.detail}`);
+      }
+      button.disabled = false;
+    });
   }
 }
 

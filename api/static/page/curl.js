@@ -22,7 +22,7 @@ export function ofBatch(names, jobs) {
   const send = names.length > SPELLED_OUT
     ? `printf 'form = "files=@%s"\\n' ${patterns(names)} | ${curl("-K -", url("/jobs"))}`
     : curl(...names.map((name) => form("files", name)), url("/jobs"));
-  return [...(names.length ? [send] : []), ...jobs.map((path) => curl(url(path)))].join("\n");
+  return [...(names.length ? [send] : []), ...jobs.map((path) => curl(shell(`${url(path)}/results?format=csv`)))].join("\n");
 }
 
 function patterns(names) {

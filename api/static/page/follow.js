@@ -1,9 +1,9 @@
 // Follows a job to its end, through restarts of whatever is in between.
 
 import { pause } from "./dom.js";
+import { Changes } from "./events.js";
 import { Problem, read } from "./service.js";
 
-const POLL_MS = 700;
 const AGAIN_MS = 2000;
 const PAGE = 200;
 const ENDS = new Set(["succeeded", "failed", "cancelled"]);
@@ -15,13 +15,20 @@ const ENDS = new Set(["succeeded", "failed", "cancelled"]);
  * Throws the Problem of a job that is not known any more.
  */
 export async function follow(path, { onJob, onTrouble = () => {}, signal }) {
-  for (let from = 0; ;) {
-    const job = await patiently(() => read(`${path}?offset=${from}&limit=${PAGE}`, { signal, cache: "no-store" }), { onTrouble, signal });
-    onJob(job);
-    const open = job.items.findIndex((item) => !ENDS.has(item.status));
-    from += open < 0 ? job.items.length : open;
-    if (from >= job.counts.total) return;
-    if (open >= 0 || !job.next) await pause(POLL_MS, signal);
+  const over = new AbortController();
+  const watching = AbortSignal.any([signal, over.signal]);
+  const changes = new Changes(path, watching);
+  try {
+    for (let from = 0; ;) {
+      const job = await patiently(() => read(`${path}?offset=${from}&limit=${PAGE}`, { signal, cache: "no-store" }), { onTrouble, signal });
+      onJob(job);
+      const open = job.items.findIndex((item) => !ENDS.has(item.status));
+      from += open < 0 ? job.items.length : open;
+      if (from >= job.counts.total) return;
+      if (open >= 0) await changes.next(watching);
+    }
+  } finally {
+    over.abort();
   }
 }
 

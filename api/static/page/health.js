@@ -1,13 +1,15 @@
 // The service's state, always in sight: broker, workers, model, and the notice of a fallback.
 
 import { byId, make, pause, setText } from "./dom.js";
-import { read, Problem } from "./service.js";
+import { keyHeaders, renewKey } from "./key.js";
 import { count, duration } from "./words.js";
 
 const EVERY_MS = 4000;
 const SOON_MS = 1500;
 
 const WORDS = { ok: "Ready", degraded: "Degraded", unavailable: "Unavailable" };
+
+let asked = false; // for a key: once by itself, later only when somebody does something
 
 /** Look again and again, for as long as the page is seen. */
 export async function watchHealth() {
@@ -22,13 +24,18 @@ export async function watchHealth() {
 }
 
 async function look() {
-  let response;
+  const blank = { status: "unavailable", workers: [], queues: null, broker: null };
   try {
-    response = await fetch("/health", { cache: "no-store" });
-    return await response.json();
-  } catch (error) {
-    const away = !(error instanceof Problem) && !response;
-    return { status: "unavailable", word: away ? "Not reachable" : "Unknown", workers: [], queues: null, broker: null };
+    const used = keyHeaders();
+    const response = await fetch("/health", { cache: "no-store", headers: used });
+    if (response.status !== 401) return await response.json();
+    if (!asked) {
+      asked = true;
+      if (await renewKey(used)) return await look();
+    }
+    return { ...blank, word: "Key needed" };
+  } catch {
+    return { ...blank, word: "Not reachable" };
   }
 }
 
@@ -65,7 +72,7 @@ function facts({ broker, workers }) {
 }
 
 function details(health) {
-  if (!health.broker) return [make("p", { textContent: "The service does not answer. This line changes as soon as it does." })];
+  if (!health.broker) return [make("p", {}, health.word === "Key needed" ? "The service tells its state to those who have a key." : "The service does not answer. This line changes as soon as it does.")];
   const { broker, workers, queues } = health;
   const waits = `${count(queues.interactive)} interactive, ${count(queues.batch)} batch`;
   const pairs = [

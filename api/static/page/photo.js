@@ -6,13 +6,13 @@ import { make } from "./dom.js";
 export function showPhoto(frame, file, empty = "No preview") {
   forget(frame);
   frame.dataset.state = "empty";
-  if (!file) return frame.replaceChildren(make("span", { className: "photo-empty" }, empty));
+  if (!file) return frame.replaceChildren(make("span", { className: "photo-empty unseen" }, empty));
   const url = URL.createObjectURL(file);
   const image = make("img", { src: url, alt: file.name || "Your photo", decoding: "async" });
   frame.dataset.url = url;
   frame.dataset.state = "photo";
   image.addEventListener("error", () => {
-    if (frame.dataset.url === url) showPhoto(frame, null, "This file cannot be shown here.");
+    if (frame.dataset.url === url) showPhoto(frame, null, `${file.name || "This file"} cannot be shown here.`);
   });
   frame.replaceChildren(image);
 }

@@ -11,11 +11,12 @@ const UNREACHABLE = {
 const AT_THE_DOOR = new Set(["broker_unavailable", "queue_full", "no_workers"]);
 
 export class Problem extends Error {
-  constructor({ type = "about:blank", title = "That did not work", detail = "" }, retryAfterS = 0) {
+  constructor({ type = "about:blank", title = "That did not work", detail = "", status = 0 }, retryAfterS = 0) {
     super(detail);
     this.slug = type.split("/").pop();
     this.title = title;
     this.detail = detail;
+    this.status = status;
     this.retryAfterS = retryAfterS;
   }
 
@@ -23,6 +24,9 @@ export class Problem extends Error {
 
   /** Worth the same request again, after retryAfterS: nobody's photo is at fault. */
   get passes() { return AT_THE_DOOR.has(this.slug); }
+
+  /** Whether the same photo may fare better another time: it is not the photo that is wrong. */
+  get mayPass() { return !this.status || this.status >= 500 || this.status === 401; }
 
   /** Of the failure of anything that is no Problem yet; null for an abort. */
   static of(error) {

@@ -57,14 +57,15 @@ function shown(panel, item) {
 
 /** Show the problem; returns when the request is due again, by its Retry-After or by the button. */
 async function failed(panel, problem, signal) {
-  const again = make("button", { type: "button", className: "button" }, "Try again");
+  const again = problem.mayPass ? make("button", { type: "button", className: "button" }, "Try again")
+    : make("button", { type: "button", className: "button", onclick: () => byId("pick").click() }, "Choose another photo");
   const line = make("p", { className: "countdown", "aria-live": "off" });
   showProblem(panel, problem, line, again);
   say(`${problem.title}. ${problem.detail}`);
-  const pressed = new Promise((resume) => again.addEventListener("click", resume, { once: true }));
+  const pressed = new Promise((resume) => { if (problem.mayPass) again.addEventListener("click", resume, { once: true }); });
   const due = problem.passes ? countDown(line, problem.retryAfterS || 2, signal) : new Promise(() => {});
-  const given_up = new Promise((_, stop) => signal.addEventListener("abort", () => stop(signal.reason), { once: true }));
-  await Promise.race([pressed, due, given_up]);
+  const givenUp = new Promise((_, stop) => signal.addEventListener("abort", () => stop(signal.reason), { once: true }));
+  await Promise.race([pressed, due, givenUp]);
 }
 
 async function countDown(line, seconds, signal) {
