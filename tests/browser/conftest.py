@@ -1,5 +1,6 @@
 """The real service and a real browser, once for all; a visit per test."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.support.redis_server import RedisServer
 from tests.support.served import Served, eventually
 
 Visiting = Callable[..., Visit]
+KEY = "ic_" + "k" * 43
 # small enough that a few photos are too many
 SMALL = {"MAX_JOB_ITEMS": "10", "MAX_QUEUED_ITEMS": "20"}
 
@@ -73,14 +75,27 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def small_api(tmp_path: Path) -> Iterator[ApiProcess]:
-    """An api with small limits, whose worker a test plays."""
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
     (tmp_path / "redis").mkdir()
     redis = RedisServer(tmp_path / "redis")
     redis.start()
-    with ApiProcess(redis.url, tmp_path, **SMALL) as api:
-        yield api
+    yield redis
     redis.kill()
+
+
+@pytest.fixture
+def small_api(redis_server: RedisServer, tmp_path: Path) -> Iterator[ApiProcess]:
+    """An api with small limits, whose worker a test plays."""
+    with ApiProcess(redis_server.url, tmp_path, **SMALL) as api:
+        yield api
+
+
+@pytest.fixture
+def keyed_api(redis_server: RedisServer, tmp_path: Path) -> Iterator[ApiProcess]:
+    """An api that one key opens."""
+    entry = f"somebody:{hashlib.sha256(KEY.encode()).hexdigest()}"
+    with ApiProcess(redis_server.url, tmp_path, API_KEYS=entry) as api:
+        yield api
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Visiting
+from tests.browser.conftest import KEY, Visiting
 from tests.support.api_process import ApiProcess
 from tests.support.browser import Visit
 from tests.support.photos import jpeg
@@ -31,9 +31,9 @@ def test_broker_workers_and_model_are_in_sight(visit: Visit, service: Served) ->
     visit.wait_text("#service-word", "Ready")
     model = service.health().json()["workers"][0]["model"]
     facts = visit.text("#service-facts")
-    assert facts.startswith("broker ")
+    assert facts.startswith(model)
     assert "1 worker" in facts
-    assert model in facts
+    assert "broker " in facts
     visit.page.locator("#service summary").click()
     expect(visit.page.locator("#service-panel tbody tr")).to_have_count(1)
 
@@ -74,3 +74,27 @@ def test_without_a_worker_the_page_says_so(small_api: ApiProcess, visiting: Visi
     visit.wait_text("#service-word", "No worker")
     visit.choose(("cat.jpg", jpeg()))
     visit.wait_text("#answer .problem h2", "No workers")
+
+
+def test_a_service_with_keys_asks_for_one_and_goes_on(
+    keyed_api: ApiProcess, visiting: Visiting
+) -> None:
+    visit = visiting(keyed_api.url, expected=[401, 503])
+    field = visit.page.get_by_label("API key")
+    field.fill("not the right one at all, but long enough")
+    field.press("Enter")
+    visit.wait_text("#key-title", "This key was not accepted")
+    visit.assert_accessible()
+    field.fill(KEY)
+    field.press("Enter")
+    with PlayedWorker(keyed_api.redis_url):
+        visit.wait_text("#service-word", "Ready")
+        visit.choose(("cat.jpg", jpeg()))
+        assert len(visit.labels()) == 3
+        command = visit.text("#curl")
+        assert '-H "Authorization: Bearer $API_KEY"' in command
+        assert KEY not in visit.page.content()
+        visit.choose(("one.jpg", jpeg()), ("two.jpg", jpeg()))
+        visit.wait_text("#batch-line", "2 classified")
+        visit.page.reload()
+        visit.wait_text("#batch-line", "2 classified")

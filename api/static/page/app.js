@@ -49,15 +49,17 @@ function showEmpty() {
   see("single");
 }
 
-const LEADS = {
-  single: "Drop photos anywhere on this page, paste one, or choose. JPEG or PNG.",
-  batch: "Drop, paste or choose more to add them. A photo opens large.",
+const INTRODUCTIONS = {
+  single: ["What is in the photo?", "Drop photos anywhere on this page, paste one, or choose. JPEG or PNG."],
+  batch: ["What is in the photos?", "Drop, paste or choose more to add them. A click opens one large."],
 };
 
 function see(view) {
   byId("single").hidden = view !== "single";
   byId("batch").hidden = view !== "batch";
-  setText(byId("lead"), LEADS[view]);
+  const [title, lead] = INTRODUCTIONS[view];
+  setText(byId("title"), title);
+  setText(byId("lead"), lead);
 }
 
 const tell = (text) => byId("alert").replaceChildren(...(text ? [make("p", { className: "left-out" }, text)] : []));

@@ -2,6 +2,7 @@
 
 import { showItem } from "./answer.js";
 import { byId, setText } from "./dom.js";
+import { offerHeat } from "./heat.js";
 import { showPhoto } from "./photo.js";
 
 const dialog = byId("detail");
@@ -20,7 +21,12 @@ export function openDetail(chosen, shown) {
 export function refreshDetail() {
   if (!dialog.open || painted === item.status) return;
   painted = item.status;
+  showAnswer();
+}
+
+function showAnswer() {
   showItem(byId("detail-answer"), item);
+  offerHeat(byId("detail-heat"), byId("detail-photo"), item.predictions ? item.file : null);
 }
 
 function go(to) {
@@ -28,7 +34,7 @@ function go(to) {
   painted = item.status;
   setText(byId("detail-title"), item.name);
   showPhoto(byId("detail-photo"), item.file ?? null, "The photo is not on this page any more; its result is.");
-  showItem(byId("detail-answer"), item);
+  showAnswer();
   byId("detail-previous").disabled = !neighbour(-1);
   byId("detail-next").disabled = !neighbour(1);
 }

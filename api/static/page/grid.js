@@ -79,5 +79,6 @@ function paint(tile, item) {
   button.dataset.state = item.status;
   setText(button.querySelector(".tile-label"), label);
   setText(button.querySelector(".tile-share"), share);
+  button.title = `${item.name}\n${label}`;
   button.setAttribute("aria-label", `${item.name}: ${label} ${share}`.trim());
 }

@@ -2,6 +2,7 @@
 
 import { byId, make, pause, setText } from "./dom.js";
 import { keyHeaders, renewKey } from "./key.js";
+import { learn } from "./model.js";
 import { count, duration } from "./words.js";
 
 const EVERY_MS = 4000;
@@ -9,7 +10,7 @@ const SOON_MS = 1500;
 
 const WORDS = { ok: "Ready", degraded: "Degraded", unavailable: "Unavailable" };
 
-let asked = false; // for a key: once by itself, later only when somebody does something
+let declined = false; // to give a key: then only what somebody does asks for it again
 
 /** Look again and again, for as long as the page is seen. */
 export async function watchHealth() {
@@ -18,6 +19,7 @@ export async function watchHealth() {
       await new Promise((seen) => document.addEventListener("visibilitychange", seen, { once: true }));
     }
     const health = await look();
+    learn(health);
     show(health);
     await pause(health.status === "ok" ? EVERY_MS : SOON_MS);
   }
@@ -26,14 +28,15 @@ export async function watchHealth() {
 async function look() {
   const blank = { status: "unavailable", workers: [], queues: null, broker: null };
   try {
-    const used = keyHeaders();
-    const response = await fetch("/health", { cache: "no-store", headers: used });
-    if (response.status !== 401) return await response.json();
-    if (!asked) {
-      asked = true;
-      if (await renewKey(used)) return await look();
+    for (;;) {
+      const used = keyHeaders();
+      const response = await fetch("/health", { cache: "no-store", headers: used });
+      if (response.status !== 401) return await response.json();
+      if (declined || !(await renewKey(used))) {
+        declined = true;
+        return { ...blank, word: "Key needed" };
+      }
     }
-    return { ...blank, word: "Key needed" };
   } catch {
     return { ...blank, word: "Not reachable" };
   }
@@ -59,16 +62,17 @@ function word(health) {
   return states.length ? "Worker stalled" : "No worker";
 }
 
+/** The most telling first: a narrow window cuts off the end. */
 function facts({ broker, workers }) {
-  if (!broker) return [];
-  const found = [broker.status === "up" ? `broker ${duration(broker.latency_ms)}` : "broker down"];
-  if (broker.status === "down") return found;
+  if (!broker || broker.status === "down") return [];
+  const model = workers.find((worker) => worker.model);
   const busy = workers.filter((worker) => worker.status === "busy").length;
   const noun = workers.length === 1 ? "worker" : "workers";
-  found.push(`${count(workers.length)} ${noun}${busy ? `, ${busy === workers.length ? "" : `${busy} `}busy` : ""}`);
-  const model = workers.find((worker) => worker.model);
-  if (model) found.push([model.model, model.precision].filter(Boolean).join(" "));
-  return found;
+  return [
+    ...(model ? [[model.model, model.precision].filter(Boolean).join(" ")] : []),
+    `${count(workers.length)} ${noun}${busy ? `, ${busy === workers.length ? "" : `${busy} `}busy` : ""}`,
+    `broker ${duration(broker.latency_ms)}`,
+  ];
 }
 
 function details(health) {

@@ -36,3 +36,5 @@ function askForKey(wrong) {
     }, { once: true });
   });
 }
+
+byId("key-not-now").addEventListener("click", () => byId("key").close());

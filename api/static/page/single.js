@@ -3,6 +3,7 @@
 import { showNothing, showPredictions, showProblem, showWaiting } from "./answer.js";
 import { byId, make, pause, say } from "./dom.js";
 import { follow } from "./follow.js";
+import { offerHeat } from "./heat.js";
 import { showPhoto } from "./photo.js";
 import { ask, Problem } from "./service.js";
 import { percent } from "./words.js";
@@ -11,6 +12,7 @@ let current = new AbortController();
 
 export function forgetSingle() {
   current.abort();
+  offerHeat(byId("heat"), byId("photo"), null);
   showNothing(byId("answer"));
 }
 
@@ -20,6 +22,7 @@ export async function classify(photo) {
   current = new AbortController();
   const { signal } = current;
   showPhoto(byId("photo"), photo);
+  offerHeat(byId("heat"), byId("photo"), null);
   const panel = byId("answer");
   while (!signal.aborted) {
     showWaiting(panel);
@@ -27,6 +30,7 @@ export async function classify(photo) {
     try {
       const item = await answer(photo, signal);
       signal.throwIfAborted();
+      offerHeat(byId("heat"), byId("photo"), photo);
       return shown(panel, item);
     } catch (error) {
       if (!signal.aborted) await failed(panel, Problem.of(error), signal).catch(() => {});

@@ -1,0 +1,94 @@
+// Why this class: the model's activation map laid over the part of the photo that it saw.
+
+import { make, say } from "./dom.js";
+import { explains, transform } from "./model.js";
+import { ask, Problem } from "./service.js";
+
+const SIDE = 224;
+const STRENGTH = 0.75;
+const asked = new WeakMap(); // frame → the request that is on its way for it
+
+/** Offer the map of a photo that a frame shows; null takes the offer away. */
+export function offerHeat(bar, frame, file) {
+  asked.get(frame)?.abort();
+  frame.querySelector(".heat-map")?.remove();
+  bar.hidden = !file || !explains();
+  if (bar.hidden) return bar.replaceChildren();
+  const button = make("button", { type: "button", className: "button" }, "Show why");
+  button.addEventListener("click", () => explain(bar, frame, file));
+  bar.replaceChildren(button, make("span", { className: "heat-hint" }, "where in the photo the model sees each class"));
+}
+
+async function explain(bar, frame, file) {
+  const request = new AbortController();
+  asked.set(frame, request);
+  bar.firstChild.disabled = true;
+  try {
+    const body = new FormData();
+    body.append("file", file, file.name);
+    const { signal } = request;
+    const response = await ask("/predict?explain=true", { method: "POST", body, signal, headers: { prefer: "wait=60" } });
+    const [{ predictions }, share] = [await response.json(), await cropShare()];
+    signal.throwIfAborted();
+    if (!predictions) throw new Problem({ title: "Still busy", detail: "The service has much to do. Ask again in a moment." });
+    show(bar, frame, predictions, share);
+  } catch (error) {
+    const problem = Problem.of(error);
+    if (!problem) return;
+    bar.firstChild.disabled = false;
+    bar.lastChild.textContent = `${problem.title}. ${problem.detail}`;
+    say(bar.lastChild.textContent);
+  }
+}
+
+function show(bar, frame, predictions, share) {
+  const canvas = make("canvas", { className: "heat-map", width: SIDE, height: SIDE, role: "img" });
+  const choice = make("select", { "aria-label": "Class of the heat map" }, ...predictions.map(({ label }, at) => new Option(label, at)));
+  const strength = make("input", { type: "range", min: 0, max: 1, step: 0.01, value: STRENGTH, "aria-label": "Strength of the heat map" });
+  const draw = () => {
+    const { label, heatmap } = predictions[choice.value];
+    paint(canvas, heatmap);
+    canvas.setAttribute("aria-label", `Where the model sees ${label}`);
+  };
+  const fade = () => { canvas.style.opacity = strength.value; };
+  choice.addEventListener("change", draw);
+  strength.addEventListener("input", fade);
+  draw();
+  fade();
+  place(canvas, frame, share);
+  frame.append(canvas);
+  bar.replaceChildren(choice, strength);
+  choice.focus();
+  say(`Heat map of ${predictions[0].label}`);
+}
+
+/** Of the photo's shorter side, the part that the centre crop keeps. */
+async function cropShare() {
+  const [, resize, crop] = /resize (\d+), centre crop (\d+)/.exec(await transform()) ?? [0, 1, 1];
+  return crop / resize;
+}
+
+/** Over the crop, in parts of the frame, whose shape stays when its size changes. */
+function place(canvas, frame, share) {
+  const { naturalWidth: width, naturalHeight: height } = frame.querySelector("img");
+  const box = frame.getBoundingClientRect();
+  const side = share * Math.min(width, height) * Math.min(box.width / width, box.height / height);
+  canvas.style.width = `${(side / box.width) * 100}%`;
+  canvas.style.height = `${(side / box.height) * 100}%`;
+}
+
+/** From nothing, where the class is not, to bright where it is most. */
+function paint(canvas, rows) {
+  const most = Math.max(...rows.flat(), Number.EPSILON);
+  const small = make("canvas", { width: rows[0].length, height: rows.length });
+  const image = new ImageData(small.width, small.height);
+  rows.flat().forEach((value, at) => {
+    const heat = Math.max(0, value / most);
+    image.data.set([255, 40 + 190 * heat ** 2, 30, 255 * Math.min(1, heat * 1.1)], at * 4);
+  });
+  small.getContext("2d").putImageData(image, 0, 0);
+  const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  context.clearRect(0, 0, SIDE, SIDE);
+  context.drawImage(small, 0, 0, SIDE, SIDE);
+}
