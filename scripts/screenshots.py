@@ -19,6 +19,8 @@ from tests.support.served import Served
 
 FOLDER = Path(__file__).resolve().parent.parent / "screenshots"
 NATURAL = ("chelsea", "coffee", "rocket", "astronaut")
+# a picture for the README: no larger than it has to be
+README, COLOURS = (1120, 720), 128
 CUTS = 72
 Photo = tuple[str, bytes]
 
@@ -54,6 +56,14 @@ def one(visit: Visit) -> None:
     visit.settle()
 
 
+def why(visit: Visit) -> None:
+    """One photo, and where the model sees its first class."""
+    one(visit)
+    visit.page.get_by_role("button", name="Show why").click()
+    visit.page.locator(".heat-map").wait_for()
+    visit.page.evaluate("document.activeElement.blur()")
+
+
 def running(visit: Visit) -> None:
     """A batch about half way."""
     empty(visit)
@@ -86,6 +96,8 @@ def error(visit: Visit) -> None:
 SHOTS: dict[str, tuple[Callable[[Visit], None], dict[str, object]]] = {
     "desktop-empty": (empty, {}),
     "desktop": (one, {}),
+    "why": (why, {}),
+    "readme": (why, {"size": README}),
     "desktop-dark": (one, {"color_scheme": "dark"}),
     "batch-running": (running, {}),
     "batch-done": (done, {}),
@@ -105,7 +117,10 @@ def shoot(browser: Browser, url: str, name: str) -> None:
     size = options.get("size", DESKTOP)
     visit = Visit(browser, url, **{"size": size, **options})  # type: ignore[arg-type]
     prepare(visit)
-    visit.page.screenshot(path=FOLDER / f"{name}.png", full_page=prepare in {one, done, error})
+    file = FOLDER / f"{name}.png"
+    visit.page.screenshot(path=file, full_page=prepare in {one, done, error})
+    if name == "readme":
+        Image.open(file).convert("RGB").quantize(COLOURS).save(file, optimize=True)
     visit.context.close()
     print(f"screenshots/{name}.png")
 

@@ -5,6 +5,9 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+from playwright.sync_api import Locator
+
 from tests.support.browser import Visit
 from tests.support.photos import CATS, jpeg
 from tests.support.served import Served
@@ -62,6 +65,47 @@ def test_what_is_no_photo_is_told_in_the_words_of_the_service(visit: Visit) -> N
     assert visit.text("#say").startswith("Invalid image. ")
     visit.choose(("cat.jpg", jpeg()))
     assert len(visit.labels()) == 3
+
+
+def test_the_map_of_a_class_lies_over_what_the_model_saw(visit: Visit, photos: Path) -> None:
+    visit.wait_text("#service-word", "Ready")
+    visit.drop([photos / "00 chelsea.jpg"])
+    labels = visit.labels()
+    visit.page.get_by_role("button", name="Show why").click()
+    heat = visit.page.get_by_role("img", name=f"Where the model sees {labels[0]}")
+    first = painted(heat)
+    # chelsea is 451 by 300; the crop is the middle of the photo, 224 / 256 of the shorter side for
+    # one recipe, 224 / 232 for the other
+    frame, crop = (visit.page.locator(at).bounding_box() for at in ("#photo", ".heat-map"))
+    assert frame is not None
+    assert crop is not None
+    assert crop["width"] == pytest.approx(crop["height"], abs=1)
+    shown = frame["width"] * 300 / 451
+    assert any(crop["height"] == pytest.approx(shown * 224 / side, abs=2) for side in (256, 232))
+    assert crop["x"] - frame["x"] == pytest.approx((frame["width"] - crop["width"]) / 2, abs=1)
+    visit.page.get_by_label("Strength of the heat map").fill("0.25")
+    visit.page.wait_for_function(
+        "() => Number(getComputedStyle(document.querySelector('.heat-map')).opacity) === 0.25"
+    )
+    visit.page.get_by_label("Class of the heat map").select_option(labels[2])
+    assert painted(visit.page.get_by_role("img", name=f"sees {labels[2]}")) != first
+    visit.assert_accessible()
+    visit.drop([photos / "01 coffee.jpg"])
+    visit.wait_text("#answer .label", "espresso")
+    assert visit.page.locator(".heat-map").count() == 0
+
+
+def painted(canvas: Locator) -> str:
+    """The map's pixels, which are not all alike."""
+    pixels: list[int] = canvas.evaluate(
+        """(canvas) => {
+            const copy = new OffscreenCanvas(224, 224).getContext("2d", { willReadFrequently: true });
+            copy.drawImage(canvas, 0, 0);
+            return [...copy.getImageData(0, 0, 224, 224).data];
+        }"""
+    )
+    assert len(set(pixels[3::4])) > 50
+    return str(pixels)
 
 
 def test_the_keyboard_is_enough(visit: Visit) -> None:
