@@ -20,7 +20,7 @@ from tests.support.served import Served
 FOLDER = Path(__file__).resolve().parent.parent / "screenshots"
 NATURAL = ("chelsea", "coffee", "rocket", "astronaut")
 # a picture for the README: no larger than it has to be
-README, COLOURS = (1120, 720), 128
+README, COLOURS = (1120, 720), 256
 CUTS = 72
 Photo = tuple[str, bytes]
 

@@ -99,7 +99,8 @@ def painted(canvas: Locator) -> str:
     """The map's pixels, which are not all alike."""
     pixels: list[int] = canvas.evaluate(
         """(canvas) => {
-            const copy = new OffscreenCanvas(224, 224).getContext("2d", { willReadFrequently: true });
+            const copy = new OffscreenCanvas(224, 224)
+                .getContext("2d", { willReadFrequently: true });
             copy.drawImage(canvas, 0, 0);
             return [...copy.getImageData(0, 0, 224, 224).data];
         }"""

@@ -77,14 +77,14 @@ function place(canvas, frame, share) {
   canvas.style.height = `${(side / box.height) * 100}%`;
 }
 
-/** From nothing, where the class is not, to bright where it is most. */
+/** From nothing, where least speaks for the class, to bright where most does. */
 function paint(canvas, rows) {
-  const most = Math.max(...rows.flat(), Number.EPSILON);
+  const [least, most] = [Math.min(...rows.flat()), Math.max(...rows.flat())];
   const small = make("canvas", { width: rows[0].length, height: rows.length });
   const image = new ImageData(small.width, small.height);
   rows.flat().forEach((value, at) => {
-    const heat = Math.max(0, value / most);
-    image.data.set([255, 40 + 190 * heat ** 2, 30, 255 * Math.min(1, heat * 1.1)], at * 4);
+    const heat = (value - least) / (most - least || 1);
+    image.data.set([255, 50 + 170 * heat ** 2, 30, 255 * heat ** 1.5], at * 4);
   });
   small.getContext("2d").putImageData(image, 0, 0);
   const context = canvas.getContext("2d");
