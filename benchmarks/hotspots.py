@@ -18,7 +18,7 @@ from benchmarks.run import PLACE, ours_alone
 from benchmarks.server import Server, kind
 
 CONNECTIONS = 8
-RATE_HZ = 200
+RATE_HZ = 100
 # The innermost frame that is named here says what a sample was spent on: Redis's client serves the
 # queue as well as the record.
 PARTS = {
@@ -76,7 +76,7 @@ def record(server: Server, listed: Path, length: float) -> str:
         if name in {"api", "worker"}:
             order = ["py-spy", "record", "--pid", str(process.pid), "--format", "raw"]
             where = ["--output", str(PLACE / f"{name}.raw"), "--rate", str(RATE_HZ)]
-            spies[name] = [*order, *where, "--duration", str(round(length)), "--nonblocking"]
+            spies[name] = [*order, *where, "--duration", str(round(length))]
     before = server.cpu_s()
     started = [subprocess.Popen(order, stdout=subprocess.DEVNULL) for order in spies.values()]
     loop = run(f"{server.url}/predict", listed, CONNECTIONS, length)

@@ -7,6 +7,7 @@ the others are frozen, and so is the limit. What is printed are medians over the
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -68,6 +69,8 @@ def precisions(spec: ModelSpec) -> list[str]:
 @contextmanager
 def running(chosen: list[Contender], photo: bytes) -> Iterator[list[Server]]:
     """The servers, each started alone, then frozen; all ended in the end."""
+    # or it would end this process alone, and leave frozen servers behind
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     with ExitStack() as stack:
         servers = []
         for number, contender in enumerate(chosen):

@@ -29,7 +29,7 @@ def test_samples_are_counted_by_part() -> None:
 
 
 def test_what_python_did_not_use_is_the_engines() -> None:
-    assert shares(Counter(queue=200, HTTP=100), 2.0) == {"queue": 1.0, "HTTP": 0.5, NATIVE: 0.5}
+    assert shares(Counter(queue=100, HTTP=50), 2.0) == {"queue": 1.0, "HTTP": 0.5, NATIVE: 0.5}
 
 
 def test_no_more_is_told_than_was_used() -> None:
