@@ -21,8 +21,8 @@ serve: ## install what is missing, then run Redis, worker and api here until Ctr
 test: install-dev ## unit, integration and end-to-end tests: no root, Docker or browser
 	$(BIN)/python -m pytest $(PARALLEL) tests/unit tests/integration tests/e2e
 
-test-full: install-dev ## the tests that need more (Docker, Chromium, minutes of load), a minute of chaos; a skip fails
-	$(BIN)/python -m pytest $(FULL) tests/compose tests/load tests/chaos/test_smoke.py
+test-full: install-dev ## the tests that need more (Docker, Chromium, Prometheus, minutes of load), a minute of chaos; a skip fails
+	$(BIN)/python -m pytest $(FULL) tests/compose tests/load tests/monitoring tests/chaos/test_smoke.py
 	$(BIN)/python -m pytest $(FULL) tests/browser
 
 SEED ?= 1

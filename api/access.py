@@ -60,6 +60,7 @@ class Access:
         if scope["type"] != "lifespan":
             error, headers = self._judge(scope)
             if error is not None:
+                scope["app"].state.metrics.refused(error.slug)
                 await respond_error(error, headers)(scope, receive, send)
                 return
         await self.app(scope, receive, send)

@@ -30,6 +30,7 @@ class Door:
                 predict.admit(scope["app"].state.services, Headers(scope=scope))
             except QueueFull as error:
                 scope["route"] = _ROUTE  # which requests are counted by
+                scope["app"].state.metrics.refused(error.slug)
                 await respond_error(error)(scope, receive, send)
                 return
             except ServiceError:

@@ -78,9 +78,14 @@ async def look(client: Redis) -> Fleet:
         memory_share=_share(memory),
         workers=_workers({name: now_s - ms / 1000 for name, ms in beats}, reports),
         queued=dict(zip(QueueName, depths, strict=True)),
-        ended={queue: int(ended.get(queue, 0)) for queue in QueueName},
+        ended={queue: _ended(ended, queue) for queue in QueueName},
         discarded=int(discarded or 0),
     )
+
+
+def _ended(counts: dict[str, str], queue: QueueName) -> int:
+    """Items of a queue that workers have ended, however they did."""
+    return sum(int(n) for name, n in counts.items() if name.startswith(f"{queue}|"))
 
 
 def _share(memory: dict[str, int]) -> float:

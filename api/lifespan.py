@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from anyio import to_thread
 from fastapi import FastAPI
 from redis.asyncio import Redis
 
@@ -15,7 +16,7 @@ from api.desk import SENDERS, Desk
 from api.progress import Progress
 from api.settings import ApiSettings
 from api.waiting import Waiter
-from shared import log
+from shared import log, tracing
 from shared.jobs import JobStore
 from shared.queue import make_celery
 from shared.redis_client import connect_async
@@ -33,7 +34,9 @@ CONNECTIONS = 64
 async def running(app: FastAPI, settings: ApiSettings) -> AsyncIterator[None]:
     """Build the services, keep them working in the background, close them."""
     _configure_logs(settings)
+    tracing.start(settings, "image-classifier-api")
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(to_thread.run_sync, tracing.stop)
         app.state.services = services = _build(settings, stack)
         app.state.metrics.watch(services.admission)
         await services.admission.refresh()

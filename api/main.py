@@ -27,6 +27,8 @@ EXIT_CANNOT_SERVE = 3
 ASKED_WITH = ["authorization", "content-type", "idempotency-key", "prefer", "x-api-key",
               "x-request-id"]  # fmt: skip
 ANSWERED_WITH = ["location", "preference-applied", "retry-after", "x-request-id"]
+# Asked every few seconds by machines.
+UNTRACED = ("/health", "/metrics")
 
 DESCRIPTION = """Classifies photos into the 1,000 classes of ImageNet.
 
@@ -56,9 +58,10 @@ def create_app(settings: ApiSettings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         separate_input_output_schemas=False,
+        telemetry={"exclude": lambda scope: scope.get("path", "").startswith(UNTRACED)},
     )
     app.state.metrics = metering
-    problems.install(app)
+    problems.install(app, metering.refused)
     for routes in (predict, jobs, results, events, health, model, metrics):
         app.include_router(routes.router)
     page.mount(app, settings)

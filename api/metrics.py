@@ -2,12 +2,21 @@
 
 from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from api.admission import Admission
 from shared.contract import WorkerState
+from shared.errors import every_error
+from shared.metrics import PREFIX
 
 # From the few milliseconds of a warm photo to the longest wait.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
@@ -18,6 +27,8 @@ class Metrics:
     """Counts and times requests by route, never by path: an id in a path is no label."""
 
     def __init__(self) -> None:
+        # a series more for each, of which nobody asks
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self._requests = Counter(
             "http_requests",
@@ -32,17 +43,16 @@ class Metrics:
             buckets=BUCKETS,
             registry=self.registry,
         )
-
-        self._refused = Counter(
-            "connections_refused",
-            "Refusals before a request was whole: too slow, too large, too many, malformed.",
+        self._refusals = Counter(
+            PREFIX + "refusals",
+            "Requests that were refused, by the slug of the problem.",
             ["reason"],
             registry=self.registry,
         )
-
-    def refused(self, slug: str) -> None:
-        """A connection was refused for this reason."""
-        self._refused.labels(slug).inc()
+        # A series that begins at its first event hides that event from rate().
+        for error in every_error():
+            self._refusals.labels(error.slug)
+        ProcessCollector(registry=self.registry)
 
     def observe(self, route: str, method: str, status: int, seconds: float) -> None:
         """One request has ended."""
@@ -50,9 +60,27 @@ class Metrics:
         self._requests.labels(route, method, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
+    def refused(self, reason: str) -> None:
+        """One request was refused, perhaps before it was whole."""
+        self._refusals.labels(reason).inc()
+
+    def text(self, pipeline: Iterable[Metric]) -> bytes:
+        """Everything, with the pipeline's figures, in Prometheus's text format."""
+        return generate_latest(_Together(self.registry, pipeline))
+
     def watch(self, admission: Admission) -> None:
         """Tell of broker, workers and queues too, from the last look at them."""
         self.registry.register(_FleetCollector(admission))
+
+
+class _Together(Collector):
+    def __init__(self, registry: CollectorRegistry, more: Iterable[Metric]) -> None:
+        self._registry = registry
+        self._more = more
+
+    def collect(self) -> Iterable[Metric]:
+        yield from self._registry.collect()
+        yield from self._more
 
 
 class _FleetCollector(Collector):
@@ -64,18 +92,22 @@ class _FleetCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         fleet = self._admission.fleet
-        yield GaugeMetricFamily("broker_up", "1 while Redis answers.", value=int(fleet.broker_up))
-        depth = GaugeMetricFamily("queue_items", "Items that wait.", labels=["queue"])
+        yield GaugeMetricFamily(
+            PREFIX + "broker_up", "1 while Redis answers.", value=int(fleet.broker_up)
+        )
+        depth = GaugeMetricFamily(PREFIX + "queue_items", "Items that wait.", labels=["queue"])
         for queue, items in fleet.queued.items():
             depth.add_metric([queue.value], items)
         yield depth
-        workers = GaugeMetricFamily("workers", "Workers by status.", labels=["status"])
+        workers = GaugeMetricFamily(PREFIX + "workers", "Workers by status.", labels=["status"])
         for state in WorkerState:
             count = sum(worker.status is state for worker in fleet.workers)
             workers.add_metric([state.value], count)
         yield workers
         yield CounterMetricFamily(
-            "messages_discarded",
+            PREFIX + "messages_discarded",
             "Messages that were none of ours.",
             value=fleet.discarded,
         )
+        held = sum(worker.report.in_flight for worker in fleet.workers)
+        yield GaugeMetricFamily(PREFIX + "in_flight_items", "Items that workers hold.", value=held)

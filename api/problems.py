@@ -3,6 +3,7 @@
 Depends on FastAPI and the shared errors; knows no route.
 """
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -62,15 +63,9 @@ def internal_error() -> Response:
     return respond_error(InternalError(InternalError.detail_text))
 
 
-async def _service_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, ServiceError)  # noqa: S101 - registered for this class alone
-    return respond_error(error)
-
-
-async def _validation_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - likewise
+def _invalid_parameter(error: RequestValidationError) -> InvalidParameter:
     faults = [f"{'.'.join(map(str, f['loc'][1:]))}: {f['msg']}" for f in error.errors()]
-    return respond_error(InvalidParameter("; ".join(faults)))
+    return InvalidParameter("; ".join(faults))
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -88,8 +83,18 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return respond(problem, headers)
 
 
-def install(app: FastAPI) -> None:
-    """Make every error of this app a problem."""
+def install(app: FastAPI, refused: Callable[[str], None] = lambda _: None) -> None:
+    """Make every error of this app a problem, and tell ``refused`` its slug."""
+
+    async def _service_error(_: Request, error: Exception) -> Response:
+        assert isinstance(error, ServiceError)  # noqa: S101 - registered for this class alone
+        refused(error.slug)
+        return respond_error(error)
+
+    async def _validation_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - likewise
+        return await _service_error(request, _invalid_parameter(error))
+
     app.add_exception_handler(ServiceError, _service_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)

@@ -5,6 +5,7 @@ message does nothing and a second result is ignored. Synchronous, because task t
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -44,6 +45,7 @@ class StartedItem:
     queue: QueueName
     top_k: int
     queued_ms: float
+    request_id: str
     explain: bool = False
 
 
@@ -87,7 +89,7 @@ class ItemStore:
         answer = self._start(args=[*self._key(ref), self.incarnation, token])
         if not answer:
             return None
-        item, queue, top_k, queued_ms = answer
+        item, queue, top_k, queued_ms, request_id = answer
         kept = json.loads(item)
         return StartedItem(
             ref=ref,
@@ -95,6 +97,7 @@ class ItemStore:
             queue=QueueName(queue),
             top_k=int(top_k),
             queued_ms=float(queued_ms),
+            request_id=request_id,
             explain=kept.get("explain", False),
         )
 
@@ -129,10 +132,16 @@ class ItemStore:
         due = ItemRef(ref.job_id, ref.index, int(attempt))
         return Resend(due, QueueName(queue), bool(int(alone)))
 
-    def beat(self, report: WorkerReport) -> dict[QueueName, int]:
-        """Write this worker's heartbeat; returns how many messages wait in each Celery queue."""
+    def beat(
+        self, report: WorkerReport, totals: Mapping[str, float] | None = None
+    ) -> dict[QueueName, int]:
+        """Write this worker's heartbeat; returns how many messages wait in each Celery queue.
+
+        ``totals`` is what it has counted since its start, by :func:`shared.metrics.field`.
+        """
         names = [queue.value for queue in QueueName]
-        lengths = self._beat(args=[self.incarnation, report.model_dump_json(), *names])
+        counted = json.dumps(totals or {})
+        lengths = self._beat(args=[self.incarnation, report.model_dump_json(), counted, *names])
         return dict(zip(QueueName, map(int, lengths), strict=True))
 
     def publish_model(self, card: ModelCard, *, first: bool) -> None:
@@ -149,4 +158,5 @@ class ItemStore:
         with self.client.pipeline() as pipe:
             pipe.zrem("ic:beats", self.incarnation)
             pipe.hdel("ic:workers", self.incarnation)
+            pipe.delete(f"ic:metrics:seen:{self.incarnation}")
             pipe.execute()

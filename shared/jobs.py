@@ -50,6 +50,7 @@ class NewJob:
     reply_to: str = ""
     idempotency: Idempotency | None = None
     owner: str = ""
+    request_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,7 @@ class JobStore:
             idempotency.fingerprint,
             job.owner,
             message,
+            job.request_id,
         ]
         for item in job.items:
             args.append(_dump(item))

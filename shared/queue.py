@@ -11,6 +11,7 @@ from celery import Celery
 from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
 
+from shared import tracing
 from shared.items import ItemRef
 from shared.queue_names import QueueName
 from shared.redis_client import REDIS_DOWN
@@ -78,11 +79,12 @@ def send(app: Celery, queue: QueueName, refs: Iterable[ItemRef], *, alone: bool 
 
 def publish(app: Celery, producer: Any, queue: QueueName, ref: ItemRef, *, alone: bool) -> None:
     """Hand one message to a kombu producer."""
+    headers: dict[str, Any] = {**tracing.headers(), **({FIRST: True} if alone else {})}
     app.send_task(
         TASK_CLASSIFY,
         args=[ref.job_id, ref.index, ref.attempt, alone],
         task_id=message_id(ref),
-        headers={FIRST: True} if alone else None,
+        headers=headers or None,
         queue=queue.value,
         producer=producer,
         retry=False,

@@ -29,6 +29,8 @@ class SharedSettings(BaseSettings):
     job_ttl_s: int = Field(default=86_400, ge=1)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["pretty", "json"] = "pretty"
+    # OpenTelemetry reads it by itself; here it says whether there are traces at all
+    otel_exporter_otlp_endpoint: str | None = None
 
     @field_validator("redis_url")
     @classmethod

@@ -5,7 +5,7 @@ Never ``inspect ping``: that answers while the model hangs, and does not answer 
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from shared import log
 from shared.contract import ModelCard, WorkerBeat, WorkerState
@@ -35,6 +35,7 @@ class Heartbeat:
         name: This worker's name, as people see it.
         threads: How many task threads there are.
         stopping: Set once this worker takes no more messages.
+        totals: This worker's metrics so far.
         end: Ends the process at once with an exit code; a supervisor starts it again.
     """
 
@@ -45,6 +46,7 @@ class Heartbeat:
         name: str,
         threads: int,
         stopping: threading.Event,
+        totals: Callable[[], Mapping[str, float]] = dict,
         end: Callable[[int], None] = os._exit,
     ) -> None:
         self._items = items
@@ -52,6 +54,7 @@ class Heartbeat:
         self._name = name
         self._threads = threads
         self._stopping = stopping
+        self._totals = totals
         self._end = end
         self._card: ModelCard | None = None
         self._seen = (0, 0)
@@ -83,6 +86,7 @@ class Heartbeat:
         self._wake.set()
         self._thread.join()
         try:
+            self._items.beat(self._report(), self._totals())
             self._items.retire()
         except REDIS_DOWN as error:
             _log.warning("could not sign off", reason=type(error).__name__)
@@ -92,7 +96,7 @@ class Heartbeat:
         published = False
         while True:
             try:
-                waiting = self._items.beat(self._report())
+                waiting = self._items.beat(self._report(), self._totals())
                 if self._card is not None:
                     self._items.publish_model(self._card, first=not published)
                     published = True

@@ -13,7 +13,7 @@ from celery import Celery, signals
 from celery.worker.consumer import Gossip, Mingle
 from pydantic import ValidationError
 
-from shared import log
+from shared import log, tracing
 from shared.queue import make_celery
 from shared.settings import explain
 from worker import transport
@@ -97,6 +97,7 @@ def _serve(sender: str, instance: Any, **_: Any) -> None:
     if not instance.pool_cls.__module__.endswith(".thread"):
         fail("start me with -P threads: other pools fork after the model is loaded")
     service.name = sender
+    tracing.start(settings, "image-classifier-worker", consumes=True)
     # After Celery has waited for the task threads: a result is written before the worker signs off.
     atexit.register(service.stop)
     try:

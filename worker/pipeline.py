@@ -14,8 +14,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from shared import log
-from shared.contract import ItemResult, ModelInfo, Prediction, Problem, TimingMs
+from shared import log, tracing
+from shared.contract import ItemResult, ItemState, ModelInfo, Prediction, Problem, TimingMs
 from shared.errors import NO_MAPS, InferenceFailed, InvalidParameter, ServiceError, UploadLost
 from shared.items import Finish, ItemRef, ItemStore, StartedItem
 from shared.redis_client import REDIS_DOWN
@@ -25,6 +25,7 @@ from worker.batching import MicroBatcher
 from worker.gate import Gate
 from worker.inference import Runtime
 from worker.memory import MemoryBudget
+from worker.metrics import WorkerMetrics
 from worker.preprocessing import decode_cost, preprocess
 from worker.registry import ModelSpec
 
@@ -51,6 +52,7 @@ class Pipeline:
     spec: ModelSpec
     info: ModelInfo
     max_pixels: int
+    metrics: WorkerMetrics
     stopping: threading.Event
 
     def __post_init__(self) -> None:
@@ -60,6 +62,7 @@ class Pipeline:
     def run(self, ref: ItemRef, *, alone: bool) -> None:
         """Take the item from queued to its end, unless this message is stale."""
         with (
+            log.about(job=ref.job_id, item=ref.index) as subject,
             self.activity.item(ref, alone=alone) as entry,
             self._gate.enter(alone=alone),
         ):
@@ -67,15 +70,17 @@ class Pipeline:
             token = uuid.uuid4().hex
             started = self._until_redis_answers(lambda: self.items.start(ref, token))
             if started is None:
-                _log.debug("stale message", job=ref.job_id, item=ref.index, attempt=ref.attempt)
+                _log.debug("stale message", attempt=ref.attempt)
                 return
             entry.started = True
+            subject["request_id"] = started.request_id
+            self.metrics.started(started.queue, started.queued_ms / 1000)
             try:
                 result = self._classify(started, entry, began)
             except ServiceError as error:
                 result = ItemResult(error=Problem.of(error))
             except Exception:  # noqa: BLE001 - Celery would acknowledge it, and it would never end
-                _log.exception("item failed", job=ref.job_id, item=ref.index)
+                _log.exception("item failed")
                 failed = InferenceFailed("The worker failed on this photo. Try again later.")
                 result = ItemResult(error=Problem.of(failed))
             self._finish(started, result)
@@ -85,10 +90,12 @@ class Pipeline:
         decode_began = time.monotonic()
         recipe = self.spec.recipe
         cost = decode_cost(data, self.max_pixels, recipe)
-        with self._memory.reserve(cost), self.activity.timed(entry):
+        with tracing.span("decode"), self._memory.reserve(cost), self.activity.timed(entry):
             pixels = preprocess(data, recipe, self.max_pixels)
         decoded = time.monotonic()
-        probabilities = self._infer(pixels, started, entry)
+        self.metrics.decoded(decoded - decode_began)
+        with tracing.span("inference"):
+            probabilities = self._infer(pixels, started, entry)
         predictions = top_k(probabilities, self.spec.labels, started.top_k)
         if started.explain:
             predictions = self._explain(pixels, predictions, entry)
@@ -108,7 +115,7 @@ class Pipeline:
         try:
             return self.uploads.get(started.upload_key)
         except OSError as error:
-            _log.exception("upload lost", job=started.ref.job_id, item=started.ref.index)
+            _log.exception("upload lost")
             raise UploadLost("The photo's bytes are gone from the store. Send it again.") from error
 
     def _infer(
@@ -119,7 +126,7 @@ class Pipeline:
             if not np.isfinite(probabilities).all():
                 raise ValueError("the model answered no finite numbers")  # noqa: TRY301
         except Exception as error:
-            _log.exception("inference failed", job=started.ref.job_id, item=started.ref.index)
+            _log.exception("inference failed")
             raise InferenceFailed("The model failed on this photo. Try again later.") from error
         else:
             return probabilities
@@ -148,7 +155,10 @@ class Pipeline:
         if finish in {Finish.COUNTED, Finish.ENDED}:
             self._delete(started.upload_key)
         if finish in {Finish.ENDED, Finish.STALE}:
-            _log.info("result ignored", job=started.ref.job_id, item=started.ref.index)
+            _log.info("result ignored")
+        elif finish is Finish.COUNTED:
+            end = result.error.title if result.error else ItemState.SUCCEEDED.value
+            _log.debug("item ended", end=end, attempt=started.ref.attempt)
 
     def _delete(self, key: str) -> None:
         try:

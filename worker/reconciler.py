@@ -43,7 +43,12 @@ class Reconciler:
         sender: A Celery app to send them with.
     """
 
-    def __init__(self, ledger: Ledger, items: ItemStore, sender: Celery) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        items: ItemStore,
+        sender: Celery,
+    ) -> None:
         self._ledger = ledger
         self._items = items
         self._sender = sender
@@ -98,7 +103,9 @@ class Reconciler:
                 continue
             held = self._ledger.held_by(incarnation)
             _log.warning("worker lost", incarnation=incarnation, held=len(held))
-            self._resend([self._items.requeue_lost(ref, incarnation) for ref in held])
+            self._resend(
+                [self._items.requeue_lost(ref, incarnation) for ref in held], "worker_lost"
+            )
             self._ledger.forget_worker(incarnation)
 
     def _recover_unsent(self, queue: QueueName, now: Observation) -> None:
@@ -120,12 +127,19 @@ class Reconciler:
             if not self._ledger.lock():
                 return
             some = lost[start : start + AT_A_TIME]
-            self._resend([self._items.requeue_unsent(ref) for ref in some])
+            self._resend([self._items.requeue_unsent(ref) for ref in some], "message_lost")
 
-    def _resend(self, requeued: list[Resend | None]) -> None:
+    def _resend(self, requeued: list[Resend | None], reason: str) -> None:
         """Send what is due; ``None`` stands for what has moved on."""
         due = [resend for resend in requeued if resend is not None]
         for (queue, alone), group in groupby(due, key=lambda resend: (resend.queue, resend.alone)):
             refs = [resend.ref for resend in group]
-            _log.warning("sent again", items=len(refs), first=refs[0], alone=alone)
+            _log.warning(
+                "sent again",
+                items=len(refs),
+                job=refs[0].job_id,
+                item=refs[0].index,
+                alone=alone,
+                reason=reason,
+            )
             send(self._sender, queue, refs, alone=alone)

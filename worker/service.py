@@ -18,6 +18,7 @@ from worker.batching import MicroBatcher
 from worker.heartbeat import Heartbeat
 from worker.inference import Runtime, load_runtime
 from worker.ledger import Ledger
+from worker.metrics import TimedRuntime, WorkerMetrics
 from worker.pipeline import Pipeline
 from worker.rate import first_guess
 from worker.reconciler import Reconciler
@@ -53,8 +54,10 @@ class Service:
         incarnation = f"{self.name}:{uuid.uuid4().hex[:12]}"
         client = connect(settings.redis_url, REDIS_TIMEOUT_S)
         items, ledger = ItemStore(client, incarnation), Ledger(client, incarnation)
-        activity = Activity()
-        heartbeat = Heartbeat(items, activity, self.name, settings.worker_threads, self.stopping)
+        activity, metrics = Activity(), WorkerMetrics()
+        heartbeat = Heartbeat(
+            items, activity, self.name, settings.worker_threads, self.stopping, metrics.totals
+        )
         heartbeat.start()
         self._parts.append(heartbeat)
 
@@ -62,7 +65,7 @@ class Service:
         runtime = load_runtime(spec, settings)
         max_batch_size = settings.max_batch_size or runtime.best_batch
         runtime.warm_up(range(1, max_batch_size + 1))
-        batcher = MicroBatcher(runtime, max_batch_size)
+        batcher = MicroBatcher(TimedRuntime(runtime, metrics), max_batch_size)
         batcher.start()
         uploads = open_uploads(settings.uploads_url)
         card = describe(spec, runtime)
@@ -75,6 +78,7 @@ class Service:
             spec=spec,
             info=ModelInfo.model_validate(card.model_dump()),
             max_pixels=settings.max_pixels,
+            metrics=metrics,
             stopping=self.stopping,
         )
         Watchdog(items, activity, settings.item_timeout_s).start()

@@ -71,7 +71,13 @@ class Watchdog:
             self._end(EXIT_TIMEOUT)
 
     def _give_up(self, entry: Entry) -> None:
-        _log.critical("item over time, ending this process", item=entry.ref, alone=entry.alone)
+        ref = entry.ref
+        _log.critical(
+            "item over time, ending this process",
+            job=ref.job_id,
+            item=ref.index,
+            alone=entry.alone,
+        )
         if not entry.alone:
             return
         error = ItemTimeout(

@@ -4,6 +4,7 @@ import uuid
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from structlog.contextvars import bind_contextvars
 
 from api.accepted import as_created
 from api.access import owner_of
@@ -14,9 +15,11 @@ from api.examples import JOB_CANCELLED, JOB_COMPLETED, JOB_QUEUED
 from api.idempotency import Fingerprint, IdempotencyKey
 from api.responses import job_response, json_response
 from api.schemas import Job
-from shared import errors
+from shared import errors, log
 from shared.jobs import NewJob
 from shared.queue_names import QueueName
+
+_log = log.get(__name__)
 
 router = APIRouter(tags=["jobs"])
 
@@ -78,6 +81,7 @@ async def create_job(
     if explain:
         services.admission.check_explain()
     desk, job_id, owner = services.desk, uuid.uuid4().hex, owner_of(request.scope)
+    bind_contextvars(job=job_id)
     fingerprint = Fingerprint(top_k=top_k, explain=explain) if idempotency_key else None
     intake = BatchIntake(job_id, desk, services.settings, services.budget, fingerprint, explain)
     job = NewJob(
@@ -89,12 +93,15 @@ async def create_job(
         if fingerprint and idempotency_key
         else None,
         owner=owner,
+        request_id=log.request_id(),
     )
     answering = await desk.create(job)
     if answering != job_id:
+        _log.info("job repeated", answering=answering)
         return job_response(
             Job.of(await desk.read(answering, 0, PAGE_DEFAULT), 0, PAGE_DEFAULT), 202
         )
+    _log.info("job accepted", items=len(job.items))
     desk.send_later(job)
     try:
         record = await desk.read(job_id, 0, PAGE_DEFAULT)

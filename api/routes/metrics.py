@@ -1,7 +1,14 @@
 """``GET /metrics``, for Prometheus."""
 
+import contextlib
+
 from fastapi import APIRouter, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Metric
+
+from api import pipeline_metrics
+from api.broker import broker_within
+from api.dependencies import ServicesDep
+from shared import errors
 
 router = APIRouter(tags=["health"])
 
@@ -13,17 +20,24 @@ router = APIRouter(tags=["health"])
     response_class=Response,
     responses={
         200: {
-            "description": "Requests, durations, broker, queues and workers.",
+            "description": "Requests, broker, queues, workers and what they do.",
             "content": {
                 "text/plain": {
                     "schema": {"type": "string"},
-                    "example": 'queue_items{queue="interactive"} 0.0\n',
+                    "example": 'classifier_queue_items{queue="interactive"} 0.0\n',
                 }
             },
         }
     },
 )
-async def metrics(request: Request) -> Response:
-    """In the Prometheus text format."""
-    text = generate_latest(request.app.state.metrics.registry)
-    return Response(text, media_type=CONTENT_TYPE_LATEST)
+async def metrics(request: Request, services: ServicesDep) -> Response:
+    """In the Prometheus text format.
+
+    `http_…` and `process_…` are of this process, `classifier_…` of the whole service and the same
+    from each api. While Redis does not answer, only what this process knows is there.
+    """
+    pipeline: list[Metric] = []
+    with contextlib.suppress(errors.BrokerUnavailable):
+        async with broker_within():
+            pipeline = await pipeline_metrics.read(services.redis)
+    return Response(request.app.state.metrics.text(pipeline), media_type=CONTENT_TYPE_LATEST)

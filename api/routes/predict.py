@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import Headers
+from structlog.contextvars import bind_contextvars
 
 from api.accepted import as_created, as_ended
 from api.access import owner_of
@@ -18,7 +19,7 @@ from api.prefer import Preference, parse
 from api.problems import respond_error, respond_item
 from api.responses import job_response, json_response
 from api.schemas import Job, PredictAnswer
-from shared import errors
+from shared import errors, log
 from shared.contract import ItemState
 from shared.jobs import JobRecord, NewItem, NewJob
 from shared.queue_names import QueueName
@@ -121,6 +122,7 @@ def admit(services: Services, headers: Headers) -> Preference:
 async def _take(request: Request, services: Services, top_k: int, *, explain: bool) -> NewJob:
     """Store the photo; its bytes are held no longer than that takes."""
     job_id = uuid.uuid4().hex
+    bind_contextvars(job=job_id)
     key = upload_key(job_id, 0)
     with services.budget.holding() as held:
         photo = await read_photo(request, services.settings.max_upload_bytes, held)
@@ -132,6 +134,7 @@ async def _take(request: Request, services: Services, top_k: int, *, explain: bo
         items=[NewItem(photo.filename, key, explain=explain)],
         reply_to=services.waiter.channel,
         owner=owner_of(request.scope),
+        request_id=log.request_id(),
     )
 
 

@@ -50,6 +50,11 @@ local function end_job_if_done(id, ended)
   return 1
 end
 
+-- How an item ended, as one word: a failed one's is its problem's slug.
+local function end_name(outcome, result)
+  return outcome == 'failed' and string.match(result, '"type": ?"/problems/([%w_]+)"') or outcome
+end
+
 -- from: the state it leaves. The caller has freed memory before this writes, so that a full
 -- Redis, which refuses a script whose first write grows, lets it through.
 local function end_item(id, index, from, s, outcome, result)
@@ -59,6 +64,7 @@ local function end_item(id, index, from, s, outcome, result)
   if result ~= '' then redis.call('HSET', results_key(id), index, result) end
   redis.call('HINCRBY', job_key(id), from, -1)
   redis.call('HINCRBY', job_key(id), outcome, 1)
-  redis.call('HINCRBY', 'ic:ended', redis.call('HGET', job_key(id), 'queue'), 1)
+  local queue = redis.call('HGET', job_key(id), 'queue')
+  redis.call('HINCRBY', 'ic:ended', queue .. '|' .. end_name(outcome, result), 1)
   return end_job_if_done(id, outcome .. ' ' .. result)
 end

@@ -1,12 +1,13 @@
 -- ARGV: id, queue, top_k, reply_to, ttl_s, limit, idempotency key or '', fingerprint of the contents,
---       owner or '', a message for the queue or '', then per item: its JSON, its error's JSON or ''.
+--       owner or '', a message for the queue or '', request id, then per item: its JSON, its error's
+--       JSON or ''.
 -- Record, admission and index in one step: either all of a job exists or none of it.
 -- Returns 'created', 'exists' (an earlier call of unknown outcome did land), 'full', 'conflict' (the
 -- idempotency key belongs to a job of other contents), or {the id of the job that has the key}.
 local id, queue, top_k, reply_to, ttl_s = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local idempotency, fingerprint = ARGV[7], ARGV[8]
-local owner = ARGV[9]
-local first = 11
+local owner, request_id = ARGV[9], ARGV[11]
+local first = 12
 local total = (#ARGV - first + 1) / 2
 if redis.call('EXISTS', job_key(id)) == 1 then return 'exists' end
 if idempotency ~= '' then
@@ -28,12 +29,13 @@ for i = 0, total - 1 do
     s.state = 'failed'
     failed = failed + 1
     redis.call('HSET', results_key(id), i, err)
+    redis.call('HINCRBY', 'ic:unrun', queue .. '|' .. end_name('failed', err), 1)
   end
   write_state(id, i, s)
 end
 redis.call('HSET', job_key(id), 'created_ms', string.format('%.0f', now_ms()), 'queue', queue,
   'top_k', top_k, 'reply_to', reply_to, 'ttl_s', ttl_s, 'total', total, 'queued', total - failed,
-  'running', 0, 'succeeded', 0, 'failed', failed, 'cancelled', 0)
+  'request_id', request_id, 'running', 0, 'succeeded', 0, 'failed', failed, 'cancelled', 0)
 if owner ~= '' then redis.call('HSET', job_key(id), 'owner', owner) end
 if idempotency ~= '' then
   redis.call('HSET', job_key(id), 'idempotency', idempotency)

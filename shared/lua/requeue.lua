@@ -24,4 +24,5 @@ local queue = redis.call('HGET', job_key(id), 'queue')
 -- What a dead worker held goes before all that wait, as its message does; others go behind them.
 local seq = s.alone == 1 and redis.call('HGET', 'ic:started', queue) or next_seq()
 redis.call('ZADD', queued_key(queue), seq, member(id, index))
+redis.call('HINCRBY', 'ic:resent', from == 'running' and 'worker_lost' or 'message_lost', 1)
 return {queue, s.attempt, s.alone}

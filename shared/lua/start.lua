@@ -1,13 +1,14 @@
 -- ARGV: id, index, attempt, incarnation, token. Compare-and-set: only the attempt that is due may
 -- start. Asked again with the same token (its first answer was lost on the way) it says yes again,
 -- or the item would stay running in a worker that knows nothing of it.
--- Returns false for a stale copy, else {item's JSON, queue, top_k, milliseconds it was queued}.
+-- Returns false for a stale copy, else {item's JSON, queue, top_k, milliseconds it was queued,
+-- request id}.
 local id, index, incarnation, token = ARGV[1], ARGV[2], ARGV[4], ARGV[5]
 local s = read_state(id, index)
 if not s or s.attempt ~= tonumber(ARGV[3]) then return false end
-local job = redis.call('HMGET', job_key(id), 'queue', 'top_k', 'created_ms')
+local job = redis.call('HMGET', job_key(id), 'queue', 'top_k', 'created_ms', 'request_id')
 local answer = {redis.call('LINDEX', items_key(id), index), job[1], job[2],
-                now_ms() - tonumber(job[3])}
+                now_ms() - tonumber(job[3]), job[4] or ''}
 if s.state == 'running' and s.token == token then return answer end
 if s.state ~= 'queued' then return false end
 local seq = redis.call('ZSCORE', queued_key(job[1]), member(id, index))

@@ -279,7 +279,7 @@ def test_refusals_are_counted(api: ApiProcess) -> None:
         line.send(b"nonsense\r\n\r\n")
         closing(line)
     figures = api.client.get("/metrics").text
-    assert 'connections_refused_total{reason="malformed_request"}' in figures
+    assert 'classifier_refusals_total{reason="malformed_request"}' in figures
 
 
 def test_a_hang_up_is_seen_as_before(api: ApiProcess, worker: PlayedWorker) -> None:

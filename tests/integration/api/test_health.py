@@ -132,7 +132,7 @@ def test_metrics_tell_of_requests_queues_and_workers(api: ApiProcess, workers: A
     text = api.client.get("/metrics").text
     assert 'http_requests_total{method="GET",route="/jobs/{job_id}",status="404"}' in text
     assert 'http_requests_total{method="other",route="unmatched",status="404"}' in text
-    assert 'queue_items{queue="interactive"} 0.0' in text
-    assert 'workers{status="idle"} 1.0' in text
-    assert "broker_up 1.0" in text
+    assert 'classifier_queue_items{queue="interactive"} 0.0' in text
+    assert 'classifier_workers{status="idle"} 1.0' in text
+    assert "classifier_broker_up 1.0" in text
     assert "nothing" not in text

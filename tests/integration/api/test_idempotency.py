@@ -66,7 +66,7 @@ OTHERS: dict[str, Files] = {
     "another name": [FILES[0], ("files", ("B.jpg", photo(2))), *FILES[2:]],
     "another order": [FILES[1], FILES[0], *FILES[2:]],
     "another text that is no photo": [*FILES[:2], ("files", ("c.txt", b"neither")), FILES[3]],
-    "another photo that is too large": [*FILES[:3], ("files", ("d.jpg", photo(5, 200_000)))],
+    "another photo that is too large": [*FILES[:3], ("files", ("d.jpg", photo(4, 199_999) + b"!"))],
     "fewer": FILES[:3],
     "more": [*FILES, FILES[0]],
 }

@@ -31,7 +31,7 @@ def test_a_message_that_comes_twice_gives_one_result(bench: Bench) -> None:
         job = bench.read(job_id)
     assert ends(job) == ["7"]
     assert sum(job.counts.values()) == 1
-    assert bench.client.hget("ic:ended", "batch") == "1"
+    assert bench.client.hget("ic:ended", "batch|succeeded") == "1"
 
 
 def test_a_stale_finish_is_ignored(bench: Bench) -> None:
@@ -115,7 +115,7 @@ def test_a_killed_worker_loses_nothing(bench: Bench) -> None:
         bench.until(lambda: not bench.stored())
     assert ends(job) == [str(green) for green in range(80)]
     assert max(bench.attempts(job_id)) > 1
-    assert bench.client.hget("ic:ended", "batch") == "80"
+    assert bench.client.hget("ic:ended", "batch|succeeded") == "80"
 
 
 def test_a_photo_that_kills_its_process_fails_alone(bench: Bench) -> None:
@@ -201,7 +201,7 @@ def test_a_stopped_worker_that_wakes_changes_nothing(bench: Bench) -> None:
             bench.until(lambda: sleeper.log.count("result ignored") > 0)
             job = bench.read(job_id)
     assert ends(job) == [str(green) for green in range(40)]
-    assert bench.client.hget("ic:ended", "batch") == "40"
+    assert bench.client.hget("ic:ended", "batch|succeeded") == "40"
 
 
 @pytest.mark.parametrize(
