@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.support.api_process import ApiProcess
 from tests.support.browser import Visit, chromium
@@ -14,6 +14,7 @@ from tests.support.played_worker import PlayedWorker
 from tests.support.redis_server import RedisServer
 from tests.support.served import Served, eventually
 
+expect.set_options(timeout=20_000)
 Visiting = Callable[..., Visit]
 KEY = "ic_" + "k" * 43
 # small enough that a few photos are too many
