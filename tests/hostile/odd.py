@@ -1,0 +1,208 @@
+"""Good but odd pictures, each with its own pixels as an ordinary PNG: both must answer the same.
+
+The plain one is made from the pixels that went into the odd one, never by decoding it, so that a
+decoder's mistake shows. Where JPEG loses something on the way, it is little.
+"""
+
+import io
+import random
+from collections.abc import Iterator
+from functools import cache
+from struct import pack
+from typing import Any, NamedTuple
+
+import numpy as np
+import skimage
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from tests.hostile.jpegs import (
+    APP1, COM, SOS, arithmetic, inserted, jpeg, segment, with_adobe_transform, ycck,
+)  # fmt: skip
+from tests.hostile.pngs import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, chunk, png
+
+ORIENTATION = 0x0112
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_270,
+}  # fmt: skip
+
+
+class Picture(NamedTuple):
+    """A file to send, and the same pixels as plain as can be, where an answer is promised."""
+
+    name: str
+    data: bytes
+    plain: bytes | None = None
+
+
+@cache
+def photo() -> Image.Image:
+    """A cup of coffee, 320 x 214."""
+    return Image.fromarray(skimage.data.coffee()).resize((320, 214))
+
+
+@cache
+def pixels() -> NDArray[np.uint8]:
+    """The same, as an array (height, width, 3)."""
+    return np.asarray(photo())
+
+
+@cache
+def plain() -> bytes:
+    """The same, as an ordinary PNG."""
+    return png(pixels())
+
+
+def odd_pictures() -> Iterator[Picture]:
+    """All of them."""
+    yield from _jpegs()
+    yield from _pngs()
+    yield from _both()
+
+
+def _jpegs() -> Iterator[Picture]:
+    cmyk = photo().convert("CMYK")
+    grey = photo().convert("L")
+    mosaic = np.asarray(grey.resize((40, 27))) // 2 + 128
+    usual = jpeg(photo())
+    progressive = jpeg(photo(), progressive=True)
+    last_scan = progressive[progressive.rfind(bytes([0xFF, SOS])) : -2]
+    thumbnail = segment(APP1, b"Exif\0\0" + jpeg(photo().resize((64, 40))))
+    coloured: dict[str, bytes] = {
+        "baseline": usual,
+        "subsampled": jpeg(photo(), subsampling=2),
+        "optimised": jpeg(photo(), optimize=True),
+        "progressive": progressive,
+        "50-scans": progressive[:-2] + last_scan * 40 + progressive[-2:],
+        "restarts": jpeg(photo(), restart_marker_blocks=3),
+        "cmyk": jpeg(cmyk),
+        "ycck": ycck(pixels()),
+        "adobe-rgb": jpeg(photo(), keep_rgb=True),
+        "adobe-unknown-transform": with_adobe_transform(_with_adobe(usual), 7),
+        "fill-bytes": usual[:2] + b"\xff" * 500 + usual[2:],
+        "comment": inserted(usual, segment(COM, bytes(60_000)), segment(COM, b"<?php exit; ?>")),
+        "broken-thumbnail": inserted(usual, thumbnail),
+        "rubbish-behind": usual + random.Random(1).randbytes(100_000),
+        "another-jpeg-behind": usual + jpeg(grey),
+        "several-pictures": _multi_picture(),
+    }
+    for name, data in coloured.items():
+        yield Picture(f"jpeg-{name}", data, plain())
+    yield Picture("jpeg-grey", jpeg(grey), png(np.asarray(grey), kind=GREY))
+    squares = np.kron(mosaic, np.ones((8, 8), np.uint8))
+    yield Picture("jpeg-arithmetic", arithmetic(mosaic), png(np.dstack([squares] * 3)))
+
+
+def _with_adobe(data: bytes) -> bytes:
+    return inserted(data, segment(0xEE, b"Adobe" + pack(">HHHB", 100, 0, 0, 1)))
+
+
+def _multi_picture() -> bytes:
+    file = io.BytesIO()
+    second = photo().transpose(Image.Transpose.ROTATE_180)
+    options: dict[str, Any] = {"quality": 95, "subsampling": 0}
+    photo().save(file, "MPO", save_all=True, append_images=[second], **options)
+    return file.getvalue()
+
+
+def _pngs() -> Iterator[Picture]:
+    rgb = pixels()
+    grey = np.asarray(photo().convert("L"))
+    alpha = np.linspace(0, 255, grey.size).reshape(grey.shape).astype(np.uint8)
+    palette = photo().quantize(200)
+    table = np.asarray(palette.getpalette(), np.uint8).reshape(-1, 3)
+    indexed = np.asarray(palette)
+    colours = chunk(b"PLTE", table.tobytes())
+    noise = np.random.default_rng(2).integers(0, 256, rgb.shape)  # below the bits that count
+    as_plain = {
+        "interlaced": png(rgb, interlaced=True),
+        "16-bit": png(rgb.astype(int) * 256 + noise, 16),
+        "16-bit-interlaced": png(rgb.astype(int) * 257, 16, interlaced=True),
+        "alpha": png(np.dstack([rgb, alpha]), kind=RGBA),
+        "16-bit-alpha": png(np.dstack([rgb, alpha]).astype(int) * 257, 16, RGBA),
+        "transparent": png(np.dstack([rgb, np.zeros_like(alpha)]), kind=RGBA),
+        "colour-key": png(rgb, before=chunk(b"tRNS", pack(">HHH", *map(int, rgb[0, 0])))),
+        "text": png(rgb, before=chunk(b"tEXt", b"Comment\0<script>alert(1)</script>")),
+        "unknown-chunk": png(rgb, before=chunk(b"abCd", b"whatever")),
+        "rubbish-behind": png(rgb) + random.Random(2).randbytes(100_000),
+        "animated": _animated(),
+    }
+    for name, data in as_plain.items():
+        yield Picture(f"png-{name}", data, plain())
+    as_indexed = png(table[indexed])
+    yield Picture("png-palette", png(indexed, kind=PALETTE, before=colours), as_indexed)
+    see_through = colours + chunk(b"tRNS", bytes(len(table)))
+    yield Picture("png-palette-alpha", png(indexed, 8, PALETTE, before=see_through), as_indexed)
+    for depth in (1, 2, 4):
+        levels = grey >> (8 - depth)
+        ramp = np.linspace(0, 255, 1 << depth).round().astype(np.uint8)
+        few = png(np.dstack([ramp[levels]] * 3))
+        yield Picture(f"png-grey-{depth}-bit", png(levels, depth, GREY), few)
+        tints = chunk(b"PLTE", np.repeat(ramp, 3).tobytes())
+        yield Picture(f"png-palette-{depth}-bit", png(levels, depth, PALETTE, before=tints), few)
+    as_grey = png(np.dstack([grey] * 3))
+    yield Picture("png-grey", png(grey, kind=GREY), as_grey)
+    yield Picture("png-grey-alpha", png(np.dstack([grey, alpha]), kind=GREY_ALPHA), as_grey)
+    yield Picture("png-grey-16-bit", png(grey.astype(int) * 257, 16, GREY), as_grey)
+    deep = np.dstack([grey, alpha]).astype(int) * 257
+    yield Picture("png-grey-16-bit-alpha", png(deep, 16, GREY_ALPHA), as_grey)
+
+
+def _animated() -> bytes:
+    file = io.BytesIO()
+    second = photo().transpose(Image.Transpose.ROTATE_180)
+    photo().save(file, "PNG", save_all=True, append_images=[second], duration=10)
+    return file.getvalue()
+
+
+def _both() -> Iterator[Picture]:
+    """What a JPEG and a PNG carry alike: EXIF, colour profiles, other formats behind."""
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profiles = {"icc": srgb, "broken-icc": b"no profile" * 50, "icc-1-MB": srgb + bytes(1_000_000)}
+    for name, profile in profiles.items():
+        yield from _as_both(name, icc_profile=profile)
+    for value, turn in TURNS.items():
+        yield from _as_both(f"exif-{value}", photo().transpose(turn), exif=_exif(value))
+    for value in (0, 1, 9, 65_535):
+        yield from _as_both(f"exif-{value}", exif=_exif(value))
+    for name, exif in _broken_exif().items():
+        yield Picture(f"jpeg-exif-{name}", inserted(jpeg(photo()), segment(APP1, exif)), plain())
+        yield Picture(f"png-exif-{name}", png(pixels(), before=chunk(b"eXIf", exif[6:])), plain())
+    yield Picture("png-exif-behind", png(pixels(), after=chunk(b"eXIf", _exif(1)[6:])), plain())
+    zipped = b"PK\3\4" + bytes(26) + b"PK\5\6" + bytes(18)
+    yield Picture("polyglot-jpeg-zip", jpeg(photo()) + zipped, plain())
+    yield Picture("polyglot-png-script", plain() + b"<script>alert(1)</script>", plain())
+    pdf = inserted(jpeg(photo()), segment(COM, b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n"))
+    yield Picture("polyglot-jpeg-pdf", pdf + b"\n%%EOF", plain())
+
+
+def _as_both(name: str, image: Image.Image | None = None, **options: Any) -> Iterator[Picture]:
+    file = io.BytesIO()
+    (image or photo()).save(file, "PNG", **options)
+    yield Picture(f"png-{name}", file.getvalue(), plain())
+    yield Picture(f"jpeg-{name}", jpeg(image or photo(), **options), plain())
+
+
+def _exif(orientation: int) -> bytes:
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    return exif.tobytes()
+
+
+def _broken_exif() -> dict[str, bytes]:
+    """EXIF that says nothing of use, so that the picture is taken as it lies."""
+    head = b"Exif\0\0"
+    entry = pack("<HHII", ORIENTATION, 3, 1, 6)
+    return {
+        "empty": head,
+        "rubbish": head + random.Random(3).randbytes(300),
+        "cut": head + b"II*\0\x08\0\0\0\x01\0" + entry[:5],
+        "far-offset": head + b"II*\0" + pack("<I", 2**32 - 1),
+        "circle": head + b"II*\0\x08\0\0\0" + pack("<H", 1) + pack("<HHII", 0x8769, 4, 1, 8)
+        + pack("<I", 8),
+        "many-entries": head + b"II*\0\x08\0\0\0" + pack("<H", 65_535),
+        "text-orientation": head + b"II*\0\x08\0\0\0" + pack("<H", 1)
+        + pack("<HHI4s", ORIENTATION, 2, 4, b"six\0") + bytes(4),
+    }  # fmt: skip
