@@ -74,8 +74,10 @@ def arithmetic(mosaic: NDArray[np.uint8]) -> bytes:
     # smooth the squares
     table = segment(0xDB, b"\0\x08" + bytes(63))
     scans = [_scan(bits, _coded(levels >> bits, _ALWAYS_ZERO))]
-    for low in range(bits - 1, -1, -1):
-        scans.append(_scan((low + 1) << 4 | low, _coded((levels >> low) & 1, _EVEN)))
+    scans += [
+        _scan((low + 1) << 4 | low, _coded((levels >> low) & 1, _EVEN))
+        for low in range(bits - 1, -1, -1)
+    ]
     return SOI + table + segment(SOF10, frame) + b"".join(scans) + bytes([0xFF, EOI])
 
 

@@ -17,9 +17,17 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from tests.hostile.jpegs import (
-    APP1, COM, SOS, arithmetic, inserted, jpeg, segment, with_adobe_transform, ycck,
+    APP1,
+    COM,
+    SOS,
+    arithmetic,
+    inserted,
+    jpeg,
+    segment,
+    with_adobe_transform,
+    ycck,
 )  # fmt: skip
-from tests.hostile.pngs import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, chunk, png
+from tests.hostile.pngs import GREY, GREY_ALPHA, PALETTE, RGBA, chunk, png
 
 ORIENTATION = 0x0112
 TURNS = {

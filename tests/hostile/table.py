@@ -1,4 +1,4 @@
-"""`expected.csv`: what each hostile or odd input is answered with, written before it was first sent.
+"""`expected.csv`: what each hostile or odd input is answered with, written before any was sent.
 
 A case's own name comes before a pattern. Several answers stand where standards or decoders leave a
 choice; none of them is ever a 500. ``closed`` is the end of a connection without an answer.

@@ -97,7 +97,7 @@ def _lengths() -> dict[str, bytes | Iterable[bytes]]:
         "length-none": POST + b"\r\n",
         "length-and-chunked": both,
         "coding-unknown": POST + b"Transfer-Encoding: gzip\r\n\r\n" + data,
-        "coding-twice": POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n",
+        "coding-twice": CHUNKED[:-2] + b"Transfer-Encoding: x\r\n\r\n0\r\n\r\n",
         "chunk-no-number": CHUNKED + b"zz\r\nab\r\n",
         "chunk-17-digits": CHUNKED + b"FFFFFFFFFFFFFFFFF\r\nab\r\n",
         "chunk-longer-than-said": CHUNKED + b"3\r\nabcdef\r\n0\r\n\r\n",

@@ -1,0 +1,109 @@
+"""What must hold for any bytes at all: each target takes some, and raises where it does not hold.
+
+Shared by hypothesis (`test_fuzz.py`) and atheris (`run.py`). A crash, a hang or memory beyond the
+runner's limit is a finding too.
+"""
+
+import io
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+
+from api.content import MAX_FILENAME, clean_filename
+from api.multipart import PartReader, boundary_of
+from api.prefer import WAIT_MAX_S, parse
+from shared.errors import InvalidImage, MalformedRequest, UnsupportedMediaType
+from worker.photo_structure import JPEG_MAGIC, MAX_SCANS, PNG_MAGIC, count_scans
+from worker.preprocessing import decode_cost, preprocess
+from worker.recipes import IMAGENET1K_V1
+
+MAX_PIXELS = 1_000_000
+MAX_PART = 64
+BOUNDARY = b"b"
+# What our own limits say; anything else that Pillow decodes has to be taken.
+LIMITS = ("more than", "are allowed")
+
+Parts = list[tuple[str, str | None, bytes, bool]]
+
+
+def decoder(data: bytes) -> None:
+    """Pixels or a refusal, and never a refusal of what Pillow decodes, but for our limits."""
+    try:
+        assert decode_cost(data, MAX_PIXELS, IMAGENET1K_V1) >= 0
+        pixels = preprocess(data, IMAGENET1K_V1, MAX_PIXELS)
+    except UnsupportedMediaType:
+        assert not data.startswith((JPEG_MAGIC, PNG_MAGIC))
+    except InvalidImage as error:
+        if not any(limit in error.detail for limit in LIMITS) and _pillow_decodes(data):
+            raise AssertionError("Pillow decodes what was refused") from error
+    else:
+        assert pixels.shape == (224, 224, 3)
+        assert pixels.dtype == np.uint8
+
+
+def structure(data: bytes) -> None:
+    """A number of scans within the limit, or a refusal."""
+    for magic in (JPEG_MAGIC, PNG_MAGIC):
+        try:
+            assert 0 <= count_scans(magic + data) <= MAX_SCANS
+        except InvalidImage:
+            continue
+
+
+def multipart(data: bytes) -> None:
+    """The same parts however the bytes are cut, each within its limit; or a refusal."""
+    step = 1 + data[0] % 16 if data else 1
+    body = data[1:]
+    whole = _parts([body])
+    assert whole == _parts(body[at : at + step] for at in range(0, len(body), step))
+    for _, _, content, too_large in whole or []:
+        assert len(content) <= MAX_PART
+        assert not (content and too_large)
+
+
+def headers(data: bytes) -> None:
+    """A boundary or none, a wait within bounds, a filename that can be shown; or a refusal."""
+    text = data.decode("latin-1")
+    try:
+        boundary = boundary_of(text)
+        assert boundary is None or boundary
+    except MalformedRequest:
+        pass
+    assert 0 <= parse([text], 30).wait_s <= WAIT_MAX_S
+    for name in (text, data.decode(errors="replace")):
+        shown = clean_filename(name) or ""
+        assert shown.isprintable()
+        assert len(shown) <= MAX_FILENAME
+        assert not set(shown) & set("/\\")
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    target.__name__: target for target in (decoder, structure, multipart, headers)
+}
+
+
+def _pillow_decodes(data: bytes) -> bool:
+    reader: type[ImageFile] = JpegImageFile if data.startswith(JPEG_MAGIC) else PngImageFile
+    try:
+        image = reader(io.BytesIO(data))
+        image.load()
+        image.convert("RGB")
+    except Exception:  # noqa: BLE001 - whatever it raises, it does not decode
+        return False
+    return True
+
+
+def _parts(pieces: Iterable[bytes]) -> Parts | None:
+    """Every part of a form; ``None`` where it is refused."""
+    reader = PartReader(BOUNDARY, MAX_PART)
+    found = []
+    try:
+        for piece in pieces:
+            found += [part for part in reader.feed(piece) if part.complete]
+        reader.close()
+    except MalformedRequest:
+        return None
+    return [(part.name, part.filename, bytes(part.data), part.too_large) for part in found]

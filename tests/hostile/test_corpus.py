@@ -1,0 +1,134 @@
+"""All of the corpus, over HTTP, against a live service with a real model."""
+
+from collections.abc import Iterator
+from functools import cache
+
+import httpx
+import psutil
+import pytest
+
+from tests.hostile.broken import broken_pictures
+from tests.hostile.exchanges import Exchange, exchanges
+from tests.hostile.live import Live, differs, said, said_of, side_by_side
+from tests.hostile.odd import Picture, odd_pictures
+from tests.hostile.table import row_of, rows
+from tests.hostile.wire import exchange, wires
+from tests.support.photos import CATS, jpeg
+from tests.support.served import eventually
+
+# What JPEG loses on the way; the others are the very same pixels.
+CONFIDENCE_WITHIN = 0.05
+MEMORY_WITHIN = 1.1
+# What the allocators keep of ordinary work is not counted as growth.
+WARM_UP = 200
+
+
+@cache
+def pictures() -> list[Picture]:
+    return [*odd_pictures(), *broken_pictures()]
+
+
+@pytest.fixture(scope="module")
+def live() -> Iterator[Live]:
+    service = Live()
+    try:
+        service.served.ready()
+        yield service
+    finally:
+        service.end()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def before(live: Live) -> dict[str, tuple[psutil.Process, int]]:
+    """Api and worker, and what they hold in memory, before anything hostile came."""
+    assert {a.status_code for a in side_by_side(live.predict, [jpeg()] * WARM_UP)} == {200}
+    return {mark: (one, one.memory_info().rss) for mark, one in live.processes().items()}
+
+
+def test_the_table_speaks_of_every_case_and_of_nothing_else() -> None:
+    cases = [*pictures(), *exchanges(), *wires()]
+    assert len({case.name for case in cases}) == len(cases)
+    assert {row_of(case.name).case for case in cases} == set(rows())
+    for picture in pictures():
+        assert row_of(picture.name).as_plain is (picture.plain is not None), picture.name
+    assert not any("500" in row.answers for row in rows().values())
+
+
+def test_each_picture_has_its_expected_answer(live: Live) -> None:
+    def ask(picture: Picture) -> str | None:
+        answer = said(live.predict(picture.data))
+        return None if answer in row_of(picture.name).answers else f"{picture.name}: {answer}"
+
+    assert not [*filter(None, side_by_side(ask, pictures()))]
+
+
+def test_odd_pictures_answer_as_the_plain_ones_do(live: Live) -> None:
+    @cache
+    def predictions(data: bytes) -> list[dict[str, object]]:
+        return live.predict(data).raise_for_status().json()["predictions"]  # type: ignore[no-any-return]
+
+    def compare(picture: Picture) -> str | None:
+        assert picture.plain is not None
+        odd, plain = predictions(picture.data), predictions(picture.plain)
+        difference = differs(odd, plain, CONFIDENCE_WITHIN)
+        return difference and f"{picture.name}: {difference}"
+
+    assert not [*filter(None, side_by_side(compare, odd_pictures()))]
+
+
+def test_each_picture_of_a_batch_ends_as_it_does_alone(live: Live) -> None:
+    wrong = []
+    for picture, item in zip(pictures(), live.job(pictures()), strict=True):
+        assert item["filename"] == picture.name
+        answer = "200" if item["predictions"] else said_of(item["error"])
+        if answer not in row_of(picture.name).answers:
+            wrong.append(f"{picture.name}: {answer}")
+    assert not wrong
+
+
+def test_each_request_has_its_expected_answer(live: Live) -> None:
+    def ask(one: Exchange) -> str | None:
+        answer = live.client.request(one.method, one.path, **one.options)
+        if one.name.startswith("filename-") and answer.status_code == 200:
+            assert_can_be_shown(answer)
+        if said(answer) in row_of(one.name).answers:
+            return None
+        return f"{one.name}: {said(answer)}: {answer.text[:200]}"
+
+    assert not [*filter(None, side_by_side(ask, exchanges()))]
+
+
+def assert_can_be_shown(answer: httpx.Response) -> None:
+    name = answer.json()["filename"]
+    if name is not None:
+        assert name.isprintable()
+        assert 0 < len(name) <= 200
+        assert not set(name) & set("/\\")
+
+
+def test_each_connection_has_its_expected_end(live: Live) -> None:
+    all_of_them = list(wires())
+    ends = side_by_side(lambda wire: exchange(live.port, wire), all_of_them)
+    pairs = zip(all_of_them, ends, strict=True)
+    assert not [
+        f"{wire.name}: {end}" for wire, end in pairs if end not in row_of(wire.name).answers
+    ]
+
+
+def test_a_cat_is_a_cat_as_before(live: Live) -> None:
+    predictions = live.predict(jpeg()).raise_for_status().json()["predictions"]
+    assert predictions[0]["class_index"] in CATS
+
+
+def test_no_process_has_died_and_their_memory_is_back(
+    live: Live, before: dict[str, tuple[psutil.Process, int]]
+) -> None:
+    for mark, process in live.processes().items():
+        first, began = before[mark]
+        assert process == first, f"{mark} was started anew\n{live.served.screen()}"
+        eventually(
+            lambda p=process, b=began: p.memory_info().rss <= MEMORY_WITHIN * b,  # type: ignore[misc]
+            30,
+            lambda p=process, b=began: f"{p.memory_info().rss / 1e6:.0f} of {b / 1e6:.0f} MB",  # type: ignore[misc]
+        )
+    assert "Traceback" not in live.served.screen()
