@@ -12,6 +12,8 @@ from scripts.torch_build import TORCH_CPU_INDEX, torch_build
 
 ROOT = Path(__file__).resolve().parent.parent
 TORCH_REQUIREMENTS = ROOT / "worker" / "requirements-torch.txt"
+CLIENT = ROOT / "client"
+TORCH_LOCK = ROOT / "worker" / "requirements-torch.lock"
 # minutes on a line of 100 Mbit/s, and gigabytes of disk, weights included
 COST = {
     "cpu": "3 minutes and 2 GB (PyTorch's CPU build)",
@@ -19,7 +21,9 @@ COST = {
     "plain": "3 minutes and 2 GB",
 }
 # what is installed for a target, and what is then installed too
-TARGETS = {"serve": ["requirements.txt"], "dev": ["requirements-dev.txt", "requirements.txt"]}
+TARGETS = {"serve": ["requirements.lock"], "dev": ["requirements-dev.lock", "requirements.lock"]}
+# A lock is whole, and pip takes nothing that is not in it or has another hash.
+LOCKED = ("--no-deps", "--require-hashes", "-r")
 DOWNLOAD = re.compile(r"^\s*Downloading (?:\S*/)?([A-Za-z0-9._]+?)-\d\S* \(([\d.]+) (MB|GB)\)")
 LARGE_MB = 20
 
@@ -28,33 +32,21 @@ class InstallError(Exception):
     """What stopped the installation, in one line that says what to do."""
 
 
-def included(requirements: Path) -> list[Path]:
-    """A requirements file, all that it names with ``-r``, and what it installs with ``-e``."""
-    text = requirements.read_text()
-    names = re.findall(r"^-r\s+(\S+)", text, flags=re.MULTILINE)
-    projects = re.findall(r"^-e\s+(\S+)", text, flags=re.MULTILINE)
-    return [
-        requirements,
-        *(path for name in names for path in included((requirements.parent / name).resolve())),
-        *(requirements.parent / project / "pyproject.toml" for project in projects),
-    ]
-
-
-def fingerprint(requirements: Path) -> str:
-    """Changes when the Python version or any line of the requirements does."""
+def fingerprint(lock: Path) -> str:
+    """Changes when the Python version, a line of the lock or of PyTorch's, or the client does."""
     digest = hashlib.sha256(sys.version.encode())
-    for path in included(requirements):
+    for path in (TORCH_LOCK, lock, CLIENT / "pyproject.toml"):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-def stamp(venv: Path, requirements: str) -> Path:
+def stamp(venv: Path, lock: str) -> Path:
     """The file that holds the fingerprint of what was installed."""
-    return venv / f".installed-{requirements}"
+    return venv / f".installed-{lock}"
 
 
 def is_current(venv: Path, target: str) -> bool:
-    """Whether this target's requirements are installed as they are written now."""
+    """Whether this target's lock is installed as it is written now."""
     name = TARGETS[target][0]
     file = stamp(venv, name)
     return file.is_file() and file.read_text() == fingerprint(ROOT / name)
@@ -133,7 +125,12 @@ def ensure(venv: Path, target: str) -> None:
         say(f"the first run takes about {COST[build]}, later ones seconds")
     create(venv)
     if build == "cpu":
-        pip(venv, "--index-url", TORCH_CPU_INDEX, "-r", str(TORCH_REQUIREMENTS))
-    pip(venv, "-r", str(ROOT / TARGETS[target][0]))
+        pip(venv, "--no-deps", "--index-url", TORCH_CPU_INDEX, "-r", str(TORCH_REQUIREMENTS))
+    else:
+        pip(venv, *LOCKED, str(TORCH_LOCK))
+    pip(venv, *LOCKED, str(ROOT / TARGETS[target][0]))
+    if target == "dev":
+        # the one thing that has no hash, because it is built here; its requirements are in the lock
+        pip(venv, "--no-deps", "-e", str(CLIENT))
     for name in TARGETS[target]:
         stamp(venv, name).write_text(fingerprint(ROOT / name))

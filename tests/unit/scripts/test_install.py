@@ -29,15 +29,19 @@ def test_the_installer_parses_with_an_old_grammar() -> None:
     ast.parse(source, feature_version=(3, 7))
 
 
-def test_a_fingerprint_follows_the_included_files(tmp_path: Path) -> None:
-    (tmp_path / "sub").mkdir()
-    (tmp_path / "top.txt").write_text("-r sub/a.txt\none==1\n")
-    (tmp_path / "sub" / "a.txt").write_text("-r ../b.txt\n")
-    (tmp_path / "b.txt").write_text("two==2\n")
-    before = environment.fingerprint(tmp_path / "top.txt")
-    assert environment.fingerprint(tmp_path / "top.txt") == before
-    (tmp_path / "b.txt").write_text("two==3\n")
-    assert environment.fingerprint(tmp_path / "top.txt") != before
+def test_a_fingerprint_follows_the_lock_and_that_of_torch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, torch_lock = tmp_path / "some.lock", tmp_path / "torch.lock"
+    monkeypatch.setattr(environment, "TORCH_LOCK", torch_lock)
+    lock.write_text("one==1\n")
+    torch_lock.write_text("torch==1\n")
+    seen = {environment.fingerprint(lock)}
+    assert environment.fingerprint(lock) in seen
+    for path in (lock, torch_lock):
+        path.write_text("two==2\n")
+        seen.add(environment.fingerprint(lock))
+    assert len(seen) == 3
 
 
 def test_a_fingerprint_follows_what_an_editable_project_needs(tmp_path: Path) -> None:
@@ -67,8 +71,9 @@ def test_the_first_line_says_minutes_and_gigabytes(
     monkeypatch.setattr(environment, "pip", lambda _, *arguments: calls.append(arguments))
     environment.ensure(tmp_path, "dev")
     assert "minutes and 2 GB" in capsys.readouterr().out.splitlines()[0]
-    assert calls[0][:2] == ("--index-url", torch_build.TORCH_CPU_INDEX)
-    assert calls[1][1].endswith("requirements-dev.txt")
+    assert calls[0][1:3] == ("--index-url", torch_build.TORCH_CPU_INDEX)
+    assert calls[1][:3] == environment.LOCKED
+    assert calls[1][3].endswith("requirements-dev.lock")
     assert environment.is_current(tmp_path, "serve")
     assert environment.is_current(tmp_path, "dev")
 
@@ -79,7 +84,7 @@ def test_a_change_of_the_requirements_is_called_one(
     monkeypatch.setattr(environment, "torch_build", lambda: "plain")
     monkeypatch.setattr(environment, "create", lambda _: None)
     monkeypatch.setattr(environment, "pip", lambda *_: None)
-    environment.stamp(tmp_path, "requirements.txt").write_text("of another day")
+    environment.stamp(tmp_path, "requirements.lock").write_text("of another day")
     environment.ensure(tmp_path, "serve")
     assert "the requirements have changed" in capsys.readouterr().out
     environment.ensure(tmp_path, "serve")
