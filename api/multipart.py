@@ -48,7 +48,7 @@ class PartReader:
         self._disposition = b""
         self._part: Part | None = None
         self._found: list[Part] = []
-        self._ended = False
+        self._begun = self._ended = False
         try:
             self._parser = MultipartParser(
                 boundary,
@@ -69,6 +69,11 @@ class PartReader:
     def feed(self, chunk: bytes) -> list[Part]:
         """The parts that this chunk completed, and last the one that it left open, if any."""
         self._found = []
+        if not self._begun:
+            # After a line break the parser passes over whatever else its chunk begins with, so that
+            # the cuts between chunks would decide whether a form is one.
+            chunk = chunk.lstrip(b"\r\n")
+            self._begun = bool(chunk)
         try:
             self._parser.write(chunk)
         except FormParserError as error:

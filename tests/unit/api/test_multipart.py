@@ -80,6 +80,15 @@ def test_noise_is_read_or_refused_and_nothing_else(body: bytes, cuts: list[int])
         read(b"--frontier\r\n" + body, cuts)
 
 
+@given(st.lists(st.integers(0), max_size=3))
+def test_only_line_breaks_may_stand_before_a_form_however_it_is_cut(cuts: list[int]) -> None:
+    whole = form([("a", None, b"1")])
+    for before in (b"rubbish\r\n", b"\r\nrubbish\r\n", b"\n-rubbish\r\n"):
+        with pytest.raises(MalformedRequest):
+            read(before + whole, cuts)
+    assert [part.name for part in read(b"\r\n\r\n" + whole, cuts)] == ["a"]
+
+
 @given(st.integers(0, 2_000), st.lists(st.integers(0), max_size=5))
 def test_a_part_beyond_the_limit_is_dropped_and_its_neighbours_are_not(
     size: int, cuts: list[int]
