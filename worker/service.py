@@ -18,6 +18,7 @@ from worker.batching import MicroBatcher
 from worker.heartbeat import Heartbeat
 from worker.inference import Runtime, load_runtime
 from worker.ledger import Ledger
+from worker.memory import give_back_large_blocks
 from worker.metrics import TimedRuntime, WorkerMetrics
 from worker.pipeline import Pipeline
 from worker.rate import first_guess
@@ -51,6 +52,7 @@ class Service:
             worker.registry.ModelUnavailable: There is no model to serve; the text says what to do.
         """
         settings = self.settings
+        give_back_large_blocks()
         incarnation = f"{self.name}:{uuid.uuid4().hex[:12]}"
         client = connect(settings.redis_url, REDIS_TIMEOUT_S)
         items, ledger = ItemStore(client, incarnation), Ledger(client, incarnation)

@@ -1,4 +1,4 @@
-"""What schemathesis sends where openapi.json asks for a photo: one. Loaded by SCHEMATHESIS_HOOKS."""
+"""What schemathesis sends for a photo of openapi.json: a real one. See SCHEMATHESIS_HOOKS."""
 
 import base64
 import io
