@@ -10,6 +10,11 @@ _MODEL: dict[str, Any] = {
     "device": "cpu",
     "precision": "bf16",
 }
+# A PNG of one grey pixel: what is tried as it stands must work.
+PHOTO_URI = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mNo"
+    "AAAAggCB2kUIOwAAAABJRU5ErkJggg=="
+)
 PREDICTION: dict[str, Any] = {
     "job_id": "5f0c6f4e0f6b4d0f9d9d6f3b5a1c2e3d",
     "filename": "cat.jpg",

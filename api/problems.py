@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from shared.contract import Problem
 from shared.errors import InvalidParameter, RetryableError, ServiceError
@@ -18,6 +19,7 @@ from shared.errors import InvalidParameter, RetryableError, ServiceError
 MEDIA_TYPE = "application/problem+json"
 # What a client is told to wait when an item failed through no fault of its own.
 RETRY_ITEM_S = 2
+_METHODS = ("DELETE", "GET", "HEAD", "POST")  # all that any route has
 
 
 class NotFound(ServiceError):
@@ -70,17 +72,27 @@ def _invalid_parameter(error: RequestValidationError) -> InvalidParameter:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - likewise
-    headers = dict(error.headers or {})
     if error.status_code == 404:
         return respond_error(NotFound("Nothing is served here. GET /docs lists what is."))
     if error.status_code == 405:
         detail = f"{request.method} is not served here. GET /docs lists what is."
-        return respond_error(MethodNotAllowed(detail), headers)
+        return respond_error(MethodNotAllowed(detail), {"allow": ", ".join(_allowed(request))})
     title = HTTPStatus(error.status_code).phrase
     problem = Problem(
         type="about:blank", title=title, status=error.status_code, detail=str(error.detail)
     )
-    return respond(problem, headers)
+    return respond(problem, dict(error.headers or {}))
+
+
+def _allowed(request: Request) -> list[str]:
+    """Every method of a path; the exception names those of the first route alone."""
+    scopes = ((method, {**request.scope, "method": method}) for method in _METHODS)
+    routes = request.app.routes
+    return [
+        method
+        for method, scope in scopes
+        if any(route.matches(scope)[0] is Match.FULL for route in routes)
+    ]
 
 
 def install(app: FastAPI, refused: Callable[[str], None] = lambda _: None) -> None:

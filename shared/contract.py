@@ -76,7 +76,7 @@ class ModelCard(ModelInfo):
     """What `GET /model` answers: the model, how it sees a photo, and its classes."""
 
     runtime: str
-    input_size: tuple[int, int, int] = Field(description="height, width, channels")
+    input_size: list[int] = Field(description="height, width, channels", min_length=3, max_length=3)
     transform: str
     classes: list[str]
     explains: bool = Field(default=False, description="whether `explain=true` can be asked for")

@@ -123,7 +123,7 @@ def describe(spec: ModelSpec, runtime: Runtime) -> ModelCard:
         device=runtime.device,
         precision=runtime.precision,
         runtime=runtime.name,
-        input_size=(recipe.crop, recipe.crop, 3),
+        input_size=[recipe.crop, recipe.crop, 3],
         transform=f"{recipe.name}: resize {recipe.resize}, centre crop {recipe.crop}",
         classes=list(spec.labels),
         explains=runtime.explains,

@@ -22,6 +22,15 @@ HEARTBEAT_S = 15
 SEND_WITHIN_S = 30
 # Below what `make serve` and compose grant the api to stop.
 STOP_WITHIN_S = 2
+# One event of the stream, as OpenAPI before 3.2 has to describe it.
+_EVENT = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"type": "string", "enum": ["progress", "end", "problem"]},
+        "data": {"type": "string", "description": "JSON: JobProgress, or a Problem"},
+    },
+}
 
 
 @router.get(
@@ -32,7 +41,7 @@ STOP_WITHIN_S = 2
     responses={
         200: {
             "description": "Server-sent events.",
-            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EVENTS}},
+            "content": {"text/event-stream": {"schema": _EVENT, "example": EVENTS}},
         },
         **problems(errors.JobNotFound, errors.InvalidParameter, errors.BrokerUnavailable),
     },

@@ -59,7 +59,9 @@ Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="most items of the p
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": form("files", {"type": "array", "items": PHOTO}, "JPEG or PNG, each"),
+            "content": form(
+                "files", {"type": "array", "minItems": 1, "items": PHOTO}, "JPEG or PNG, each"
+            ),
         }
     },
 )

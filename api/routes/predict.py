@@ -12,7 +12,7 @@ from api.accepted import as_created, as_ended
 from api.access import owner_of
 from api.dependencies import TOP_K, Explain, Services, ServicesDep, TopK
 from api.documentation import PHOTO, example, form, problems
-from api.examples import JOB_QUEUED, PREDICTION
+from api.examples import JOB_QUEUED, PHOTO_URI, PREDICTION
 from api.hangup import HangUp
 from api.intake import read_photo
 from api.prefer import Preference, parse
@@ -37,9 +37,15 @@ _BODY = {
             "schema": {
                 "type": "object",
                 "required": ["image"],
-                "properties": {"image": {"type": "string", "description": "base64 or data: URI"}},
+                "properties": {
+                    "image": {
+                        "type": "string",
+                        "format": "byte",
+                        "description": "base64 or data: URI",
+                    }
+                },
             },
-            "example": {"image": "data:image/jpeg;base64,/9j/4AAQSkZJRg..."},
+            "example": {"image": PHOTO_URI},
         },
     },
 }

@@ -112,7 +112,7 @@ def test_the_model_is_what_the_workers_wrote(api: ApiProcess, workers: Any) -> N
     card = ModelCard(
         **MODEL.model_dump(),
         runtime="torch",
-        input_size=(224, 224, 3),
+        input_size=[224, 224, 3],
         transform="resize 232",
         classes=["tench", "goldfish"],
     )

@@ -31,6 +31,11 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     async def number(n: int) -> int:
         return n
 
+    @app.delete("/thing/{name}")
+    @app.get("/thing/{name}")
+    async def thing(name: str) -> str:
+        return name
+
     app.add_middleware(RequestContext, metrics=Metrics())
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://api") as made:
@@ -88,4 +93,5 @@ async def test_what_fastapi_refuses_is_a_document_too(client: httpx.AsyncClient)
         assert answer.headers["content-type"] == problems.MEDIA_TYPE
         assert answer.json()["type"] == f"/problems/{slug}"
     assert (await client.delete("/number")).headers["allow"] == "GET"
+    assert (await client.put("/thing/x")).headers["allow"] == "DELETE, GET"
     assert (await client.get("/number?n=x")).json()["detail"].startswith("n: ")

@@ -23,7 +23,7 @@ CARD = ModelCard(
     device="cpu",
     precision="fp32",
     runtime="torch",
-    input_size=(224, 224, 3),
+    input_size=[224, 224, 3],
     transform="test",
     classes=["cat"],
 )
