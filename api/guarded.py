@@ -1,6 +1,6 @@
 """The app: FastAPI with API keys in its description, whose uvicorn makes guarded connections.
 
-Depends on FastAPI, uvicorn, api.connection and api.access.
+Depends on FastAPI, uvicorn, api.connection, api.documentation and api.access.
 """
 
 from functools import partial
@@ -12,7 +12,7 @@ from uvicorn import Config
 
 from api.access import ALWAYS_OPEN
 from api.connection import Connection
-from api.documentation import with_keys
+from api.documentation import with_keys, without_added_errors
 from api.guard import Guard
 from shared import log
 
@@ -33,7 +33,7 @@ class GuardedApp(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The description, with what FastAPI does not know of: who may ask what."""
         if self.openapi_schema is None:
-            self.openapi_schema = with_keys(super().openapi(), ALWAYS_OPEN)
+            self.openapi_schema = with_keys(without_added_errors(super().openapi()), ALWAYS_OPEN)
         return self.openapi_schema
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

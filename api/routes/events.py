@@ -43,7 +43,7 @@ _EVENT = {
             "description": "Server-sent events.",
             "content": {"text/event-stream": {"schema": _EVENT, "example": EVENTS}},
         },
-        **problems(errors.JobNotFound, errors.InvalidParameter, errors.BrokerUnavailable),
+        **problems(errors.JobNotFound, errors.BrokerUnavailable),
     },
 )
 async def job_events(services: ServicesDep, job_id: JobId) -> Response:

@@ -140,7 +140,7 @@ async def get_job(
     response_class=Response,
     responses={
         200: {"model": Job, **example("The job as it stands now.", JOB_CANCELLED)},
-        **problems(errors.JobNotFound, errors.InvalidParameter, errors.BrokerUnavailable),
+        **problems(errors.JobNotFound, errors.BrokerUnavailable),
     },
 )
 async def cancel_job(services: ServicesDep, job_id: JobId) -> Response:

@@ -42,6 +42,10 @@ class Live:
             "/predict", files={"file": ("a", data)}, params={"top_k": 5}, headers=PATIENT
         )
 
+    def predict_json(self, coded: str) -> httpx.Response:
+        """Ask for a photo that is base64 in JSON."""
+        return self.client.post("/predict", json={"image": coded}, headers=PATIENT)
+
     def job(self, pictures: Iterable[Picture]) -> list[dict[str, Any]]:
         """Send all of them as one batch; returns its items once all have ended."""
         files = [("files", (picture.name, picture.data)) for picture in pictures]

@@ -1,7 +1,8 @@
 """`expected.csv`: what each hostile or odd input is answered with, written before any was sent.
 
 A case's own name comes before a pattern. Several answers stand where standards or decoders leave a
-choice; none of them is ever a 500. ``closed`` is the end of a connection without an answer.
+choice, or where the first run taught better and the last column says what; none is ever a 500.
+``closed`` is the end of a connection without an answer.
 """
 
 import csv

@@ -1,5 +1,6 @@
 """All of the corpus, over HTTP, against a live service with a real model."""
 
+import base64
 from collections.abc import Iterator
 from functools import cache
 
@@ -16,11 +17,15 @@ from tests.hostile.wire import exchange, wires
 from tests.support.photos import CATS, jpeg
 from tests.support.served import eventually
 
+# Minutes each where the machine has other work; and Pillow warns of what is broken on purpose.
+pytestmark = [pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore:::PIL")]
+
 # Of the very same pixels, side by side with others at the model.
 CONFIDENCE_WITHIN = 0.02
 MEMORY_WITHIN = 1.1
-# What the allocators keep of ordinary work is not counted as growth.
-WARM_UP = 200
+# What allocators keep of the most that is ordinary is not growth: photos, as many items as a job
+# may have, and photos in JSON of nearly as many bytes as are allowed.
+PHOTOS, ITEMS, PHOTOS_IN_JSON, JSON_BYTES = 200, 10_000, 16, 15_000_000
 
 
 @cache
@@ -41,7 +46,12 @@ def live() -> Iterator[Live]:
 @pytest.fixture(scope="module", autouse=True)
 def before(live: Live) -> dict[str, tuple[psutil.Process, int]]:
     """Api and worker, and what they hold in memory, before anything hostile came."""
-    assert {a.status_code for a in side_by_side(live.predict, [jpeg()] * WARM_UP)} == {200}
+    assert {a.status_code for a in side_by_side(live.predict, [jpeg()] * PHOTOS)} == {200}
+    live.job([Picture("empty", b"")] * ITEMS)
+    large = base64.b64encode(jpeg() + bytes(JSON_BYTES)).decode()
+    assert {a.status_code for a in side_by_side(live.predict_json, [large] * PHOTOS_IN_JSON)} == {
+        200
+    }
     return {mark: (one, one.memory_info().rss) for mark, one in live.processes().items()}
 
 

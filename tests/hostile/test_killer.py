@@ -1,0 +1,53 @@
+"""The one case that is meant to kill its worker; only that item fails, whatever came with it.
+
+No photo that was found does it, so the model of this worker dies at a colour.
+"""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from shared.errors import ServiceError
+from tests.chaos.cluster import Cluster
+from tests.chaos.traffic import named
+from tests.hostile.broken import broken_pictures
+from tests.hostile.live import said_of
+from tests.hostile.odd import Picture, odd_pictures
+from tests.hostile.table import row_of
+from tests.support.scripted_worker import FAILS, HANGS, KILLS, NO_NUMBER
+from worker.preprocessing import preprocess
+from worker.recipes import IMAGENET1K_V1
+
+LARGEST = 50_000
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.filterwarnings("ignore:::PIL")
+def test_of_a_batch_only_the_photo_that_kills_is_lost(tmp_path: Path) -> None:
+    pictures = [one for one in (*odd_pictures(), *broken_pictures()) if says_nothing(one)]
+    files = [("files", (one.name, one.data)) for one in pictures]
+    files.insert(len(files) // 2, ("files", named(0, 0, kills=True)))
+    with Cluster(tmp_path, env={"SCRIPTED_FAST": "1"}) as cluster:
+        cluster.start()
+        with httpx.Client(base_url=cluster.url, timeout=60, trust_env=False) as client:
+            path = client.post("/jobs", files=files).raise_for_status().headers["location"]
+            cluster.until(lambda: client.get(path).json()["finished_at"], 300)
+            items = client.get(path, params={"limit": 1_000}).json()["items"]
+        assert sum(worker.starts - 1 for worker in cluster.workers) >= 2
+    ends = {one["filename"]: one for one in items}
+    assert said_of(ends.pop("0-worker_lost.png")["error"]) == "503 worker_lost"
+    for name, item in ends.items():
+        end = "200" if item["status"] == "succeeded" else said_of(item["error"])
+        assert end in row_of(name).answers, f"{name}: {end}"
+
+
+def says_nothing(picture: Picture) -> bool:
+    """Whether its colour is none of those that tell the scripted model what to do."""
+    if len(picture.data) > LARGEST:
+        return False
+    try:
+        red = preprocess(picture.data, IMAGENET1K_V1, 1_000_000)[112, 112, 0]
+    except ServiceError:
+        return True
+    return red not in {KILLS, HANGS, FAILS, NO_NUMBER}
