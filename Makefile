@@ -8,7 +8,7 @@ FULL = --fail-on-skip
 # two at a time, a file's tests in one process: most of them wait for processes that they started
 PARALLEL = -n 2 --dist loadfile
 
-.PHONY: help serve test test-full chaos overload bench bench-quick check format compose-test screenshots openapi install-dev clean
+.PHONY: help serve test test-full fuzz lock audit sbom chaos overload bench bench-quick check format compose-test screenshots openapi install-dev clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
@@ -24,6 +24,26 @@ test: install-dev ## unit, integration and end-to-end tests: no root, Docker or 
 test-full: install-dev ## the tests that need more (Docker, Chromium, Prometheus, minutes of load), a minute of chaos; a skip fails
 	$(BIN)/python -m pytest $(FULL) tests/compose tests/load tests/monitoring tests/chaos/test_smoke.py
 	$(BIN)/python -m pytest $(FULL) tests/browser
+	$(BIN)/python -m pytest $(FULL) tests/hostile tests/fuzz
+
+FUZZ_S ?= 300
+fuzz: install-dev ## made-up bytes for decoder, forms and headers, made-up requests: FUZZ_S seconds each
+	for target in decoder structure multipart headers; do \
+		$(BIN)/python -m tests.fuzz.run $$target -max_total_time=$(FUZZ_S) || exit; done
+	FUZZ_S=$(FUZZ_S) $(BIN)/python -m pytest $(FULL) tests/hostile/test_described.py
+
+LOCKS = requirements-dev.lock worker/requirements-torch.lock
+lock: install-dev ## choose versions anew from requirements*.txt, with hashes; UPGRADE=1 takes the newest
+	$(BIN)/python -m scripts.lock $(UPGRADE:%=--upgrade)
+
+audit: install-dev ## known vulnerabilities of what is locked, from PyPI's advisories
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes $(LOCKS:%=-r %)
+
+sbom: install-dev ## what each image holds, as CycloneDX, into sbom/
+	mkdir -p sbom
+	$(BIN)/cyclonedx-py requirements api/requirements.lock -o sbom/api.cdx.json
+	cat worker/requirements.lock worker/requirements-torch.lock | \
+		$(BIN)/cyclonedx-py requirements - -o sbom/worker.cdx.json
 
 SEED ?= 1
 chaos: install-dev ## kill, stop, cut and fill everything under load; SEED=2 draws anew; needs root
@@ -63,5 +83,5 @@ install-dev:
 	@$(PYTHON) -m scripts.install dev --venv $(VENV)
 
 clean: ## remove the environment, local data and caches; fetched weights stay in MODEL_CACHE
-	rm -rf $(VENV) .run .mypy_cache .bench .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .run .fuzz sbom .mypy_cache .bench .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

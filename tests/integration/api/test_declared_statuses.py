@@ -9,6 +9,7 @@ import httpx
 import pytest
 from redis import Redis
 
+from api import keys
 from shared.contract import ModelCard
 from tests.integration.api.conftest import LIMITS, wait_for_status
 from tests.support.answers import waiting_job
@@ -113,6 +114,17 @@ WHILE_REDIS_IS_DOWN: Provoked = {
     ("ready", 503): lambda s: s.ask("GET", "/health/ready"),
     ("model", 503): lambda s: s.ask("GET", "/model"),
 }
+WITHOUT_A_KEY: Provoked = {
+    ("predict", 401): lambda s: s.ask("POST", "/predict", content=PHOTO),
+    ("create_job", 401): lambda s: s.ask("POST", "/jobs", files={"files": PHOTO}),
+    ("get_job", 401): lambda s: s.ask("GET", NO_JOB),
+    ("job_results", 401): lambda s: s.ask("GET", f"{NO_JOB}/results"),
+    ("job_events", 401): lambda s: s.ask("GET", f"{NO_JOB}/events"),
+    ("cancel_job", 401): lambda s: s.ask("DELETE", NO_JOB),
+    ("health", 401): lambda s: s.ask("GET", "/health"),
+    ("model", 401): lambda s: s.ask("GET", "/model"),
+    ("metrics", 401): lambda s: s.ask("GET", "/metrics"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -133,8 +145,19 @@ def scene(api: ApiProcess, worker: PlayedWorker) -> Scene:
     return Scene(api, worker, job)
 
 
-def test_what_is_declared_is_what_is_provoked(scene: Scene, shared_redis: RedisServer) -> None:
+@pytest.fixture
+def locked(scene: Scene, tmp_path: Path) -> Iterator[Scene]:
+    """An api that has keys, and is asked without one."""
+    _, entry = keys.make("somebody")
+    with ApiProcess(scene.api.redis_url, tmp_path, API_KEYS=entry, METRICS_ENABLED="true") as api:
+        yield Scene(api, scene.worker, scene.job)
+
+
+def test_what_is_declared_is_what_is_provoked(
+    scene: Scene, locked: Scene, shared_redis: RedisServer
+) -> None:
     provoked = {key: ask(scene) for key, ask in WHILE_ALL_IS_WELL.items()}
+    provoked |= {key: ask(locked) for key, ask in WITHOUT_A_KEY.items()}
     shared_redis.pause()
     try:
         eventually(lambda: scene.ask("GET", "/health/ready") == 503, 10)
