@@ -107,7 +107,12 @@ def test_without_either_there_are_no_keys() -> None:
     assert not ApiSettings().keyring
 
 
-@pytest.mark.parametrize("text", ["hunter2", "alice:hunter2", f"{ENTRY},hunter2", "a b:hunter2"])
+@pytest.mark.parametrize(
+    "text",
+    ["hunter2", "alice:hunter2", f"{ENTRY},hunter2", "a b:hunter2"],
+    # no key in a name: both processes of `make test` have to find the same tests
+    ids=["no name", "no hash", "behind an entry", "no name's form"],
+)
 def test_what_is_no_entry_is_refused_without_being_shown(
     text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,28 +29,21 @@ def test_the_installer_parses_with_an_old_grammar() -> None:
     ast.parse(source, feature_version=(3, 7))
 
 
-def test_a_fingerprint_follows_the_lock_and_that_of_torch(
+def test_a_fingerprint_follows_the_lock_that_of_torch_and_the_client(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lock, torch_lock = tmp_path / "some.lock", tmp_path / "torch.lock"
+    project = tmp_path / "pyproject.toml"
     monkeypatch.setattr(environment, "TORCH_LOCK", torch_lock)
-    lock.write_text("one==1\n")
-    torch_lock.write_text("torch==1\n")
+    monkeypatch.setattr(environment, "CLIENT", tmp_path)
+    for path in (lock, torch_lock, project):
+        path.write_text("one==1\n")
     seen = {environment.fingerprint(lock)}
     assert environment.fingerprint(lock) in seen
-    for path in (lock, torch_lock):
+    for path in (lock, torch_lock, project):
         path.write_text("two==2\n")
         seen.add(environment.fingerprint(lock))
-    assert len(seen) == 3
-
-
-def test_a_fingerprint_follows_what_an_editable_project_needs(tmp_path: Path) -> None:
-    (tmp_path / "client").mkdir()
-    (tmp_path / "top.txt").write_text("-e ./client\n")
-    (tmp_path / "client" / "pyproject.toml").write_text('dependencies = ["one"]')
-    before = environment.fingerprint(tmp_path / "top.txt")
-    (tmp_path / "client" / "pyproject.toml").write_text('dependencies = ["two"]')
-    assert environment.fingerprint(tmp_path / "top.txt") != before
+    assert len(seen) == 4
 
 
 def test_what_is_installed_is_not_installed_again(

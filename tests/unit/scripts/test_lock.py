@@ -1,6 +1,7 @@
 """The locks hold what the ranges ask for, each file by its hash, wherever it is installed."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,16 @@ _HASHED = re.compile(
 
 
 def ranges(path: Path) -> list[Requirement]:
-    """What a file asks for, and what the files do that it includes."""
+    """What a file asks for, and what the files and projects do that it includes."""
     found = []
     for line in path.read_text().splitlines():
         text = line.partition("#")[0].strip()
         if text.startswith("-r"):
             found += ranges((path.parent / text[2:].strip()).resolve())
+        elif text.startswith("-e"):
+            project = path.parent / text[2:].strip() / "pyproject.toml"
+            wanted = tomllib.loads(project.read_text())["project"]["dependencies"]
+            found += map(Requirement, wanted)
         elif text:
             found.append(Requirement(text))
     return found
