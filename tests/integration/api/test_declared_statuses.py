@@ -44,8 +44,16 @@ class Scene:
     def slowly(self, path: str) -> int:
         """The status of a request whose body does not come."""
         with raw(self.api.port) as line:
-            line.send(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n".encode())
+            line.send(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n".encode())
+            line.send(b"Content-Type: multipart/form-data; boundary=x\r\n\r\n")
             return line.answer().status
+
+    def unanswered(self) -> int:
+        """The status of a request that does not wait, while nobody works."""
+        self.worker.listen_to("no such queue")
+        status = self.ask("POST", "/predict", content=PHOTO, headers={"prefer": "respond-async"})
+        self.worker.listen_to(*BOTH)
+        return status
 
     def cancelled(self) -> int:
         """The status of a request whose job is cancelled while it waits."""
@@ -72,9 +80,7 @@ class Scene:
 Provoked = dict[tuple[str, int], Callable[[Scene], int]]
 WHILE_ALL_IS_WELL: Provoked = {
     ("predict", 200): lambda s: s.ask("POST", "/predict", content=PHOTO),
-    ("predict", 202): lambda s: s.ask(
-        "POST", "/predict", content=PHOTO, headers={"prefer": "respond-async"}
-    ),
+    ("predict", 202): lambda s: s.unanswered(),
     ("predict", 400): lambda s: s.ask("POST", "/predict"),
     ("predict", 408): lambda s: s.slowly("/predict"),
     ("predict", 409): lambda s: s.cancelled(),
@@ -149,7 +155,7 @@ def scene(api: ApiProcess, worker: PlayedWorker) -> Scene:
 def locked(scene: Scene, tmp_path: Path) -> Iterator[Scene]:
     """An api that has keys, and is asked without one."""
     _, entry = keys.make("somebody")
-    with ApiProcess(scene.api.redis_url, tmp_path, API_KEYS=entry, METRICS_ENABLED="true") as api:
+    with ApiProcess(scene.api.redis_url, tmp_path, API_KEYS=entry) as api:
         yield Scene(api, scene.worker, scene.job)
 
 
