@@ -8,7 +8,7 @@ FULL = --fail-on-skip
 # two at a time, a file's tests in one process: most of them wait for processes that they started
 PARALLEL = -n 2 --dist loadfile
 
-.PHONY: help serve test test-full fuzz lock audit sbom chaos overload bench bench-quick check format compose-test screenshots openapi install-dev clean
+.PHONY: help serve test test-full hostile fuzz lock audit sbom chaos overload bench bench-quick check format compose-test screenshots openapi install-dev clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
@@ -24,6 +24,8 @@ test: install-dev ## unit, integration and end-to-end tests: no root, Docker or 
 test-full: install-dev ## the tests that need more (Docker, Chromium, Prometheus, minutes of load), a minute of chaos; a skip fails
 	$(BIN)/python -m pytest $(FULL) tests/compose tests/load tests/monitoring tests/chaos/test_smoke.py
 	$(BIN)/python -m pytest $(FULL) tests/browser
+
+hostile: install-dev ## everything that a stranger may send, to a live service; a minute of fuzzing
 	$(BIN)/python -m pytest $(FULL) tests/hostile tests/fuzz
 
 FUZZ_S ?= 300

@@ -52,7 +52,7 @@ class Live:
         answer = self.client.post("/jobs", files=files)
         assert answer.status_code == 202, answer.text
         path = answer.headers["location"]
-        while self.client.get(path).json()["finished_at"] is None:
+        while self.client.get(path).json().get("finished_at") is None:
             time.sleep(0.5)
         return list(self._items(path + "?limit=500"))
 
