@@ -16,7 +16,13 @@ from pathlib import Path
 from scripts.environment import ROOT, TORCH_LOCK
 
 # The first holds all of the others.
-LOCKED = ["requirements-dev", "requirements", "api/requirements", "worker/requirements"]
+LOCKED = [
+    "requirements-dev",
+    "requirements",
+    "api/requirements",
+    "worker/requirements",
+    "shared/requirements-tracing",
+]
 OLDEST_PYTHON = "3.11"
 HEADER = "# Written by `make lock`, from the ranges in the .txt files: edit those instead.\n"
 _PACKAGE = re.compile(r"^[A-Za-z0-9].*\n(?: .*\n)*", re.MULTILINE)
