@@ -1,7 +1,7 @@
 """uvicorn's HTTP connection, with limits on what a client sends and how slowly.
 
 uvicorn itself waits for ever and keeps a head without end; why the answer is here rather than in
-a proxy says docs/decisions/0008. Time is the guard's ticks, so that a request sets no timer.
+a proxy says docs/decisions/0009. Time is the guard's ticks, so that a request sets no timer.
 Depends on uvicorn's httptools protocol, api.guard and api.problems.
 """
 
