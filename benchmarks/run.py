@@ -71,6 +71,7 @@ def running(chosen: list[Contender], photo: bytes) -> Iterator[list[Server]]:
     """The servers, each started alone, then frozen; all ended in the end."""
     # or it would end this process alone, and leave frozen servers behind
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    PLACE.mkdir(exist_ok=True)
     with ExitStack() as stack:
         servers = []
         for number, contender in enumerate(chosen):

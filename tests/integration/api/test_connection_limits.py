@@ -237,7 +237,8 @@ def test_a_client_that_reads_nothing_is_left(api: ApiProcess) -> None:
     with raw(api.port, receive_buffer=4_096) as line:
         line.send(BUNDLE * 8)
         eventually(lambda: open_files(api) > before, 5)
-        eventually(lambda: open_files(api) == before, 5 * LATE_S)
+        # fewer, where a connection of an earlier test was still closing
+        eventually(lambda: open_files(api) <= before, 5 * LATE_S)
 
 
 # --- places ---

@@ -85,7 +85,8 @@ def test_it_tells_everything_of_a_worker_and_the_notice_of_its_model(
     assert worker.pop("heartbeat_age_s") < 2
     assert worker == {
         "name": "one", "status": "idle", "device": "cpu", "model": "m", "precision": "bf16",
-        "sha256": MODEL.sha256, "notice": "fallback", "in_flight": 3, "rate_per_s": None,
+        "sha256": MODEL.sha256, "notice": "fallback", "explains": False,
+        "in_flight": 3, "rate_per_s": None,
     }  # fmt: skip
     assert body["notice"] == "fallback"
 

@@ -43,6 +43,16 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ServeSettings:
     return made
 
 
+def children() -> set[int]:
+    """Ids of this process's children; a test before may have left multiprocessing's own tracker."""
+    return {child.pid for child in psutil.Process().children()}
+
+
+@pytest.fixture
+def before() -> set[int]:
+    return children()
+
+
 async def serve(settings: ServeSettings, until: Callable[[str], bool]) -> list[str]:
     """Run until the screen satisfies a condition, stop, and return its lines."""
     out = io.StringIO()
@@ -56,12 +66,14 @@ async def serve(settings: ServeSettings, until: Callable[[str], bool]) -> list[s
     return out.getvalue().splitlines()
 
 
-async def test_all_parts_run_until_the_end_and_then_none_does(settings: ServeSettings) -> None:
+async def test_all_parts_run_until_the_end_and_then_none_does(
+    settings: ServeSettings, before: set[int]
+) -> None:
     lines = await serve(settings, lambda screen: "ready" in screen)
     url = f"http://127.0.0.1:{settings.port}"
     ready = next(line for line in lines if "ready" in line)
     assert ready.endswith(f"ready: open {url}/ or try: curl -F file=@cat.jpg {url}/predict")
-    assert psutil.Process().children() == []
+    assert children() == before
 
 
 async def test_the_api_ends_first_and_redis_last(settings: ServeSettings) -> None:
@@ -73,27 +85,29 @@ async def test_the_api_ends_first_and_redis_last(settings: ServeSettings) -> Non
 
 
 async def test_without_a_model_nothing_is_left_running(
-    settings: ServeSettings, monkeypatch: pytest.MonkeyPatch
+    settings: ServeSettings, monkeypatch: pytest.MonkeyPatch, before: set[int]
 ) -> None:
     monkeypatch.setattr(service, "FETCH_MODEL", ["false"])
     with pytest.raises(ServeError, match="there is no model to serve"):
         await serve(settings, lambda _: False)
-    assert psutil.Process().children() == []
+    assert children() == before
 
 
 async def test_a_part_that_cannot_start_ends_the_service(
-    settings: ServeSettings, monkeypatch: pytest.MonkeyPatch
+    settings: ServeSettings, monkeypatch: pytest.MonkeyPatch, before: set[int]
 ) -> None:
     monkeypatch.setattr(service, "worker_command", lambda *_: ["sh", "-c", "exit 3"])
     monkeypatch.setattr(service, "api_command", lambda *_: WORKER)
     with pytest.raises(ServeError, match="worker-1 ended with 3 before it was ready"):
         await serve(settings, lambda _: False)
-    assert psutil.Process().children() == []
+    assert children() == before
 
 
-async def test_an_early_stop_leaves_nothing_either(settings: ServeSettings) -> None:
+async def test_an_early_stop_leaves_nothing_either(
+    settings: ServeSettings, before: set[int]
+) -> None:
     await serve(settings, lambda _: True)
-    assert psutil.Process().children() == []
+    assert children() == before
 
 
 async def test_a_redis_of_the_users_own_is_not_doubled(
