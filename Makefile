@@ -5,7 +5,8 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 # a skipped test proves nothing, so the second tier counts it as failed
 FULL = --fail-on-skip
-# two at a time, a file's tests in one process: most of them wait for processes that they started
+# two at a time, a file's tests in one process: most of them wait for processes that they started;
+# the longest files first, or one process ends them alone
 PARALLEL = -n 2 --dist loadfile
 
 .PHONY: help serve test test-full hostile fuzz lock audit sbom chaos overload bench bench-quick check format compose-test screenshots openapi install-dev clean
@@ -19,7 +20,7 @@ serve: ## install what is missing, then run Redis, worker and api here until Ctr
 	@exec $(BIN)/python serve.py
 
 test: install-dev ## unit, integration and end-to-end tests: no root, Docker or browser
-	$(BIN)/python -m pytest $(PARALLEL) tests/unit tests/integration tests/e2e
+	$(BIN)/python -m pytest $(PARALLEL) tests/e2e tests/integration tests/unit
 
 test-full: install-dev ## the tests that need more (Docker, Chromium, Prometheus, minutes of load), a minute of chaos; a skip fails
 	$(BIN)/python -m pytest $(FULL) tests/compose tests/load tests/monitoring tests/chaos/test_smoke.py

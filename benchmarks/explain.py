@@ -1,0 +1,56 @@
+"""``python -m benchmarks.explain``: what a class activation map costs.
+
+The model that the worker's settings name, alone in this process: a photo classified, and a photo
+classified and explained, in turn; medians in milliseconds.
+"""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from worker.inference import load_runtime
+from worker.registry import resolve
+from worker.settings import WorkerSettings
+
+ROUNDS = 60
+CLASSES = [281, 282, 285]
+
+
+def main() -> int:
+    """Measure and print; returns the exit code."""
+    settings = WorkerSettings()
+    spec = resolve(settings)
+    runtime = load_runtime(spec, settings)
+    side = spec.recipe.crop
+    photo = np.random.default_rng(1).integers(0, 256, (side, side, 3), dtype=np.uint8)
+
+    def classify() -> None:
+        runtime.predict(photo[None])
+
+    def explain() -> None:
+        runtime.predict(photo[None])
+        runtime.explain(photo, CLASSES)
+
+    first = _ms(explain)
+    plain, explained = [], []
+    for _ in range(ROUNDS):
+        plain.append(_ms(classify))
+        explained.append(_ms(explain))
+    ratio = statistics.median(explained) / statistics.median(plain)
+    print(f"{runtime.name} {runtime.precision} on {runtime.device}: ", end="")
+    print(f"without {statistics.median(plain):.1f} ms, with {statistics.median(explained):.1f} ms ")
+    print(f"({ratio:.2f} times); the first one, which compiles for it, {first:.0f} ms")
+    return 0
+
+
+def _ms(call: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    call()
+    return (time.perf_counter() - began) * 1000
+
+
+if __name__ == "__main__":
+    sys.exit(main())
