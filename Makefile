@@ -7,7 +7,7 @@ BIN = $(VENV)/bin
 FULL = --fail-on-skip
 # two at a time, a file's tests in one process: most of them wait for processes that they started;
 # the longest files first, or one process ends them alone
-PARALLEL = -n 2 --dist loadfile
+PARALLEL = -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help serve test test-full hostile fuzz lock audit sbom chaos overload bench bench-quick check format compose-test screenshots openapi install-dev clean
 
