@@ -26,11 +26,12 @@ def test_a_rolling_restart_of_the_workers_under_load_drops_nothing(
     api: ApiProcess, bench: Bench
 ) -> None:
     stop = Event()
-    old = [bench.worker(**SLOW), bench.worker(**SLOW)]
+    old, asking = [], []
     with ThreadPoolExecutor(CLIENTS) as clients:
         try:
+            old += [bench.worker(**SLOW), bench.worker(**SLOW)]
             batch = bench.submit([photo(0, green % 256) for green in range(PHOTOS)])
-            asking = [clients.submit(ask, api.url, stop) for _ in range(CLIENTS)]
+            asking += [clients.submit(ask, api.url, stop) for _ in range(CLIENTS)]
             for at, worker in enumerate(old):
                 bench.until(lambda: len(bench.client.keys("ic:held:*")) == 2)
                 began = time.monotonic()

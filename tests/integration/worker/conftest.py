@@ -37,7 +37,9 @@ class Bench:
         self.folder = folder
         self.uploads = FileUploadStore(folder / "uploads")
         self.client: redis.Redis = connect(redis_url, 2.0)
-        self.celery = make_celery(redis_url)
+        # a test's sender has time, also while the disk under Redis is slow
+        patient = {"socket_timeout": 10, "priority_steps": [0]}
+        self.celery = make_celery(redis_url, broker_transport_options=patient)
 
     def env(self, **more: str) -> dict[str, str]:
         """The environment of a worker on this bench; times run five times as fast."""
