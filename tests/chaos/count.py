@@ -17,8 +17,8 @@ from worker.sweeper import Sweeper
 DRAIN_WITHIN_S = 100
 OPEN = {"queued", "running"}
 # Everything else in Redis is a leak.
-STAY = ["ic:seq", "ic:started", "ic:ended", "ic:unrun", "ic:resent", "ic:metrics*",
-        "ic:beats", "ic:workers",
+STAY = ["ic:seq", "ic:started", "ic:ended", "ic:unrun", "ic:resent", "ic:discarded",
+        "ic:metrics*", "ic:beats", "ic:workers",
         "ic:model", "ic:reconciler",
         "ic:job:*", "_kombu.binding*",
         # What a dead worker's connection had reserved; kombu sends it again after its visibility
