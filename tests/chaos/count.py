@@ -20,10 +20,7 @@ OPEN = {"queued", "running"}
 STAY = ["ic:seq", "ic:started", "ic:ended", "ic:unrun", "ic:resent", "ic:discarded",
         "ic:metrics*", "ic:beats", "ic:workers",
         "ic:model", "ic:reconciler",
-        "ic:job:*", "_kombu.binding*",
-        # What a dead worker's connection had reserved; kombu sends it again after its visibility
-        # timeout of an hour, as stale copies.
-        "unacked", "unacked_index", "unacked_mutex"]  # fmt: skip
+        "ic:job:*", "_kombu.binding*"]  # fmt: skip
 
 
 @dataclass
