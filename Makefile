@@ -5,9 +5,9 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 # a skipped test proves nothing, so the second tier counts it as failed
 FULL = --fail-on-skip
-# two at a time, a file's tests in one process: most of them wait for processes that they started;
+# three at a time, a file's tests in one process: most of them wait for what they started;
 # the longest files first, or one process ends them alone
-PARALLEL = -n 2 --dist loadfile --no-loadscope-reorder
+PARALLEL = -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help serve test test-full hostile fuzz lock audit sbom chaos overload bench bench-quick check format compose-test screenshots openapi install-dev clean
 
@@ -23,7 +23,7 @@ test: install-dev ## unit, integration and end-to-end tests: no root, Docker or 
 	$(BIN)/python -m pytest $(PARALLEL) tests/e2e tests/integration tests/unit
 
 test-full: install-dev ## the tests that need more (Docker, Chromium, Prometheus, minutes of load), a minute of chaos; a skip fails
-	$(BIN)/python -m pytest $(FULL) tests/compose tests/load tests/monitoring tests/chaos/test_smoke.py
+	$(BIN)/python -m pytest $(FULL) tests/agreement tests/compose tests/load tests/monitoring tests/chaos/test_smoke.py
 	$(BIN)/python -m pytest $(FULL) tests/browser
 
 hostile: install-dev ## everything that a stranger may send, to a live service; a minute of fuzzing

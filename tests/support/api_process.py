@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +11,7 @@ from typing import Self
 import httpx
 import psutil
 
+from tests.support.forked import Forked
 from tests.support.photos import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,14 +39,9 @@ class ApiProcess:
 
     def start(self) -> Self:
         """Start it, for the first time or again on the same port."""
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "uvicorn", "api.main:app", "--port", str(self.port)],
-                cwd=ROOT,
-                env={**os.environ, **self._settings},
-                stdout=log,
-                stderr=log,
-            )
+        arguments = ["api.main:app", "--port", str(self.port)]
+        env = {**os.environ, **self._settings}
+        self.process = Forked("uvicorn", arguments, cwd=ROOT, env=env, log=self.log)
         self.client = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
         deadline = time.monotonic() + READY_WITHIN_S
         while time.monotonic() < deadline and self.process.poll() is None:

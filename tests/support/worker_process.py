@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Self
 import redis
 
 from shared.contract import WorkerReport
+from tests.support.forked import Forked
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,14 +44,11 @@ class WorkerProcess:
         self._supervisor = threading.Thread(target=self._supervise, daemon=True)
         self._supervisor.start()
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self) -> Forked:
         self.starts += 1
-        command = [sys.executable, "-m", "celery", "-A", self._app, "worker", "-P", "threads"]
-        with self._log.open("ab") as log:
-            return subprocess.Popen(
-                [*command, "-n", f"worker-{os.getpid()}-{id(self)}@test"],
-                cwd=ROOT, env=self._env, stdout=log, stderr=log,
-            )  # fmt: skip
+        name = f"worker-{os.getpid()}-{id(self)}@test"
+        arguments = ["-A", self._app, "worker", "-P", "threads", "-n", name]
+        return Forked("celery", arguments, cwd=ROOT, env=self._env, log=self._log)
 
     def _supervise(self) -> None:
         while self._restart and not self._stopping.wait(0.1):

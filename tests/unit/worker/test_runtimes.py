@@ -109,6 +109,12 @@ def load(spec: ModelSpec, tmp_path_factory: pytest.TempPathFactory) -> Callable[
     return load
 
 
+@pytest.fixture(scope="module")
+def packaged_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the packaged model is converted into, once."""
+    return tmp_path_factory.mktemp("packaged")
+
+
 def settings(cache: Path, **values: Any) -> WorkerSettings:
     return WorkerSettings(**{"device": "cpu", "model_cache": cache} | values)
 
@@ -183,8 +189,10 @@ def test_threads_do_not_mix_their_photos(engine: str, load: Callable[..., Runtim
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_the_packaged_model_answers_what_its_package_answers(engine: str, tmp_path: Path) -> None:
-    chosen = settings(tmp_path, model="efficientnet_lite0", runtime=engine, precision="fp32")
+def test_the_packaged_model_answers_what_its_package_answers(
+    engine: str, packaged_cache: Path
+) -> None:
+    chosen = settings(packaged_cache, model="efficientnet_lite0", runtime=engine, precision="fp32")
     spec = resolve(chosen)
     network = EfficientNet.from_name("efficientnet-lite0")
     network.load_state_dict(torch.load(spec.weights_path, weights_only=True))
@@ -388,8 +396,8 @@ def test_settings_that_this_machine_cannot_meet_are_refused(
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_the_packaged_model_is_never_rounded_unasked(engine: str, tmp_path: Path) -> None:
-    chosen = settings(tmp_path, model="efficientnet_lite0", runtime=engine)
+def test_the_packaged_model_is_never_rounded_unasked(engine: str, packaged_cache: Path) -> None:
+    chosen = settings(packaged_cache, model="efficientnet_lite0", runtime=engine)
     assert load_runtime(resolve(chosen), chosen).precision == "fp32"
 
 

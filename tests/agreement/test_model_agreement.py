@@ -5,13 +5,12 @@ It is the one that MODEL_WEIGHTS and MODEL_RECIPE name, else the one that its pa
 
 import os
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from scripts.agreement import PHOTOS, Probabilities, Reference, Tally, View, views
-from worker.inference import load_runtime
+from worker.inference import Runtime, load_runtime
 from worker.preprocessing import preprocess
 from worker.registry import ModelSpec, resolve
 from worker.settings import WorkerSettings
@@ -34,23 +33,32 @@ def spec() -> ModelSpec:
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> WorkerSettings:
+    return WorkerSettings(device="cpu", model_cache=tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="module", params=["torch", "openvino"])
+def runtime(request: pytest.FixtureRequest, spec: ModelSpec, settings: WorkerSettings) -> Runtime:
+    """Each engine in fp32."""
+    chosen = {"runtime": request.param, "precision": "fp32"}
+    return load_runtime(spec, settings.model_copy(update=chosen))
 
 
 @pytest.fixture(scope="module")
-def answers(spec: ModelSpec) -> Answers:
+def reference(spec: ModelSpec) -> Reference:
+    return Reference(spec)
+
+
+@pytest.fixture(scope="module")
+def answers(reference: Reference) -> Answers:
     """Views with what the plain script answers."""
-    reference = Reference(spec)
     return [(view, reference(view.data)) for view in islice(views(), VIEWS)]
 
 
-@pytest.mark.parametrize("engine", ["torch", "openvino"])
 def test_in_fp32_the_same_class_comes_first(
-    engine: str, spec: ModelSpec, cache: Path, answers: Answers
+    runtime: Runtime, spec: ModelSpec, settings: WorkerSettings, answers: Answers
 ) -> None:
-    settings = WorkerSettings(device="cpu", runtime=engine, precision="fp32", model_cache=cache)
-    runtime, tally = load_runtime(spec, settings), Tally()
+    tally = Tally()
     for view, theirs in answers:
         ours = runtime.predict(preprocess(view.data, spec.recipe, settings.max_pixels)[None])[0]
         tally.add(ours, theirs)
@@ -62,12 +70,13 @@ def test_in_fp32_the_same_class_comes_first(
     assert tally.furthest < 0.01
 
 
-@pytest.mark.parametrize("engine", ["torch", "openvino"])
 def test_in_fp32_the_same_pixels_give_the_same_three_classes_and_confidences(
-    engine: str, spec: ModelSpec, cache: Path, answers: Answers
+    runtime: Runtime,
+    reference: Reference,
+    spec: ModelSpec,
+    settings: WorkerSettings,
+    answers: Answers,
 ) -> None:
-    settings = WorkerSettings(device="cpu", runtime=engine, precision="fp32", model_cache=cache)
-    runtime, reference = load_runtime(spec, settings), Reference(spec)
     for view, _ in answers[: len(PHOTOS)]:
         pixels = preprocess(view.data, spec.recipe, settings.max_pixels)
         ours, theirs = runtime.predict(pixels[None])[0], reference.on_pixels(pixels)
@@ -76,9 +85,8 @@ def test_in_fp32_the_same_pixels_give_the_same_three_classes_and_confidences(
 
 
 def test_at_automatic_precision_the_same_class_comes_first_almost_always(
-    spec: ModelSpec, cache: Path, answers: Answers
+    spec: ModelSpec, settings: WorkerSettings, answers: Answers
 ) -> None:
-    settings = WorkerSettings(device="cpu", model_cache=cache)
     runtime, tally = load_runtime(spec, settings), Tally()
     for view, theirs in answers:
         ours = runtime.predict(preprocess(view.data, spec.recipe, settings.max_pixels)[None])[0]
