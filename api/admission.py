@@ -27,8 +27,9 @@ RETRY_WORKERS_S = 5
 RETRY_MEMORY_S = 30
 # Above this part of Redis's maxmemory nothing new is taken in.
 MEMORY_SHARE_MAX = 0.8
-# So many may always wait: less would refuse a few clients of one slow worker.
-WAITING_LEAST = 32
+# So many may always wait: less would refuse a few clients of one slow worker; more would have the
+# last of them wait for over two seconds behind one that ends ten a second.
+WAITING_LEAST = 16
 
 
 class EndRate:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.load import Client, Seen, as_body
+from benchmarks.load import PATIENT, Client, Seen, as_body
 from tests.chaos.cluster import Cluster
 from tests.support.photos import jpeg
 
@@ -66,11 +66,13 @@ def _latency(seen: Seen, status: int, *shares: float) -> str:
 
 async def run(cluster: Cluster, factor: float, seconds: float) -> Overload:
     """Warm up, measure the peak, then overload."""
-    client = Client(cluster.url, [as_body(f"{cluster.url}/predict", jpeg())])
+    url, photo = f"{cluster.url}/predict", jpeg()
+    patient = Client(cluster.url, [as_body(url, photo, PATIENT)])
+    client = Client(cluster.url, [as_body(url, photo)])
     try:
-        await client.closed_loop(CLIENTS, WARM_UP_S)
+        await patient.closed_loop(CLIENTS, WARM_UP_S)
         began = time.monotonic()
-        peak = (await client.closed_loop(CLIENTS, PEAK_S)).per_s(200, began, began + PEAK_S)
+        peak = (await patient.closed_loop(CLIENTS, PEAK_S)).per_s(200, began, began + PEAK_S)
         before, busy = _memory(cluster), _cpu_s(cluster)
         began = time.monotonic()
         seen = await client.open_loop(factor * peak, seconds)
@@ -78,6 +80,7 @@ async def run(cluster: Cluster, factor: float, seconds: float) -> Overload:
         after = _memory(cluster)
         cpu = {name: (now - busy[name]) / took for name, now in _cpu_s(cluster).items()}
     finally:
+        patient.close()
         client.close()
     memory = {name: (before[name], after[name]) for name in before}
     goodput = seen.per_s(200, began, began + seconds)
