@@ -8,7 +8,7 @@ from tests.support.api_process import ApiProcess
 from tests.support.scripted_worker import KILLS
 from tests.support.served import eventually
 
-GONE = 20
+GONE = 12
 
 
 def test_what_was_hung_up_on_or_deleted_never_reaches_the_worker(

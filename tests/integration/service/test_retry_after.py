@@ -6,7 +6,7 @@ from tests.integration.worker.conftest import Bench, photo
 from tests.support.api_process import ApiProcess
 from tests.support.redis_server import RedisServer
 
-LIMIT, FULL_S = 40, 2
+LIMIT, FULL_S = 120, 2
 PER_S = {"SCRIPTED_SERVICE_TIME_S": "0.05", "MAX_BATCH_SIZE": "1"}  # 20 at most
 
 
