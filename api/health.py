@@ -1,9 +1,13 @@
 """The fleet, judged: ok, degraded or unavailable. Depends on api.fleet and api.schemas."""
 
+from typing import Literal
+
 from api.fleet import Fleet, WorkerSeen
 from api.schemas import BrokerHealth, Health, HealthStatus, QueueDepths, WorkerHealth
 from shared.contract import WorkerState
 from shared.queue_names import QueueName
+
+Purpose = Literal["photos", "jobs"]
 
 
 def status_of(fleet: Fleet) -> HealthStatus:
@@ -14,6 +18,13 @@ def status_of(fleet: Fleet) -> HealthStatus:
     stalled = any(worker.status is WorkerState.STALLED for worker in fleet.workers)
     weights = {worker.report.sha256 for worker in working}
     return "degraded" if stalled or len(weights) > 1 else "ok"
+
+
+def readiness_of(fleet: Fleet, purpose: Purpose) -> HealthStatus:
+    """For photos as `status_of`; jobs are taken by a broker alone."""
+    status = status_of(fleet)
+    lacks_workers = status == "unavailable" and fleet.broker_up
+    return "degraded" if purpose == "jobs" and lacks_workers else status
 
 
 def health_of(fleet: Fleet) -> Health:

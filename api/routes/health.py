@@ -1,15 +1,16 @@
 """``/health``: how the service is, from the last look at the fleet; no request waits for Redis."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
 from api.dependencies import ServicesDep
-from api.documentation import example
+from api.documentation import example, problems
 from api.examples import HEALTH
-from api.health import health_of, status_of
+from api.health import Purpose, health_of, readiness_of
 from api.responses import json_response
 from api.schemas import Health, Readiness
+from shared import errors
 from shared.contract import Wire
 
 router = APIRouter(tags=["health"])
@@ -49,16 +50,24 @@ async def health(services: ServicesDep) -> Response:
 @router.get(
     "/health/ready",
     operation_id="ready",
-    summary="Can photos be answered?",
+    summary="Can photos be answered, or jobs be taken?",
     response_class=Response,
     responses={
         200: {"model": Readiness, **example("Yes.", {"status": "ok"})},
         503: {"model": Readiness, **example("No.", {"status": "unavailable"})},
+        **problems(errors.InvalidParameter),
     },
 )
-async def ready(services: ServicesDep) -> Response:
-    """The status word of `/health` alone."""
-    status = status_of(services.admission.fleet)
+async def ready(
+    services: ServicesDep,
+    purpose: Annotated[Purpose, Query(alias="for", description="what for")] = "photos",
+) -> Response:
+    """The status word of `/health` alone.
+
+    With `for=jobs` a service without workers is `degraded`, not `unavailable`: it takes jobs, which
+    wait for a worker to come.
+    """
+    status = readiness_of(services.admission.fleet, purpose)
     return json_response(Readiness(status=status), 503 if status == "unavailable" else 200)
 
 

@@ -105,6 +105,7 @@ WHILE_ALL_IS_WELL: Provoked = {
     ("cancel_job", 404): lambda s: s.ask("DELETE", NO_JOB),
     ("health", 200): lambda s: s.ask("GET", "/health"),
     ("ready", 200): lambda s: s.ask("GET", "/health/ready"),
+    ("ready", 422): lambda s: s.ask("GET", "/health/ready?for=tea"),
     ("live", 200): lambda s: s.ask("GET", "/health/live"),
     ("model", 200): lambda s: s.ask("GET", "/model"),
     ("metrics", 200): lambda s: s.ask("GET", "/metrics"),

@@ -13,7 +13,9 @@ from shared.contract import ModelCard, WorkerState
 from shared.queue_names import DISCARDED
 from tests.integration.api.conftest import wait_for_status
 from tests.support.api_process import ApiProcess
+from tests.support.photos import jpeg
 from tests.support.played_worker import MODEL, PlayedWorker
+from tests.support.redis_server import RedisServer
 from tests.support.served import eventually
 
 
@@ -44,6 +46,24 @@ def test_without_workers_it_is_unavailable_but_alive(client: httpx.Client) -> No
     assert client.get("/health/live").status_code == 200
     ready = client.get("/health/ready")
     assert (ready.status_code, ready.json()) == (503, {"status": "unavailable"})
+
+
+def test_without_workers_it_is_ready_for_jobs(client: httpx.Client) -> None:
+    health(client, 0)
+    ready = client.get("/health/ready?for=jobs")
+    assert (ready.status_code, ready.json()) == (200, {"status": "degraded"})
+    assert client.post("/jobs", files={"files": jpeg()}).status_code == 202
+
+
+def test_without_redis_it_is_not_even_ready_for_jobs(
+    client: httpx.Client, shared_redis: RedisServer
+) -> None:
+    shared_redis.pause()
+    try:
+        eventually(lambda: client.get("/health/ready?for=jobs").status_code == 503, 5)
+    finally:
+        shared_redis.resume()
+    eventually(lambda: client.get("/health/ready?for=jobs").status_code == 200, 5)
 
 
 @pytest.mark.parametrize(
