@@ -1,0 +1,231 @@
+"""``python -m benchmarks.scaling``: what more workers bring, and what the rest of a photo costs.
+
+The model is a scripted one that sleeps, a while for each call and a while for each photo in it, so
+that eight "devices" fit on a few cores. What is measured is everything around it: the queue, the
+record, the upload store, and whether workers get in each other's way.
+
+Prints two tables: photos a second by number of workers, and the processor time that one photo costs
+each part, from which follows what one Redis and one api process can carry.
+"""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import httpx
+import psutil
+
+from benchmarks import table
+from benchmarks.load import Client, as_body
+from tests.chaos.cluster import Cluster, ask
+from tests.chaos.traffic import photo
+from tests.support.photos import jpeg
+
+# 20 ms for one photo alone, 18 ms each for eight together: little is gained by a batch, so that
+# eight workers with all that surrounds the model stay within two cores.
+CALL_S, IMAGE_S, BATCH = 0.0024, 0.0176, 8
+JOB_OF, CLIENTS = 500, 16
+FULL_RATE = BATCH / (CALL_S + BATCH * IMAGE_S)
+SETTLE_S = 1.0
+GATE = "go"
+COUNTERS = ("total_commands_processed", "used_memory", "aof_current_size")
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What was used between two moments: seconds of processor time by part, and photos ended.
+
+    Memory and log are Redis's, in bytes: what is kept of the photos until their jobs expire, and
+    what was written to the append-only file.
+    """
+
+    seconds: float
+    photos: int
+    commands: int
+    memory: int
+    log: int
+    cpu_s: dict[str, float]
+
+    @property
+    def per_s(self) -> float:
+        """Photos a second."""
+        return self.photos / self.seconds
+
+    def cores(self, part: str) -> float:
+        """Cores that a part kept busy."""
+        return self.cpu_s[part] / self.seconds
+
+    def ms(self, part: str) -> float:
+        """Its processor time for one photo, in ms."""
+        return 1000 * self.cpu_s[part] / self.photos
+
+
+class Meter:
+    """Reads the counters of a cluster."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        redis = cast("dict[str, int]", cluster.client.info("server"))["process_id"]
+        self._client = cluster.client
+        self._parts = {
+            "Redis": [psutil.Process(redis)],
+            "api": [psutil.Process(cluster.api.process.pid)],
+            "workers": [psutil.Process(worker.process.pid) for worker in cluster.workers],
+        }
+        self.reset()
+
+    def reset(self) -> None:
+        """Count from now."""
+        self._began = self._read()
+
+    def spent(self) -> Spent:
+        """What has been used since."""
+        now, began = self._read(), self._began
+        cpu = {part: used - began.cpu_s[part] for part, used in now.cpu_s.items()}
+        return Spent(
+            now.seconds - began.seconds,
+            now.photos - began.photos,
+            now.commands - began.commands,
+            now.memory - began.memory,
+            now.log - began.log,
+            cpu,
+        )
+
+    def _read(self) -> Spent:
+        ended = sum(map(int, self._client.hvals("ic:ended")))
+        info = cast("dict[str, int]", self._client.info())
+        commands, memory, log = map(info.__getitem__, COUNTERS)
+        cpu = {part: sum(map(_cpu_s, processes)) for part, processes in self._parts.items()}
+        return Spent(time.monotonic(), ended, commands, memory, log, cpu)
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+@contextmanager
+def cluster_of(workers: int, call_s: float, image_s: float) -> Iterator[Cluster]:
+    """Redis, one api and so many workers, whose models load until `let_go`."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Cluster(Path(folder), redis_options=("--appendfsync", "everysec")) as cluster,
+    ):
+        cluster.start_redis()
+        cluster.start_api()
+        for _ in range(workers):
+            cluster.start_worker(
+                MAX_BATCH_SIZE=str(BATCH),
+                SCRIPTED_SERVICE_TIME_S=str(call_s),
+                SCRIPTED_IMAGE_TIME_S=str(image_s),
+                SCRIPTED_LOAD_UNTIL=str(cluster.folder / GATE),
+            )
+        cluster.until(lambda: len(cluster.reports("starting")) == workers, 120)
+        cluster.until(lambda: ask(f"{cluster.url}/health/live").status_code == 200, 60)
+        yield cluster
+
+
+def let_go(cluster: Cluster) -> None:
+    """All workers begin at once."""
+    (cluster.folder / GATE).touch()
+    cluster.wait_ready()
+
+
+def post(cluster: Cluster, photos: int, picture: bytes) -> list[str]:
+    """Jobs of so many photos together; returns their ids."""
+    files = [("files", (f"{n}", picture)) for n in range(JOB_OF)]
+    with httpx.Client(base_url=cluster.url, timeout=60, trust_env=False) as client:
+        answers = [client.post("/jobs", files=files) for _ in range(-(-photos // JOB_OF))]
+    return [answer.raise_for_status().json()["job_id"] for answer in answers]
+
+
+def drain(cluster: Cluster, seconds: float) -> Spent:
+    """Hand in more than all workers can end in that time, then watch them for so long."""
+    post(cluster, int(len(cluster.workers) * FULL_RATE * (seconds + 2 * SETTLE_S)), photo(0, 0))
+    let_go(cluster)
+    time.sleep(SETTLE_S)
+    meter = Meter(cluster)
+    time.sleep(seconds)
+    spent = meter.spent()
+    if not cluster.client.llen("batch"):
+        raise RuntimeError("the workers had nothing left to do: fewer --seconds")
+    return spent
+
+
+def scale(counts: list[int], seconds: float) -> str:
+    """One row for each number of workers; efficiency is against the first."""
+    rows: list[table.Row] = []
+    base = 0.0
+    for count in counts:
+        with cluster_of(count, CALL_S, IMAGE_S) as cluster:
+            spent = drain(cluster, seconds)
+        base = base or spent.per_s / count
+        cores = [f"{spent.cores(part):.2f}" for part in ("workers", "Redis", "api")]
+        commands = f"{spent.commands / spent.photos:.1f}"
+        efficiency = f"{spent.per_s / (base * count):.1%}"
+        rows.append([count, f"{spent.per_s:.0f}", efficiency, *cores, commands])
+        print(*rows[-1], file=sys.stderr)
+    cores = [f"cores: {part}" for part in ("workers", "Redis", "api")]
+    return table.markdown(
+        ["workers", "photos/s = messages/s", "efficiency", *cores, "commands a photo"], rows
+    )
+
+
+def ceilings(seconds: float) -> str:
+    """Processor time of one photo in each part, with a model that takes no time."""
+    with cluster_of(2, 0, 0) as cluster:
+        let_go(cluster)
+        meter = Meter(cluster)
+        for job in post(cluster, round(100 * seconds), jpeg()):
+            cluster.until(partial(cluster.client.hexists, f"ic:job:{job}", "finished_ms"), 120)
+        batch = meter.spent()
+        alone = asyncio.run(_predict(cluster.url, seconds, meter))
+        stats = cluster.client.info("commandstats")
+    rows: list[table.Row] = []
+    for part, one in {"api": "process", "Redis": "server", "workers": "process"}.items():
+        for way, spent in {"/predict": alone, "/jobs": batch}.items():
+            ms = spent.ms(part)
+            rows.append([f"{part}, {way}", f"{ms:.2f}", f"{1000 / ms:.0f} photos/s a {one}"])
+    kept = "; ".join(
+        f"{way}: {spent.memory / spent.photos:.0f} bytes of memory, "
+        f"{spent.log / spent.photos:.0f} of append-only file"
+        for way, spent in {"/predict": alone, "/jobs": batch}.items()
+    )
+    dearest = sorted(stats.items(), key=lambda item: -item[1]["usec"])[:5]
+    said = ", ".join(f"{name.removeprefix('cmdstat_')} {used['usec_per_call']} µs x {used['calls']}"
+                     for name, used in dearest)  # fmt: skip
+    made = table.markdown(["part", "core-ms a photo", "so one core carries"], rows)
+    return f"{made}\n\nRedis, a photo: {kept}\nRedis, dearest commands: {said}"
+
+
+async def _predict(url: str, seconds: float, meter: Meter) -> Spent:
+    client = Client(url, [as_body(f"{url}/predict", jpeg())])
+    try:
+        await client.closed_loop(CLIENTS, 1)
+        meter.reset()
+        await client.closed_loop(CLIENTS, seconds)
+        return meter.spent()
+    finally:
+        client.close()
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=10, help="for each number of workers")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4, 8])
+    options = parser.parse_args()
+    print(scale(options.workers, options.seconds))
+    print()
+    print(ceilings(options.seconds))
+
+
+if __name__ == "__main__":
+    main()
