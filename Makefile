@@ -23,7 +23,7 @@ test: install-dev ## unit, integration and end-to-end tests: no root, Docker or 
 	$(BIN)/python -m pytest $(PARALLEL) tests/e2e tests/integration tests/unit
 
 test-full: install-dev ## the tests that need more (Docker, Chromium, Prometheus, minutes of load), a minute of chaos; a skip fails
-	$(BIN)/python -m pytest $(FULL) tests/agreement tests/compose tests/load tests/monitoring tests/chaos/test_smoke.py
+	$(BIN)/python -m pytest $(FULL) tests/agreement tests/compose tests/kubernetes tests/load tests/monitoring tests/chaos/test_smoke.py
 	$(BIN)/python -m pytest $(FULL) tests/browser
 
 hostile: install-dev ## everything that a stranger may send, to a live service; a minute of fuzzing
@@ -67,13 +67,14 @@ compose-test: install-dev ## the compose project alone: build, start, classify, 
 screenshots: install-dev ## of the page, into screenshots/: desktop, phone, dark, a batch, an error; needs Chromium
 	$(BIN)/python -m scripts.screenshots
 
-check: install-dev ## lint, format, types, import rules, openapi.json
+check: install-dev ## lint, format, types, import rules, openapi.json, Kubernetes manifests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy serve.py scripts benchmarks
 	$(BIN)/lint-imports
 	$(BIN)/python -m scripts.openapi --check
+	$(BIN)/python -m scripts.manifests
 
 format: install-dev ## mend what ruff can mend
 	$(BIN)/ruff check --fix .

@@ -2,40 +2,29 @@
 
 import json
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 
 from shared.redis_client import connect
 from tests.integration.worker.conftest import photo
 from tests.support.api_process import ApiProcess
-from tests.support.photos import free_port
+from tests.support.prometheus import MONITORING, Prometheus, program
 from tests.support.redis_server import RedisServer
 from tests.support.scripted_worker import FAILS, KILLS
 from tests.support.served import eventually
 from tests.support.worker_process import WorkerProcess
 
-ROOT = Path(__file__).resolve().parents[2]
-MONITORING = ROOT / "deploy" / "monitoring"
 RULES: list[dict[str, Any]] = yaml.safe_load((MONITORING / "rules.yml").read_text())["groups"][0][
     "rules"
 ]
 # What Grafana puts in for the time that a rate needs.
 INTERVAL = "30s"
-
-
-def program(name: str) -> str:
-    path = shutil.which(name)
-    assert path, f"{name} is missing: apt-get install prometheus"
-    return path
 
 
 def panels() -> list[str]:
@@ -68,43 +57,6 @@ def test_promtool_accepts_configuration_and_rules(command: str) -> None:
         timeout=60,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-class Prometheus:
-    """A Prometheus process on the shipped configuration, which scrapes an api once a second."""
-
-    def __init__(self, folder: Path, target: str) -> None:
-        text = (MONITORING / "prometheus.yml").read_text()
-        assert "api:8000" in text
-        text = text.replace("api:8000", target).replace("15s", "1s")
-        (folder / "prometheus.yml").write_text(text)
-        (folder / "rules.yml").write_text((MONITORING / "rules.yml").read_text())
-        address = f"127.0.0.1:{free_port()}"
-        self.client = httpx.Client(base_url=f"http://{address}", trust_env=False)
-        command = [program("prometheus"), "--config.file=prometheus.yml"]
-        options = [f"--web.listen-address={address}", "--storage.tsdb.path=data"]
-        with (folder / "prometheus.log").open("wb") as log:
-            self.process = subprocess.Popen(
-                [*command, *options], cwd=folder, stdout=log, stderr=log
-            )
-        eventually(self._is_ready, 30)
-
-    def _is_ready(self) -> bool:
-        try:
-            return self.client.get("/-/ready").status_code == 200
-        except httpx.TransportError:
-            return False
-
-    def query(self, expression: str) -> list[dict[str, Any]]:
-        answer = self.client.get("/api/v1/query", params={"query": expression}).json()
-        assert answer["status"] == "success", answer
-        result: list[dict[str, Any]] = answer["data"]["result"]
-        return [s for s in result if s["value"][1] != "NaN"]
-
-    def stop(self) -> None:
-        self.client.close()
-        self.process.kill()
-        self.process.wait(10)
 
 
 @pytest.fixture(scope="module")

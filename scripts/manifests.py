@@ -1,0 +1,102 @@
+"""``python -m scripts.manifests``: do the Kubernetes manifests build, and does every schema agree?
+
+Builds each overlay, with and without the object store, and checks what comes out against schemas:
+of the oldest and the newest Kubernetes that is meant to run it, and KEDA's own. A field that no
+schema knows is a fault, because Kubernetes would ignore it. Needs no cluster.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import yaml
+from cloudcoil.models.keda.v1alpha1 import ScaledObject
+
+from scripts.environment import ROOT
+from scripts.kubectl import NoKubectl, find
+
+FOLDER = ROOT / "deploy" / "kubernetes"
+VERSIONS = ("1.30", "1.37")
+
+Manifest = dict[str, Any]
+
+
+def build(folder: Path) -> list[Manifest]:
+    """What a Kustomize folder amounts to.
+
+    Raises:
+        subprocess.CalledProcessError: It does not build; kubectl has said why.
+    """
+    built = subprocess.run([find(), "kustomize", folder], stdout=subprocess.PIPE, check=True).stdout
+    return list(yaml.safe_load_all(built))
+
+
+def build_all() -> Iterator[tuple[str, list[Manifest]]]:
+    """Every overlay, alone and with every component."""
+    for overlay in sorted((FOLDER / "overlays").iterdir()):
+        yield overlay.name, build(overlay)
+        for component in sorted((FOLDER / "components").iterdir()):
+            with tempfile.TemporaryDirectory() as folder:
+                both = {
+                    "resources": [os.path.relpath(overlay, os.path.realpath(folder))],
+                    "components": [os.path.relpath(component, os.path.realpath(folder))],
+                }
+                Path(folder, "kustomization.yaml").write_text(yaml.safe_dump(both))
+                yield f"{overlay.name} with {component.name}", build(Path(folder))
+
+
+def faults(manifest: Manifest) -> list[str]:
+    """What the schemas have against one object."""
+    errors: list[tuple[str, Any]] = []
+    if manifest["apiVersion"].startswith("keda.sh/"):
+        errors += [("KEDA", error) for error in _keda_schema().iter_errors(manifest)]
+    else:
+        for version in VERSIONS:
+            try:
+                kubernetes_validate.validate(manifest, version, strict=True)
+            except kubernetes_validate.ValidationError as error:
+                errors.append((f"Kubernetes {version}", error))
+    what = f"{manifest['kind']} {manifest['metadata']['name']}"
+    return [
+        f"{what}, {'.'.join(map(str, error.path))}: {error.message} ({whose})"
+        for whose, error in errors
+    ]
+
+
+@cache
+def _keda_schema() -> jsonschema.Draft202012Validator:
+    """Of KEDA's own definition, as a package carries it, and closed: it knows every field."""
+    schema = ScaledObject.model_json_schema()
+    for part in (schema, *schema["$defs"].values()):
+        if "properties" in part:
+            part.setdefault("additionalProperties", False)
+    return jsonschema.Draft202012Validator(schema)
+
+
+def main() -> int:
+    """Print what is wrong; returns the exit code."""
+    wrong = []
+    seen: list[Manifest] = []
+    try:
+        for name, manifests in build_all():
+            new = [manifest for manifest in manifests if manifest not in seen]
+            seen += new
+            wrong += [f"{name}: {said}" for manifest in new for said in faults(manifest)]
+    except NoKubectl as error:
+        wrong = [str(error)]
+    except subprocess.CalledProcessError:
+        return 1
+    for line in wrong:
+        print(line, file=sys.stderr)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+"""What the schemas cannot know: that the manifests fit each other, and the service."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from api.settings import ApiSettings
+from scripts.manifests import FOLDER, Manifest, build, build_all, faults
+from worker.settings import WorkerSettings
+
+BUILDS = dict(build_all())
+POD_KINDS = {"Deployment", "StatefulSet", "Job"}
+
+
+def of(manifests: list[Manifest], kind: str, name: str) -> Any:
+    return next(m for m in manifests if (m["kind"], m["metadata"]["name"]) == (kind, name))
+
+
+def pods(manifests: list[Manifest]) -> Iterator[tuple[str, Any]]:
+    for manifest in manifests:
+        if manifest["kind"] in POD_KINDS:
+            yield manifest["metadata"]["name"], manifest["spec"]["template"]
+
+
+def containers(pod: Any) -> list[Any]:
+    return [*pod["spec"]["containers"], *pod["spec"].get("initContainers", [])]
+
+
+@pytest.fixture(params=BUILDS)
+def manifests(request: pytest.FixtureRequest) -> list[Manifest]:
+    return copy.deepcopy(BUILDS[request.param])
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "value"),
+    [
+        ("Deployment", ["spec", "template", "spec", "terminationGracePeriod"], 45),
+        ("Deployment", ["spec", "template", "spec", "terminationGracePeriodSeconds"], "45"),
+        ("NetworkPolicy", ["spec", "egres"], []),
+        ("PodDisruptionBudget", ["spec", "maxUnavailable"], [1]),
+        ("ScaledObject", ["spec", "minReplicas"], 0),
+        ("ScaledObject", ["spec", "triggers"], [{"type": "prometheus", "metadata": {"a": 1}}]),
+        ("HorizontalPodAutoscaler", ["spec", "scaleTargetRef"], {"name": "api"}),
+    ],
+)
+def test_a_slip_is_a_fault(kind: str, place: list[str], value: Any) -> None:
+    manifest = copy.deepcopy(next(m for m in BUILDS["cpu"] if m["kind"] == kind))
+    assert not faults(manifest)
+    *way, last = place
+    part = manifest
+    for key in way:
+        part = part[key]
+    part[last] = value
+    assert faults(manifest)
+
+
+def test_no_pod_can_do_more_than_its_work(manifests: list[Manifest]) -> None:
+    for _, pod in pods(manifests):
+        assert pod["spec"]["automountServiceAccountToken"] is False
+        assert pod["spec"]["securityContext"]["runAsNonRoot"] is True
+        assert pod["spec"]["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        for container in containers(pod):
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+            assert container["resources"]["limits"]["memory"]
+
+
+def test_every_name_leads_somewhere(manifests: list[Manifest]) -> None:
+    there = {(m["kind"], m["metadata"]["name"]) for m in manifests}
+    for _, pod in pods(manifests):
+        volumes = {volume["name"]: volume for volume in pod["spec"].get("volumes", [])}
+        for volume in volumes.values():
+            claim = volume.get("persistentVolumeClaim")
+            assert not claim or ("PersistentVolumeClaim", claim["claimName"]) in there
+        for container in containers(pod):
+            for source in container.get("envFrom", []):
+                if "configMapRef" in source:
+                    assert ("ConfigMap", source["configMapRef"]["name"]) in there
+            mounts = {mount["name"] for mount in container["volumeMounts"]}
+            assert mounts <= {*volumes, "data"}
+    labels = [pod["metadata"]["labels"] for _, pod in pods(manifests)]
+    for manifest in manifests:
+        if manifest["kind"] in {"Deployment", "StatefulSet", "PodDisruptionBudget"}:
+            wanted = manifest["spec"]["selector"]["matchLabels"]
+        elif manifest["kind"] == "Service":
+            wanted = manifest["spec"]["selector"]
+        elif manifest["kind"] in {"ScaledObject", "HorizontalPodAutoscaler"}:
+            assert ("Deployment", manifest["spec"]["scaleTargetRef"]["name"]) in there
+            continue
+        else:
+            continue
+        assert any(wanted.items() <= some.items() for some in labels), manifest
+
+
+def test_every_setting_is_one(manifests: list[Manifest]) -> None:
+    known = {name.upper() for name in (*WorkerSettings.model_fields, *ApiSettings.model_fields)}
+    named = set(next(m for m in manifests if m["kind"] == "ConfigMap")["data"])
+    for _, pod in pods(manifests):
+        for container in containers(pod):
+            named |= {entry["name"] for entry in container.get("env", [])}
+    assert named <= {*known, "REDIS_PASSWORD"}
+
+
+def test_what_is_scaled_has_no_number_of_its_own(manifests: list[Manifest]) -> None:
+    for name in ("api", "worker"):
+        assert "replicas" not in of(manifests, "Deployment", name)["spec"]
+
+
+def test_each_is_given_the_time_that_its_end_takes(manifests: list[Manifest]) -> None:
+    worker = of(manifests, "Deployment", "worker")["spec"]["template"]["spec"]
+    item_s = WorkerSettings.model_fields["item_timeout_s"].default
+    assert worker["terminationGracePeriodSeconds"] >= item_s + 10
+    api = of(manifests, "Deployment", "api")["spec"]["template"]["spec"]
+    leaves_s = int(api["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])
+    command = (FOLDER.parents[1] / "api" / "Dockerfile").read_text()
+    drains_s = int(command.partition('--timeout-graceful-shutdown", "')[2].partition('"')[0])
+    assert api["terminationGracePeriodSeconds"] >= leaves_s + drains_s + 5
+
+
+def test_an_api_without_workers_stays_in_the_service(manifests: list[Manifest]) -> None:
+    probes = of(manifests, "Deployment", "api")["spec"]["template"]["spec"]["containers"][0]
+    assert probes["readinessProbe"]["httpGet"]["path"] == "/health/ready?for=jobs"
+    assert probes["livenessProbe"]["httpGet"]["path"] == "/health/live"
+
+
+def test_a_worker_reaches_redis_names_and_its_store_alone() -> None:
+    assert ways_out(BUILDS["cpu"]) == {"closed": [], "names": [53, 53], "to-redis": [6379]}
+    assert set(ways_out(BUILDS["cpu with s3"])) - set(ways_out(BUILDS["cpu"])) == {
+        "to-object-store"
+    }
+
+
+def ways_out(manifests: list[Manifest]) -> dict[str, list[int]]:
+    """The policies that hold for a worker's pod, with the ports that each opens."""
+    labels = of(manifests, "Deployment", "worker")["spec"]["template"]["metadata"]["labels"]
+    found = {}
+    for manifest in manifests:
+        if manifest["kind"] == "NetworkPolicy" and holds_for(manifest["spec"], labels):
+            rules = manifest["spec"].get("egress", [])
+            found[manifest["metadata"]["name"]] = [
+                port["port"] for rule in rules for port in rule["ports"]
+            ]
+    return found
+
+
+def holds_for(policy: Any, labels: dict[str, str]) -> bool:
+    selector = policy["podSelector"]
+    named = selector.get("matchLabels", {}).items() <= labels.items()
+    return (
+        named
+        and "Egress" in policy["policyTypes"]
+        and all(
+            labels.get(rule["key"]) in rule["values"]
+            for rule in selector.get("matchExpressions", [])
+        )
+    )
+
+
+def test_a_gpu_worker_has_a_gpu() -> None:
+    worker = of(build(FOLDER / "overlays/gpu"), "Deployment", "worker")
+    container = worker["spec"]["template"]["spec"]["containers"][0]
+    assert container["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    env = {entry["name"]: entry.get("value") for entry in container["env"]}
+    assert env["DEVICE"] == "cuda"
+    assert {"REDIS_URL", "REDIS_PASSWORD"} <= set(env)
