@@ -5,9 +5,10 @@ shared stores and api.admission; knows no HTTP.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
+from typing import Any
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, fail_after, to_thread
 from celery import Celery
 from redis.exceptions import ResponseError
 
@@ -27,7 +28,9 @@ _log = log.get(__name__)
 CREATED_PER_S = 2_000
 # Messages of a batch that one thread sends before the next sender has its turn.
 SEND_CHUNK = 200
-SENDERS, DISK_THREADS = 4, 8
+SENDERS, STORE_THREADS = 4, 16
+# Seconds that a photo waits for one of these threads, all of which a store that hangs can hold.
+STORE_TURN_S = 4.0
 
 
 class Desk:
@@ -52,27 +55,31 @@ class Desk:
         self._admission = admission
         self._drafter = Drafter(celery)
         self._senders = CapacityLimiter(SENDERS)
-        self._disk = CapacityLimiter(DISK_THREADS)
-        self._sending: set[asyncio.Task[None]] = set()
+        self._storing = CapacityLimiter(STORE_THREADS)
+        self._beside: set[asyncio.Task[None]] = set()
 
     async def store(self, key: str, data: bytes | bytearray) -> None:
-        """Keep one photo's bytes until a worker has read them."""
+        """Keep one photo's bytes until a worker has read them.
+
+        Raises:
+            BrokerUnavailable: The store refuses, cannot be reached or takes longer than it may.
+        """
         try:
-            await to_thread.run_sync(self._uploads.put, key, data, limiter=self._disk)
+            with fail_after(STORE_TURN_S):  # once its turn has come, the store bounds itself
+                await to_thread.run_sync(self._uploads.put, key, data, limiter=self._storing)
         except OSError as error:
-            _log.exception("cannot store an upload")
+            _log.warning("cannot store an upload", reason=repr(error))
+            # a store that is merely slow may have kept it after all
+            self._do_beside(self.discard([key]))
             raise BrokerUnavailable("Photos cannot be stored now. Try again later.") from error
 
     async def discard(self, keys: Iterable[str]) -> None:
         """Remove uploads that no job will read; what cannot be removed is left to the sweeper."""
         try:
-            await to_thread.run_sync(self._delete, list(keys), limiter=self._disk)
+            with fail_after(STORE_TURN_S):
+                await to_thread.run_sync(self._uploads.delete, *keys, limiter=self._storing)
         except OSError as error:
-            _log.warning("uploads left to the sweeper", reason=type(error).__name__)
-
-    def _delete(self, keys: list[str]) -> None:
-        for key in keys:
-            self._uploads.delete(key)
+            _log.warning("uploads left to the sweeper", reason=repr(error))
 
     async def submit(self, job: NewJob, room: int | None = None) -> str:
         """`create` for a job of one photo, whose message goes out in the same step."""
@@ -107,9 +114,12 @@ class Desk:
 
     def send_later(self, job: NewJob) -> None:
         """Send a batch's messages beside the answer, which need not wait for thousands."""
-        task = asyncio.create_task(self._send_batch(job))
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
+        self._do_beside(self._send_batch(job))
+
+    def _do_beside(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
 
     async def _send_batch(self, job: NewJob) -> None:
         refs = _refs(job)
@@ -154,9 +164,9 @@ class Desk:
 
     async def close(self) -> None:
         """Stop sending; the reconciler sends the rest."""
-        for task in self._sending:
+        for task in self._beside:
             task.cancel()
-        await asyncio.gather(*self._sending, return_exceptions=True)
+        await asyncio.gather(*self._beside, return_exceptions=True)
 
 
 def _refs(job: NewJob) -> list[ItemRef]:

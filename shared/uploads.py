@@ -1,6 +1,7 @@
 """UploadStore: photo bytes in, photo bytes out, kept away from the broker's memory.
 
-``UPLOADS_URL=file:///folder`` keeps one file per photo. Depends on the standard library alone.
+``UPLOADS_URL=file:///folder`` keeps one file per photo, ``s3://bucket/prefix`` one object.
+Depends on the standard library; on obstore only where a bucket is named.
 """
 
 import os
@@ -8,6 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
+
+# What obstore brings and this service serves; S3 is the one that is tested.
+BUCKETS = frozenset({"s3", "gs", "az"})
 
 
 class UploadStore(Protocol):
@@ -19,8 +23,8 @@ class UploadStore(Protocol):
     def get(self, key: str) -> bytes:
         """The bytes; raises FileNotFoundError when they are gone, OSError when out of reach."""
 
-    def delete(self, key: str) -> None:
-        """Remove the bytes; nothing happens when they are gone already."""
+    def delete(self, *keys: str) -> None:
+        """Remove the bytes; nothing happens when they are gone already; raises OSError."""
 
     def old_keys(self, age_s: float) -> Iterator[str]:
         """Keys of everything older than ``age_s`` seconds."""
@@ -65,9 +69,10 @@ class FileUploadStore:
         """Read the whole file."""
         return (self.folder / key).read_bytes()
 
-    def delete(self, key: str) -> None:
-        """Unlink the file if it is there."""
-        (self.folder / key).unlink(missing_ok=True)
+    def delete(self, *keys: str) -> None:
+        """Unlink the files that are there."""
+        for key in keys:
+            (self.folder / key).unlink(missing_ok=True)
 
     def old_keys(self, age_s: float) -> Iterator[str]:
         """Every file, half-written ones included, last written more than ``age_s`` ago."""
@@ -85,13 +90,20 @@ class FileUploadStore:
 
 
 def open_uploads(url: str) -> UploadStore:
-    """The store that ``UPLOADS_URL`` names.
+    """The store that ``UPLOADS_URL`` names; nothing is asked of it yet.
 
     Raises:
-        ValueError: The scheme is not one that is served, or the path is not absolute.
+        ValueError: The scheme is not one that is served, or the rest does not name a place.
     """
     parts = urlsplit(url)
+    if parts.scheme in BUCKETS:
+        if "@" in parts.netloc or not parts.netloc or parts.query or parts.fragment:
+            raise ValueError("UPLOADS_URL must be s3://bucket/prefix; keys go into AWS_… variables")
+        # here, because it takes 20 MB that a folder does not need
+        from shared.bucket_uploads import BucketUploadStore  # noqa: PLC0415
+
+        return BucketUploadStore(url)
     path = Path(unquote(parts.path))
     if parts.scheme != "file" or parts.netloc or not path.is_absolute():
-        raise ValueError("UPLOADS_URL must be file:///absolute/folder")
+        raise ValueError("UPLOADS_URL must be file:///absolute/folder or s3://bucket/prefix")
     return FileUploadStore(path)

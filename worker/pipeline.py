@@ -38,6 +38,13 @@ MAP_DIGITS = 4
 # How long a worker that was told to stop goes on trying to write a result; then the reconciler of
 # another worker takes the item.
 RETRIES_WHEN_STOPPING = 6
+# How long a photo waits for a store that does not answer. While it is away, each task thread gives
+# up one photo in this time, and all the others wait in their queue.
+STORE_WITHIN_S = 120.0
+
+
+class LeftToOthers(Exception):
+    """This worker stops before the item could end; the reconciler of another one takes it."""
 
 
 @dataclass
@@ -77,6 +84,8 @@ class Pipeline:
             self.metrics.started(started.queue, started.queued_ms / 1000)
             try:
                 result = self._classify(started, entry, began)
+            except LeftToOthers:
+                return
             except ServiceError as error:
                 result = ItemResult(error=Problem.of(error))
             except Exception:  # noqa: BLE001 - Celery would acknowledge it, and it would never end
@@ -112,11 +121,21 @@ class Pipeline:
         )
 
     def _read(self, started: StartedItem) -> bytes:
-        try:
-            return self.uploads.get(started.upload_key)
-        except OSError as error:
-            _log.exception("upload lost")
-            raise UploadLost("The photo's bytes are gone from the store. Send it again.") from error
+        deadline = time.monotonic() + STORE_WITHIN_S
+        while True:
+            try:
+                return self.uploads.get(started.upload_key)
+            except FileNotFoundError as error:
+                _log.exception("upload lost")
+                detail = "The photo's bytes are gone from the store. Send it again."
+                raise UploadLost(detail) from error
+            except OSError as error:
+                _log.warning("the upload store does not answer, trying again", reason=str(error))
+                if time.monotonic() > deadline:
+                    detail = "The photo's store does not answer. Send the photo again later."
+                    raise UploadLost(detail) from error
+            if self.stopping.wait(RETRY_S):
+                raise LeftToOthers
 
     def _infer(
         self, pixels: NDArray[np.uint8], started: StartedItem, entry: Entry

@@ -34,6 +34,10 @@ class ApiProcess:
             **settings,
         }
 
+    def set(self, **settings: str) -> None:
+        """Change settings for the next start."""
+        self._settings |= settings
+
     def __enter__(self) -> Self:
         return self.start()
 

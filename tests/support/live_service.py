@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,25 +21,41 @@ class LiveService:
 
     Args:
         folder: For data, uploads and logs.
-        settings: Of the api, over the defaults.
+        both: Settings of the api and the worker, over the defaults.
+        settings: Of the api alone, over those.
     """
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, both: dict[str, str] | None = None, **settings: str) -> None:
         self._folder = folder
+        self._both = both or {}
         (folder / "redis").mkdir()
         self._redis = RedisServer(folder / "redis")
-        self.api = ApiProcess(self._redis.url, folder, **settings)
+        self.api = ApiProcess(self._redis.url, folder, **{**self._both, **settings})
         self.url = self.api.url
 
     def __enter__(self) -> Self:
-        self._redis.start("--appendfsync", "everysec")
-        self.redis: Redis = Redis.from_url(self._redis.url, decode_responses=True)
-        self.api.start()
-        env = {"REDIS_URL": self._redis.url, "UPLOADS_URL": self.api.uploads.as_uri()}
-        self.worker = WorkerProcess(env, self._folder / "worker.log")
-        self.worker.wait_ready(self.redis)
-        eventually(lambda: self.api.client.get("/health/ready").status_code == 200, 10)
+        with ExitStack() as stack:
+            self._redis.start("--appendfsync", "everysec")
+            stack.callback(self._redis.kill)
+            self.redis: Redis = Redis.from_url(self._redis.url, decode_responses=True)
+            stack.callback(self.redis.close)
+            stack.enter_context(self.api)
+            self.worker = self.new_worker()
+            stack.callback(lambda: self.worker.__exit__(None, None, None))
+            eventually(lambda: self.api.client.get("/health/ready").status_code == 200, 10)
+            self._started = stack.pop_all()
         return self
+
+    def new_worker(self) -> WorkerProcess:
+        """A worker, ready for messages: the first, or another when that was ended."""
+        env = {"REDIS_URL": self._redis.url, "UPLOADS_URL": self.api.uploads.as_uri()}
+        worker = WorkerProcess({**env, **self._both}, self._folder / "worker.log")
+        try:
+            worker.wait_ready(self.redis)
+        except BaseException:
+            worker.__exit__(None, None, None)
+            raise
+        return worker
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Wait for something that a moment brings."""
@@ -50,10 +67,7 @@ class LiveService:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        self.worker.__exit__(kind, error, at)
-        self.api.__exit__(kind, error, at)
-        self.redis.close()
-        self._redis.kill()
+        self._started.close()
 
 
 def coloured(green: int, red: int = 0, kind: str = "PNG") -> bytes:

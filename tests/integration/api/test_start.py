@@ -39,7 +39,8 @@ def test_importing_the_api_leaves_torch_and_the_worker_unloaded() -> None:
     [
         ("REDIS_URL", "http://secret@redis"),
         ("REDIS_URL", "redis://host:secret"),
-        ("UPLOADS_URL", "s3://bucket"),
+        ("UPLOADS_URL", "https://bucket"),
+        ("UPLOADS_URL", "s3://key:secret@bucket"),
         ("UPLOADS_URL", "file://relative"),
         ("PREDICT_WAIT_S", "soon"),
         ("MAX_UPLOAD_BYTES", "-1"),

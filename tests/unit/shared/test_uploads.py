@@ -1,11 +1,13 @@
 """The upload store on a real folder."""
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.uploads import FileUploadStore, open_uploads, parse_upload_key, upload_key
@@ -61,6 +63,7 @@ def test_a_photo_is_not_old_because_this_process_has_a_wrong_clock(
     assert list(store.old_keys(3600)) == []
 
 
+@settings(deadline=None)
 @given(st.uuids(), st.integers(0, 10_000))
 def test_a_key_names_its_job_and_item(job: object, index: int) -> None:
     assert parse_upload_key(upload_key(str(job), index)) == (str(job), index)
@@ -71,10 +74,25 @@ def test_a_foreign_name_is_no_key(name: str) -> None:
     assert parse_upload_key(name) is None
 
 
-@pytest.mark.parametrize("url", ["s3://bucket/x", "file://host/x", "file:relative", "/x", ""])
+@pytest.mark.parametrize(
+    "url",
+    ["file://host/x", "file:relative", "/x", "", "s3://", "s3:///x", "s3://b/x?y", "https://b/x"],
+)
 def test_an_url_that_is_not_served_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="UPLOADS_URL"):
         open_uploads(url)
+
+
+def test_keys_do_not_belong_into_a_buckets_url() -> None:
+    with pytest.raises(ValueError, match="UPLOADS_URL") as raised:
+        open_uploads("s3://key:secret@bucket/x")
+    assert "secret" not in str(raised.value)
+
+
+def test_a_folder_loads_nothing_that_a_bucket_needs(tmp_path: Path) -> None:
+    look = f"open_uploads({tmp_path.as_uri()!r}); print('obstore' in sys.modules)"
+    run = [sys.executable, "-c", f"import sys; from shared.uploads import open_uploads; {look}"]
+    assert subprocess.run(run, capture_output=True, text=True, check=True).stdout == "False\n"
 
 
 def test_a_folder_with_spaces_is_found(tmp_path: Path) -> None:

@@ -1,0 +1,134 @@
+"""An object store that goes away or hangs: refusals soon and whole, and no accepted photo lost."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from shared.redis_client import connect
+from shared.uploads import open_uploads
+from tests.support.answers import slug
+from tests.support.bucket_server import BucketServer
+from tests.support.live_service import LiveService, coloured
+from worker.ledger import Ledger
+from worker.sweeper import Sweeper
+
+# A turn at one of the threads, one try, and what surrounds them.
+REFUSED_WITHIN_S = 12
+AT_ONCE = 60
+HEAD = b'--x\r\nContent-Disposition: form-data; name="files"; filename="7.png"\r\n\r\n'
+
+
+def refuse(answer: httpx.Response) -> None:
+    assert slug(answer) == "broker_unavailable"
+    assert "cannot be stored" in answer.json()["detail"]
+    assert int(answer.headers["retry-after"]) > 0
+
+
+def records(service: LiveService) -> list[str]:
+    return list(service.redis.scan_iter("ic:job:*"))
+
+
+def sweep(service: LiveService, server: BucketServer, patch: pytest.MonkeyPatch) -> int:
+    for name, value in server.env.items():
+        patch.setenv(name, value)
+    client = connect(service.api.redis_url, 2)
+    try:
+        return Sweeper(Ledger(client, "test"), open_uploads(server.url), spare_s=0).sweep()
+    finally:
+        client.close()
+
+
+def test_a_store_that_is_away_refuses_at_once_and_is_used_again(
+    service: LiveService, server: BucketServer
+) -> None:
+    client = service.api.client
+    server.kill()
+    began = time.monotonic()
+    refuse(client.post("/predict", content=coloured(7)))
+    refuse(client.post("/jobs", files=[("files", coloured(7))] * 3))
+    assert time.monotonic() - began < REFUSED_WITHIN_S
+    assert records(service) == []
+    server.start()
+    assert server.stored() == []
+    assert client.post("/predict", content=coloured(7)).status_code == 200
+
+
+def test_a_store_that_goes_in_the_middle_of_a_batch_leaves_no_record_and_nothing_unswept(
+    service: LiveService, server: BucketServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def body() -> Iterator[bytes]:
+        for _ in range(20):
+            yield HEAD + coloured(7) + b"\r\n"
+        service.until(lambda: len(server.stored()) >= 19)
+        server.kill()
+        for _ in range(20):
+            yield HEAD + coloured(7) + b"\r\n"
+        yield b"--x--\r\n"
+
+    headers = {"content-type": "multipart/form-data; boundary=x"}
+    refuse(service.api.client.post("/jobs", content=body(), headers=headers))
+    assert records(service) == []
+    server.start()
+    assert sweep(service, server, monkeypatch) >= 19
+    assert server.stored() == []
+
+
+def test_a_store_that_hangs_is_given_up_by_all_who_wait_for_it(
+    service: LiveService, server: BucketServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def predict(_: int) -> float:
+        began = time.monotonic()
+        refuse(httpx.post(f"{service.url}/predict", content=coloured(7), trust_env=False,
+                          timeout=60))  # fmt: skip
+        return time.monotonic() - began
+
+    server.pause()
+    try:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            slowest = max(pool.map(predict, range(AT_ONCE)))
+    finally:
+        server.resume()
+    assert slowest < REFUSED_WITHIN_S
+    assert records(service) == []
+    # it wakes with their requests still in its hands
+    service.until(lambda: service.api.client.post("/predict", content=coloured(7)).is_success)
+    sweep(service, server, monkeypatch)
+    assert server.stored() == []
+
+
+def test_photos_wait_in_the_worker_until_the_store_is_back(
+    service: LiveService, server: BucketServer
+) -> None:
+    service.worker.terminate()
+    files = [("files", (f"{green}.png", coloured(green))) for green in range(40)]
+    job = service.api.client.post("/jobs", files=files).headers["location"]
+    server.kill()
+    service.worker = service.new_worker()
+    service.until(lambda: "the upload store does not answer" in service.worker.log)
+    time.sleep(3)
+    counts = service.api.client.get(job).json()["counts"]
+    assert (counts["failed"], counts["running"] > 0) == (0, True)
+    server.start()
+    service.until(lambda: service.api.client.get(job).json()["finished_at"])
+    assert service.api.client.get(job).json()["counts"]["succeeded"] == 40
+    service.until(lambda: server.stored() == [])
+
+
+def test_a_worker_that_is_told_to_stop_meanwhile_leaves_its_photos_to_another(
+    service: LiveService, server: BucketServer
+) -> None:
+    service.worker.terminate()
+    files = [("files", (f"{green}.png", coloured(green))) for green in range(10)]
+    job = service.api.client.post("/jobs", files=files).headers["location"]
+    server.kill()
+    service.worker = service.new_worker()
+    service.until(lambda: "the upload store does not answer" in service.worker.log)
+    assert service.worker.terminate() == 0
+    assert service.api.client.get(job).json()["counts"]["failed"] == 0
+    server.start()
+    service.worker = service.new_worker()
+    service.until(lambda: service.api.client.get(job).json()["finished_at"])
+    assert service.api.client.get(job).json()["counts"]["succeeded"] == 10
