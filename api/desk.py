@@ -69,8 +69,8 @@ class Desk:
                 await to_thread.run_sync(self._uploads.put, key, data, limiter=self._storing)
         except OSError as error:
             _log.warning("cannot store an upload", reason=repr(error))
-            # a store that is merely slow may have kept it after all
-            self._do_beside(self.discard([key]))
+            if not isinstance(error, TimeoutError):  # its turn came; a slow store may have kept it
+                self._do_beside(self.discard([key]))
             raise BrokerUnavailable("Photos cannot be stored now. Try again later.") from error
 
     async def discard(self, keys: Iterable[str]) -> None:
