@@ -80,7 +80,7 @@ def without_added_errors(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def form(field: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
-    """A multipart body with one required field.
+    """A multipart body with one required field, and no other: an unknown one is refused.
 
     ``format: binary`` is what makes Swagger UI offer a file chooser; the ``contentMediaType``
     that FastAPI would write makes it offer a text box.
@@ -91,6 +91,7 @@ def form(field: str, schema: dict[str, Any], description: str) -> dict[str, Any]
                 "type": "object",
                 "required": [field],
                 "properties": {field: {**schema, "description": description}},
+                "additionalProperties": False,
             }
         }
     }

@@ -229,7 +229,7 @@ def _paths() -> Iterator[Exchange]:
         "static-folder": "/static/",
         "static-nul": "/static/%00",
         "static-8-KB": "/static/" + "a" * 8_000,
-        "static-bad-range": "/static/app.js",
+        "static-bad-range": "/static/page/app.js",
         "swagger-traversal": "/swagger-ui/..%2f..%2fpyproject.toml",
         "env": "/.env",
         "predict-slash": "/predict/",

@@ -22,11 +22,15 @@ T = TypeVar("T")
 
 
 class Live:
-    """``make serve`` with a real model, and clients of it."""
+    """``make serve`` with a real model, and clients of it.
 
-    def __init__(self) -> None:
+    Args:
+        settings: Of the service, over the defaults.
+    """
+
+    def __init__(self, **settings: str) -> None:
         self.port = free_port()
-        self.served = Served(self.port, CLIENT_TIMEOUT_S=str(CLIENT_TIMEOUT_S))
+        self.served = Served(self.port, CLIENT_TIMEOUT_S=str(CLIENT_TIMEOUT_S), **settings)
         limits = httpx.Limits(max_connections=AT_ONCE)
         self.client = httpx.Client(
             base_url=self.served.url, timeout=150, trust_env=False, limits=limits

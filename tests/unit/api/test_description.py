@@ -72,6 +72,7 @@ def test_both_uploads_offer_a_file_chooser(operation: str, field: str) -> None:
     schema = content["multipart/form-data"]["schema"]["properties"][field]
     binary = schema.get("items", schema)
     assert binary == {"type": "string", "format": "binary", **binary}
+    assert content["multipart/form-data"]["schema"]["additionalProperties"] is False
     assert "contentMediaType" not in str(content)
 
 
