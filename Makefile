@@ -22,15 +22,16 @@ serve: ## install what is missing, then run Redis, worker and api here until Ctr
 test: install-dev ## unit, integration and end-to-end tests: no root, Docker or browser
 	$(BIN)/python -m pytest $(PARALLEL) tests/e2e tests/integration tests/unit
 
-test-full: install-dev ## the tests that need more (Docker, Chromium, Prometheus, minutes of load), a minute of chaos; a skip fails
+test-full: install-dev ## the tests that need more (Docker, Chromium, Prometheus, minutes of load), what strangers send, a minute of chaos; a skip fails
 	$(BIN)/python -m pytest $(FULL) tests/agreement tests/compose tests/kubernetes tests/load tests/monitoring tests/chaos/test_smoke.py
 	$(BIN)/python -m pytest $(FULL) tests/browser
+	$(BIN)/python -m pytest $(FULL) $(PARALLEL) tests/hostile tests/fuzz
 
 hostile: install-dev ## everything that a stranger may send, to a live service; a minute of fuzzing
-	$(BIN)/python -m pytest $(FULL) tests/hostile tests/fuzz
+	$(BIN)/python -m pytest $(FULL) $(PARALLEL) tests/hostile tests/fuzz
 
 FUZZ_S ?= 300
-fuzz: install-dev ## made-up bytes for decoder, forms and headers, made-up requests: FUZZ_S seconds each
+fuzz: install-dev ## made-up bytes for decoder, forms and headers, made-up requests (2,000 or more): FUZZ_S seconds each
 	for target in decoder structure multipart headers; do \
 		$(BIN)/python -m tests.fuzz.run $$target -max_total_time=$(FUZZ_S) || exit; done
 	FUZZ_S=$(FUZZ_S) $(BIN)/python -m pytest $(FULL) tests/hostile/test_described.py

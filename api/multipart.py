@@ -7,11 +7,15 @@ first, so python-multipart's tokeniser is driven directly. Depends on it and sha
 import hashlib
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from shared.errors import MalformedRequest
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
 
 TRUNCATED = "The multipart body ends before its last boundary. Send it again, whole."
 
@@ -42,33 +46,15 @@ class PartReader:
     """
 
     def __init__(self, boundary: bytes, max_part: int, *, hashing: bool = False) -> None:
-        self._max_part = max_part
-        self._hashing = hashing
-        self._field = self._value = b""
-        self._disposition = b""
-        self._part: Part | None = None
-        self._found: list[Part] = []
-        self._begun = self._ended = False
+        self._assembly = _Assembly(max_part, hashing=hashing)
+        self._begun = False
         try:
-            self._parser = MultipartParser(
-                boundary,
-                {
-                    "on_part_begin": self._on_part_begin,
-                    "on_header_field": self._on_header_field,
-                    "on_header_value": self._on_header_value,
-                    "on_header_end": self._on_header_end,
-                    "on_headers_finished": self._on_headers_finished,
-                    "on_part_data": self._on_part_data,
-                    "on_part_end": self._on_part_end,
-                    "on_end": self._on_end,
-                },
-            )
+            self._parser = MultipartParser(boundary, self._assembly.callbacks())
         except FormParserError as error:
             raise MalformedRequest(f"The multipart boundary cannot be used: {error}") from error
 
     def feed(self, chunk: bytes) -> list[Part]:
         """The parts that this chunk completed, and last the one that it left open, if any."""
-        self._found = []
         if not self._begun:
             # After a line break the parser passes over whatever else its chunk begins with, so that
             # the cuts between chunks would decide whether a form is one.
@@ -78,12 +64,47 @@ class PartReader:
             self._parser.write(chunk)
         except FormParserError as error:
             raise MalformedRequest(f"The body is not multipart/form-data: {error}") from error
-        return [*self._found, self._part] if self._part else self._found
+        return self._assembly.take()
 
     def close(self) -> None:
         """Say that no more bytes come."""
-        if not self._ended:
+        if not self._assembly.ended:
             raise MalformedRequest(TRUNCATED)
+
+
+class _Assembly:
+    """What the parser calls, and the parts that come of it.
+
+    It knows nothing of the parser: as one circle of references all parts of a refused form, photos
+    included, would stay in memory until the garbage collector looks at its oldest objects.
+    """
+
+    def __init__(self, max_part: int, *, hashing: bool) -> None:
+        self._max_part = max_part
+        self._hashing = hashing
+        self._field = self._value = b""
+        self._disposition = b""
+        self._part: Part | None = None
+        self._found: list[Part] = []
+        self.ended = False
+
+    def callbacks(self) -> "MultipartCallbacks":
+        """As python-multipart wants them."""
+        return {
+            "on_part_begin": self._on_part_begin,
+            "on_header_field": self._on_header_field,
+            "on_header_value": self._on_header_value,
+            "on_header_end": self._on_header_end,
+            "on_headers_finished": self._on_headers_finished,
+            "on_part_data": self._on_part_data,
+            "on_part_end": self._on_part_end,
+            "on_end": self._on_end,
+        }
+
+    def take(self) -> list[Part]:
+        """The parts completed since the last call, and last the open one, if any."""
+        found, self._found = self._found, []
+        return [*found, self._part] if self._part else found
 
     def _on_part_begin(self) -> None:
         self._disposition = b""
@@ -131,7 +152,7 @@ class PartReader:
         self._part = None
 
     def _on_end(self) -> None:
-        self._ended = True
+        self.ended = True
 
 
 def boundary_of(content_type: str) -> bytes | None:

@@ -9,6 +9,7 @@ import pytest
 from tests.chaos.cluster import Cluster, seed
 from tests.chaos.count import count, judge
 from tests.chaos.traffic import Traffic
+from tests.support.told import tell_at_the_end
 
 Report = Callable[[Cluster, Traffic, float], None]
 PROPERTY = "chaos"
@@ -57,10 +58,4 @@ def report(tell: Callable[[str], None]) -> Report:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    terminalreporter.section(f"chaos, SEED={seed()}")
-    for reports in terminalreporter.stats.values():
-        for report in reports:
-            if getattr(report, "when", "") == "call":
-                for name, value in report.user_properties:
-                    if name == PROPERTY:
-                        terminalreporter.write_line(value)
+    tell_at_the_end(terminalreporter, f"chaos, SEED={seed()}", PROPERTY)

@@ -31,7 +31,8 @@ class Live:
     def __init__(self, **settings: str) -> None:
         self.port = free_port()
         self.served = Served(self.port, CLIENT_TIMEOUT_S=str(CLIENT_TIMEOUT_S), **settings)
-        limits = httpx.Limits(max_connections=AT_ONCE)
+        # given up before the service does, which would cross with the next request
+        limits = httpx.Limits(max_connections=AT_ONCE, keepalive_expiry=2)
         self.client = httpx.Client(
             base_url=self.served.url, timeout=150, trust_env=False, limits=limits
         )

@@ -1,8 +1,8 @@
 """All of the corpus, over HTTP, against a live service with a real model."""
 
 import base64
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 
 import httpx
 import psutil
@@ -23,8 +23,6 @@ pytestmark = [pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore:::PIL
 # Of the very same pixels, side by side with others at the model.
 CONFIDENCE_WITHIN = 0.02
 MEMORY_WITHIN = 1.1
-# What allocators keep of the most that is ordinary is not growth: photos, as many items as a job
-# may have, and photos in JSON of nearly as many bytes as are allowed.
 PHOTOS, ITEMS, PHOTOS_IN_JSON, JSON_BYTES = 200, 10_000, 16, 15_000_000
 
 
@@ -45,7 +43,12 @@ def live() -> Iterator[Live]:
 
 @pytest.fixture(scope="module", autouse=True)
 def before(live: Live) -> dict[str, tuple[psutil.Process, int]]:
-    """Api and worker, and what they hold in memory, before anything hostile came."""
+    """Api and worker, and what they hold in memory, before anything hostile came.
+
+    What allocators keep of the most that is ordinary is no growth, so first comes ordinary work at
+    its largest: photos eight at a time, a job of as many items as one may have, and photos in JSON
+    of nearly as many bytes as are allowed, eight at a time.
+    """
     assert {a.status_code for a in side_by_side(live.predict, [jpeg()] * PHOTOS)} == {200}
     live.job([Picture("empty", b"")] * ITEMS)
     large = base64.b64encode(jpeg() + bytes(JSON_BYTES)).decode()
@@ -130,14 +133,20 @@ def test_a_cat_is_a_cat_as_before(live: Live) -> None:
 
 
 def test_no_process_has_died_and_their_memory_is_back(
-    live: Live, before: dict[str, tuple[psutil.Process, int]]
+    live: Live, before: dict[str, tuple[psutil.Process, int]], tell: Callable[[str], None]
 ) -> None:
     for mark, process in live.processes().items():
         first, began = before[mark]
         assert process == first, f"{mark} was started anew\n{live.served.screen()}"
-        eventually(
-            lambda p=process, b=began: p.memory_info().rss <= MEMORY_WITHIN * b,  # type: ignore[misc]
-            30,
-            lambda p=process, b=began: f"{p.memory_info().rss / 1e6:.0f} of {b / 1e6:.0f} MB",  # type: ignore[misc]
-        )
+        eventually(partial(_is_back, process, began), 30, partial(_both, mark, process, began))
+        tell(_both(mark, process, began))
     assert "Traceback" not in live.served.screen()
+
+
+def _is_back(process: psutil.Process, began: int) -> bool:
+    return process.memory_info().rss <= MEMORY_WITHIN * began
+
+
+def _both(mark: str, process: psutil.Process, began: int) -> str:
+    now = process.memory_info().rss
+    return f"{mark}, process {process.pid}: {began / 1e6:.1f} MB before, {now / 1e6:.1f} MB after"

@@ -3,6 +3,8 @@
 No photo that was found does it, so the model of this worker dies at a colour.
 """
 
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -24,7 +26,9 @@ LARGEST = 50_000
 
 @pytest.mark.timeout(600)
 @pytest.mark.filterwarnings("ignore:::PIL")
-def test_of_a_batch_only_the_photo_that_kills_is_lost(tmp_path: Path) -> None:
+def test_of_a_batch_only_the_photo_that_kills_is_lost(
+    tmp_path: Path, tell: Callable[[str], None]
+) -> None:
     pictures = [one for one in (*odd_pictures(), *broken_pictures()) if says_nothing(one)]
     files = [("files", (one.name, one.data)) for one in pictures]
     files.insert(len(files) // 2, ("files", named(0, 0, kills=True)))
@@ -34,9 +38,13 @@ def test_of_a_batch_only_the_photo_that_kills_is_lost(tmp_path: Path) -> None:
             path = client.post("/jobs", files=files).raise_for_status().headers["location"]
             cluster.until(lambda: client.get(path).json().get("finished_at"), 300)
             items = client.get(path, params={"limit": 1_000}).json()["items"]
-        assert sum(worker.starts - 1 for worker in cluster.workers) >= 2
+        deaths = sum(worker.starts - 1 for worker in cluster.workers)
+        assert deaths >= 2
     ends = {one["filename"]: one for one in items}
     assert said_of(ends.pop("0-worker_lost.png")["error"]) == "503 worker_lost"
+    counts = Counter(item["status"] for item in ends.values())
+    tell(f"one photo ended {deaths} workers and is lost; of {len(ends)} beside it {dict(counts)}")
+    assert set(ends) == {one.name for one in pictures}
     for name, item in ends.items():
         end = "200" if item["status"] == "succeeded" else said_of(item["error"])
         assert end in row_of(name).answers, f"{name}: {end}"

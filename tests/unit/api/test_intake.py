@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import gc
 import json
 from collections.abc import AsyncIterator
 from itertools import pairwise
@@ -16,6 +17,7 @@ from starlette.types import Message
 from api.budget import Held, IntakeBudget
 from api.content import Photo, clean_filename
 from api.intake import read_photo
+from api.multipart import Part
 from shared.errors import InvalidImage, MalformedRequest, UnsupportedMediaType, UploadTooLarge
 
 LIMIT = 500
@@ -111,6 +113,24 @@ def test_no_bytes_are_a_malformed_request_and_an_empty_file_is_an_invalid_image(
         take(b"")
     with pytest.raises(InvalidImage):
         take(b'{"image": ""}')
+
+
+def test_nothing_of_a_refused_form_waits_for_the_garbage_collector() -> None:
+    part = b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n' + JPEG + b"\r\n"
+    form = request([part * 2 + b"--x--\r\n"], "multipart/form-data; boundary=x")
+
+    async def refuse() -> None:
+        with contextlib.suppress(MalformedRequest):
+            await read_photo(form, LIMIT, Held(IntakeBudget()))
+        await asyncio.sleep(0)  # the loop closes what was left in the middle
+
+    gc.collect()
+    gc.disable()
+    try:
+        asyncio.run(refuse())
+        assert not [found for found in gc.get_objects() if isinstance(found, Part)]
+    finally:
+        gc.enable()
 
 
 def test_a_client_that_goes_away_is_no_error_of_its_body() -> None:
