@@ -25,10 +25,11 @@ test: install-dev ## unit, integration and end-to-end tests: no root, Docker or 
 test-full: install-dev ## the tests that need more (Docker, Chromium, Prometheus, minutes of load), what strangers send, a minute of chaos; a skip fails
 	$(BIN)/python -m pytest $(FULL) tests/agreement tests/compose tests/kubernetes tests/load tests/monitoring tests/chaos/test_smoke.py
 	$(BIN)/python -m pytest $(FULL) tests/browser
-	$(BIN)/python -m pytest $(FULL) $(PARALLEL) tests/hostile tests/fuzz
+	@$(MAKE) hostile
 
 hostile: install-dev ## everything that a stranger may send, to a live service; a minute of fuzzing
-	$(BIN)/python -m pytest $(FULL) $(PARALLEL) tests/hostile tests/fuzz
+	$(BIN)/python -m pytest $(FULL) tests/hostile/test_corpus.py
+	$(BIN)/python -m pytest $(FULL) $(PARALLEL) tests/hostile tests/fuzz --ignore tests/hostile/test_corpus.py
 
 FUZZ_S ?= 300
 fuzz: install-dev ## made-up bytes for decoder, forms and headers, made-up requests (2,000 or more): FUZZ_S seconds each
