@@ -1,20 +1,17 @@
 """One request body → the bytes of one photo, bounded; the content is believed, not the header.
 
-Depends on Starlette's request, api.multipart and api.content.
+Depends on Starlette's request, api.multipart, api.json_photo and api.content.
 """
 
 import asyncio
-import base64
-import binascii
 from collections.abc import AsyncIterator
-from urllib.parse import unquote_to_bytes
 
 from anyio import CapacityLimiter, to_thread
-from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from api.budget import Held
 from api.content import PNG, Photo, check_photo, clean_filename, looks_like_photo, too_large
+from api.json_photo import decode_json
 from api.multipart import boundary_of, read_parts
 from shared.errors import MalformedRequest, UploadTooLarge
 
@@ -25,10 +22,6 @@ BODY_WITHIN_S = 3600.0
 _JSON_THREADS = CapacityLimiter(2)
 # What a form may add to its photo: boundaries and headers of parts.
 FORM_OVERHEAD = 64 * 1024
-
-
-class _JsonBody(BaseModel):
-    image: str
 
 
 async def body_chunks(request: Request, limit: int, error: UploadTooLarge) -> AsyncIterator[bytes]:
@@ -146,21 +139,5 @@ async def _from_form(chunks: _Peeked, boundary: bytes, max_bytes: int) -> Photo:
 
 async def _from_json(body: bytearray) -> bytes:
     if len(body) < FORM_OVERHEAD:
-        return _decode_json(body)
-    return await to_thread.run_sync(_decode_json, body, limiter=_JSON_THREADS)
-
-
-def _decode_json(body: bytearray) -> bytes:
-    try:
-        text = _JsonBody.model_validate_json(body).image
-    except ValidationError as error:
-        raise MalformedRequest('The JSON must be {"image": "<base64 or data: URI>"}.') from error
-    try:
-        if text[:5].lower() == "data:":
-            head, _, text = text.partition(",")
-            if not head.lower().endswith(";base64"):
-                raise MalformedRequest("The data: URI must be of the form data:...;base64,...")
-            text = unquote_to_bytes(text).decode("ascii") if "%" in text else text
-        return base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise MalformedRequest("The image is not valid base64 (RFC 4648, padded).") from error
+        return decode_json(body)
+    return await to_thread.run_sync(decode_json, body, limiter=_JSON_THREADS)

@@ -5,6 +5,7 @@ import gzip
 import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from tests.hostile.jpegs import jpeg
 from tests.hostile.odd import photo
@@ -146,6 +147,12 @@ def _bodies() -> Iterator[Exchange]:
         "json-utf-16": good.encode("utf-16"),
         "json-with-mark": b"\xef\xbb\xbf" + good.encode(),
         "json-list-of-photos": f"[{good}]",
+        "json-uri-escaped": json.dumps(
+            {"image": f"data:image/jpeg;base64,{quote(coded, safe='')}"}
+        ),
+        "json-numbers-26-MB": good[:-1] + ', "x": [' + "0," * 13_000_000 + "0]}",
+        "json-escapes-26-MB": '{"image": "data:;base64,' + "%41" * 8_600_000 + '"}',
+        "json-white-space-26-MB": '{"image": "' + "QQ " * 8_600_000 + '"}',
         "xml": '<?xml version="1.0"?><!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>',
     }
     for name, content in bodies.items():

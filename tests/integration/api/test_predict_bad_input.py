@@ -55,6 +55,11 @@ BAD = {
     "JSON with a number": ({"json": {"image": 5}}, 400, "malformed_request"),
     "JSON cut off": ({"content": b'{"image": "'}, 400, "malformed_request"),
     "deep JSON": ({"content": b'{"image": ' + b"[" * 50_000}, 400, "malformed_request"),
+    "JSON of many values": (
+        {"json": {"image": base64.b64encode(PHOTO).decode(), "x": [0] * 1_001}},
+        400,
+        "malformed_request",
+    ),
     "empty base64": ({"json": {"image": ""}}, 422, "invalid_image"),
     "text in base64": ({"json": {"image": "bm8gcGhvdG8="}}, 415, "unsupported_media_type"),
     "too many bytes": ({"content": OVER_LIMIT}, 413, "upload_too_large"),
