@@ -70,7 +70,8 @@ class ImageClassifier:
         Args:
             photo: A path, a file's bytes, an open binary file, or a ``Photo``.
             top_k: How many classes to answer, 1 to 100.
-            explain: Whether each class is to come with a class activation map.
+            explain: Whether each class is to come with a class activation map, for
+                which ``top_k`` is at most 10.
 
         Raises:
             ProblemError: ``unsupported_media_type``, ``invalid_image``, ``upload_too_large``,
@@ -95,7 +96,8 @@ class ImageClassifier:
         Args:
             photos: In the order in which ``results`` will have them.
             top_k: How many classes to answer, 1 to 100.
-            explain: Whether each class is to come with a class activation map.
+            explain: Whether each class is to come with a class activation map, for
+                which ``top_k`` is at most 10.
             idempotency_key: Sent again under one key, the same photos are the same job; default a
                 new one, which makes trying again safe within this call.
 

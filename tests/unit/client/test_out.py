@@ -113,6 +113,7 @@ def test_a_file_of_something_else_stays_as_it_is(
         write(file, good("a.jpg"), retry_failed=retry_failed)
     assert caught.value.code == ExitCode.USAGE
     assert file.read_bytes() == content
+    assert list(file.parent.iterdir()) == [file]
 
 
 def test_another_top_k_is_another_table(tmp_path: Path) -> None:

@@ -45,10 +45,34 @@ def test_a_failure_says_why_in_every_form() -> None:
     assert values == ["a.jpg", "failed", "", "", "", "invalid_image", 'a "bad" photo']
 
 
-@pytest.mark.parametrize("name", ["=1+1.jpg", "+1.jpg", "@a.jpg", "-a.jpg"])
+FORMULAS = [f"{first}1+1" for first in "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"]
+
+
+@pytest.mark.parametrize("name", FORMULAS)
 def test_a_name_is_no_formula_and_still_the_same_file(name: str) -> None:
-    [values] = csv.reader([as_csv(Row(name, CAT), 2)])
-    assert values[0] == f"./{name}"
+    assert cells(Row(name, CAT))[0] == f"./{name}"
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_a_label_or_a_detail_is_no_formula(text: str) -> None:
+    label = Prediction(label=text, class_index=1, confidence=0.5)
+    assert cells(Row("a.jpg", [label]))[2] == f"'{text}"
+    problem = Problem(type="/problems/invalid_image", detail=text)
+    assert cells(Row("a.jpg", problem=problem))[-1] == f"'{text}"
+
+
+def cells(row: Row) -> list[str]:
+    [values] = csv.reader(io.StringIO(as_csv(row, 2), newline=""))
+    return values
+
+
+def test_what_a_class_does_not_have_is_absent() -> None:
+    value = json.loads(as_json(Row("a.jpg", CAT)))
+    assert value["predictions"][0] == {
+        "label": "tabby, cat",
+        "class_index": 281,
+        "confidence": 0.5,
+    }
 
 
 def test_names_in_other_scripts_stay_readable() -> None:

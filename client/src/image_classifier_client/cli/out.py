@@ -123,12 +123,16 @@ class OutFile:
     def _successor(self) -> Iterator[BinaryIO]:
         """A file that takes this one's place once it is whole."""
         path = self.path.with_name(f".{self.path.name}.new")
-        with path.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        successor = _open(path)
-        path.replace(self.path)
+        try:
+            with path.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            successor = _open(path)
+            path.replace(self.path)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
         self._file.close()
         self._file = successor
 

@@ -11,7 +11,10 @@ from typing import Any
 
 from image_classifier_client.models import JobItem, ModelInfo, Prediction, Problem, TimingMs
 
-FORMULA = ("=", "+", "-", "@")
+# What makes a spreadsheet take a cell for a formula.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\N{FULLWIDTH EQUALS SIGN}",
+           "\N{FULLWIDTH PLUS SIGN}", "\N{FULLWIDTH HYPHEN-MINUS}",
+           "\N{FULLWIDTH COMMERCIAL AT}")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ def as_json(row: Row) -> str:
     """One line. What the file system could not decode stays escaped."""
     value: dict[str, Any] = {"path": row.path, "status": row.status}
     if row.predictions is not None:
-        value["predictions"] = [prediction.model_dump() for prediction in row.predictions]
+        value["predictions"] = [p.model_dump(exclude_none=True) for p in row.predictions]
     if row.model:
         value["model"] = row.model.model_dump()
     if row.timing_ms:
@@ -64,13 +67,18 @@ def csv_columns(top_k: int) -> list[str]:
 def as_csv(row: Row, top_k: int) -> str:
     """One record without its end."""
     classes: list[object] = []
-    # a spreadsheet would run such a name as a formula; so written it is the same file
+    # so written it is the same file, for a second run too
     path = f"./{row.path}" if row.path.startswith(FORMULA) else row.path
     for prediction in row.predictions or ():
-        classes += [prediction.label, prediction.class_index, prediction.confidence]
+        classes += [_safe(prediction.label), prediction.class_index, prediction.confidence]
     classes += [""] * (3 * top_k - len(classes))
     problem = (row.problem.slug, row.problem.detail) if row.problem else ("", "")
-    return csv_record([path, row.status, *classes, *problem])
+    return csv_record([path, row.status, *classes, *map(_safe, problem)])
+
+
+def _safe(text: str) -> str:
+    """The text, with an apostrophe before what a spreadsheet would run."""
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def csv_record(values: list[Any]) -> str:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from threading import Thread
 
 from image_classifier_client.cli.batches import Batch
 from image_classifier_client.cli.reading import Entry, read
@@ -19,7 +20,8 @@ from image_classifier_client.photos import Photo
 
 # While one job goes up, the others keep the workers busy.
 JOBS_IN_FLIGHT = 3
-# What runs when a job is cancelled ends within moments, or not soon enough to wait for.
+# What runs when a job is cancelled ends within moments, or not soon enough to wait for; likewise
+# the answer to what was going up.
 ABANDON_WITHIN_S = 5
 
 
@@ -77,25 +79,42 @@ class Sending:
         Args:
             client: One that does not try again for long: somebody waits to leave.
         """
-        rows: list[Row] = []
         self._client = client
+        # first what costs one small request each: whoever is in a hurry interrupts a second time
+        cancelled = [sent for sent in self._in_flight if self._cancel(sent)]
+        self._in_flight.clear()
         self._cancel_what_was_going_up()
-        while self._in_flight:
-            sent = self._in_flight.popleft()
+        rows: list[Row] = []
+        for sent in cancelled:
             with suppress(ClassifierError):
                 if sent.job_id:
-                    client.cancel(sent.job_id)
                     client.wait(sent.job_id, timeout_s=ABANDON_WITHIN_S)
                 rows += self._rows_of(sent)
         return rows
 
+    def _cancel(self, sent: Sent) -> bool:
+        """Whether the service has heard of it; a service that did not is asked nothing more."""
+        with suppress(ClassifierError):
+            if sent.job_id:
+                self._client.cancel(sent.job_id)
+            return True
+        return False
+
     def _cancel_what_was_going_up(self) -> None:
-        """The service may have taken it although we never heard: its key tells which job it is."""
+        """The service may have taken it although we never heard: its key tells which job it is.
+
+        All of it goes up once more for that, which may take far longer than anybody waits.
+        """
         if self._going_up:
-            photos, key = self._going_up
-            with suppress(ClassifierError):
-                job = self._client.submit(photos, top_k=self._top_k, idempotency_key=key)
-                self._client.cancel(job.job_id)
+            again = Thread(target=self._cancel_by_key, args=self._going_up, daemon=True)
+            again.start()
+            again.join(ABANDON_WITHIN_S)
+
+    def _cancel_by_key(self, photos: list[Photo], key: str) -> None:
+        # the client may be closed meanwhile, which raises whatever it does
+        with suppress(Exception):
+            job = self._client.submit(photos, top_k=self._top_k, idempotency_key=key)
+            self._client.cancel(job.job_id)
 
     def _submit(self, batch: Batch) -> None:
         entries = batch.entries
