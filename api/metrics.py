@@ -14,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from api.admission import Admission
+from api.fleet import Fleet
 from shared.contract import WorkerState
 from shared.errors import every_error
 from shared.metrics import PREFIX
@@ -95,6 +96,11 @@ class _FleetCollector(Collector):
         yield GaugeMetricFamily(
             PREFIX + "broker_up", "1 while Redis answers.", value=int(fleet.broker_up)
         )
+        if fleet.broker_up:  # a zero of the unknown would be taken for a reset, or raise an alarm
+            yield from self._seen(fleet)
+
+    @staticmethod
+    def _seen(fleet: Fleet) -> Iterable[Metric]:
         depth = GaugeMetricFamily(PREFIX + "queue_items", "Items that wait.", labels=["queue"])
         for queue, items in fleet.queued.items():
             depth.add_metric([queue.value], items)

@@ -1,4 +1,7 @@
-"""docs/monitoring.md names each metric and each alert, and nothing else."""
+"""docs/monitoring.md names each alert and no other, and says what becomes of one that fires.
+
+Its metrics are compared with a real scrape, in ``tests/integration/api/test_metrics.py``.
+"""
 
 import re
 from pathlib import Path
@@ -18,3 +21,8 @@ def documented(heading: str) -> set[str]:
 def test_each_alert_is_in_the_table() -> None:
     rules = yaml.safe_load((ROOT / "deploy" / "monitoring" / "rules.yml").read_text())
     assert documented("Alerts") == {rule["alert"] for rule in rules["groups"][0]["rules"]}
+
+
+def test_who_hears_of_an_alert_is_said() -> None:
+    shipped = yaml.safe_load((ROOT / "deploy" / "monitoring" / "prometheus.yml").read_text())
+    assert ("no Alertmanager is shipped" in TEXT) is ("alerting" not in shipped)

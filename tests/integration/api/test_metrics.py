@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
 from shared.metrics import BY_WORKERS
+from shared.queue_names import DISCARDED
 from shared.redis_client import connect
 from tests.integration.worker.conftest import photo
 from tests.support.answers import slug
@@ -146,11 +147,17 @@ def test_refusals_are_counted_by_their_reason(api: ApiProcess) -> None:
     assert refusals("queue_full") >= 1
 
 
-def test_without_redis_it_tells_what_it_knows(api: ApiProcess, redis_server: RedisServer) -> None:
-    eventually(lambda: figure(api, "classifier_broker_up") == 1, 5)
+def test_without_redis_it_tells_what_it_knows(
+    api: ApiProcess, client: Redis, redis_server: RedisServer
+) -> None:
+    """A zero in place of a total would look like a reset, and then like as many new events."""
+    client.set(DISCARDED, 7)
+    discarded = "classifier_messages_discarded_total"
+    eventually(lambda: figure(api, discarded) == 7, 5)
     redis_server.kill()
     eventually(lambda: figure(api, "classifier_broker_up") == 0, 5)
-    assert "classifier_items_ended_total" not in {name for name, _ in scrape(api)}
+    told = {name for name, _ in scrape(api) if name.startswith("classifier_")}
+    assert told == {"classifier_broker_up", "classifier_refusals_total"}
     redis_server.start()
 
 
