@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import Depends, Path, Query, Request
 from redis.asyncio import Redis
@@ -14,8 +14,8 @@ from api.desk import Desk
 from api.progress import Progress
 from api.settings import ApiSettings
 from api.waiting import Waiter
-from shared.errors import JobNotFound
-from shared.limits import TOP_K_DEFAULT, TOP_K_MAX
+from shared.errors import InvalidParameter, JobNotFound
+from shared.limits import EXPLAIN_TOP_K_MAX, TOP_K_DEFAULT, TOP_K_MAX
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,34 @@ async def known_id(
 
 JobId = Annotated[str, Depends(known_id)]
 
-TOP_K = TOP_K_DEFAULT
 Explain = Annotated[
     bool,
-    Query(description="add a class activation map to each class: where in the photo it was seen"),
+    Query(
+        description="add a class activation map to each class, where in the photo it was seen; "
+        f"then `top_k` is {EXPLAIN_TOP_K_MAX} at the most"
+    ),
 ]
+
+
+class Asked(NamedTuple):
+    """What is to be said of each photo."""
+
+    top_k: int
+    explain: bool
+
+
+async def asked(top_k: TopK = TOP_K_DEFAULT, *, explain: Explain = False) -> Asked:
+    """The parameters of a request with photos.
+
+    Raises:
+        InvalidParameter: More maps than a result may hold.
+    """
+    if explain and top_k > EXPLAIN_TOP_K_MAX:
+        raise InvalidParameter(
+            f"top_k: with explain=true at most {EXPLAIN_TOP_K_MAX}. Ask for fewer classes, or "
+            "without explain."
+        )
+    return Asked(top_k, explain)
+
+
+AskedDep = Annotated[Asked, Depends(asked)]

@@ -133,6 +133,11 @@ class Desk:
                 _log.warning("left to the reconciler", job=job.job_id, reason=type(error).__name__)
                 return
 
+    async def has_key(self, own_key: str) -> bool:
+        """Whether some job was made under this idempotency key."""
+        async with broker_within():
+            return await self._jobs.has_key(own_key)
+
     async def check_owner(self, job_id: str, owner: str) -> None:
         """Make sure that the job is this owner's.
 

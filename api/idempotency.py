@@ -28,6 +28,14 @@ IdempotencyKey = Annotated[
 ]
 
 
+def own_key(key: str, owner: str) -> str:
+    """The key as Redis has it, which never sees the client's own.
+
+    Two owners may choose the same key: neither learns of the other's job.
+    """
+    return hashlib.sha256(f"{owner}\n{key}".encode()).hexdigest()
+
+
 class Fingerprint:
     """A digest of a request: its parameters, then each photo's name and contents in order."""
 
@@ -42,10 +50,6 @@ class Fingerprint:
     def _take(self, value: object) -> None:
         self._digest.update(json.dumps(value, sort_keys=True).encode() + b"\n")
 
-    def under(self, key: str, owner: str) -> Idempotency:
-        """What the job's record keeps of the request; the key itself stays outside Redis.
-
-        Two owners may choose the same key: neither learns of the other's job.
-        """
-        own = hashlib.sha256(f"{owner}\n{key}".encode()).hexdigest()
-        return Idempotency(own, self._digest.hexdigest())
+    def under(self, own_key: str) -> Idempotency:
+        """What the job's record keeps of the request."""
+        return Idempotency(own_key, self._digest.hexdigest())

@@ -13,12 +13,14 @@ from anyio import Event, move_on_after
 
 from api.broker import broker_within
 from shared import log
+from shared.contract import ItemState
 from shared.errors import BrokerUnavailable
 from shared.jobs import JobRecord, JobStore, job_not_found
 
 _log = log.get(__name__)
 
 LOOK_EVERY_S = 0.25
+ENDED = (ItemState.SUCCEEDED, ItemState.FAILED, ItemState.CANCELLED)
 # How soon a follower notices that the server is stopping.
 NOTICE_STOP_S = 0.5
 
@@ -34,6 +36,10 @@ class _Followed:
             self.last = record
             self.changed.set()
             self.changed = asyncio.Event()
+
+    def news_for(self, seen: JobRecord) -> bool:
+        """Whether there is something else, and nothing older: each follower comes by its own."""
+        return self.last != seen and (self.last is None or _ended(self.last) >= _ended(seen))
 
 
 class Progress:
@@ -90,14 +96,13 @@ class Progress:
         yield seen
         followed = self._followed.setdefault(first.job_id, _Followed(first))
         followed.followers += 1
-        followed.tell(first)
         self._anybody.set()
         try:
             while seen is not None and seen.finished_ms is None and not stopping.is_set():
-                if followed.last == seen:
+                if not followed.news_for(seen):
                     with move_on_after(NOTICE_STOP_S):
                         await followed.changed.wait()
-                if followed.last != seen:
+                if followed.news_for(seen):
                     yield (seen := followed.last)
         finally:
             followed.followers -= 1
@@ -105,3 +110,7 @@ class Progress:
                 del self._followed[first.job_id]
             if not self._followed:
                 self._anybody.clear()
+
+
+def _ended(record: JobRecord) -> int:
+    return sum(record.counts[state] for state in ENDED)

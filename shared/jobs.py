@@ -141,6 +141,11 @@ class JobStore:
             )
         return str(answer[0]) if isinstance(answer, list) else job.job_id
 
+    async def has_key(self, idempotency_key: str) -> bool:
+        """Whether a job that still has a record was made under this key."""
+        job_id = await self._client.hget(f"ic:idempotency:{idempotency_key}", "job_id")
+        return bool(job_id and await self._client.exists(f"ic:job:{job_id}"))
+
     async def owner_of(self, job_id: str) -> str | None:
         """Whose job it is; ``None`` for nobody's, and for no such job."""
         owner = await self._client.hget(f"ic:job:{job_id}", "owner")

@@ -9,10 +9,10 @@ from structlog.contextvars import bind_contextvars
 from api.accepted import as_created
 from api.access import owner_of
 from api.batch_intake import BatchIntake
-from api.dependencies import TOP_K, Explain, JobId, ServicesDep, TopK
+from api.dependencies import AskedDep, JobId, Services, ServicesDep
 from api.documentation import PHOTO, example, form, problems
 from api.examples import JOB_CANCELLED, JOB_COMPLETED, JOB_QUEUED
-from api.idempotency import Fingerprint, IdempotencyKey
+from api.idempotency import Fingerprint, IdempotencyKey, own_key
 from api.responses import job_response, json_response
 from api.schemas import Job
 from shared import errors, log
@@ -68,10 +68,8 @@ Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="most items of the p
 async def create_job(
     request: Request,
     services: ServicesDep,
-    top_k: TopK = TOP_K,
+    asked: AskedDep,
     idempotency_key: IdempotencyKey = None,
-    *,
-    explain: Explain = False,
 ) -> Response:
     """The photos as repeated form field `files`.
 
@@ -79,10 +77,11 @@ async def create_job(
     `Idempotency-Key` the same photos under the same names are one job however often they are sent,
     as long as its record lives.
     """
-    services.admission.check(QueueName.BATCH)
+    desk, job_id, owner = services.desk, uuid.uuid4().hex, owner_of(request.scope)
+    await _admit(services, own_key(idempotency_key, owner) if idempotency_key else None)
+    top_k, explain = asked
     if explain:
         services.admission.check_explain()
-    desk, job_id, owner = services.desk, uuid.uuid4().hex, owner_of(request.scope)
     bind_contextvars(job=job_id)
     fingerprint = Fingerprint(top_k=top_k, explain=explain) if idempotency_key else None
     intake = BatchIntake(job_id, desk, services.settings, services.budget, fingerprint, explain)
@@ -91,7 +90,7 @@ async def create_job(
         queue=QueueName.BATCH,
         top_k=top_k,
         items=await intake.read(request),
-        idempotency=fingerprint.under(idempotency_key, owner)
+        idempotency=fingerprint.under(own_key(idempotency_key, owner))
         if fingerprint and idempotency_key
         else None,
         owner=owner,
@@ -110,6 +109,21 @@ async def create_job(
     except errors.BrokerUnavailable:  # it is accepted; a 503 would have it sent twice
         record = as_created(job, PAGE_DEFAULT)
     return job_response(Job.of(record, 0, PAGE_DEFAULT), 202)
+
+
+async def _admit(services: Services, own_key: str | None) -> None:
+    """Refuse what there is no room for; a repeated request needs none.
+
+    Raises:
+        BrokerUnavailable: Redis does not answer.
+        QueueFull: There is no room, and no job has the key.
+    """
+    try:
+        services.admission.check(QueueName.BATCH)
+    except errors.QueueFull:
+        # what fills the queue may be the very job whose answer was lost
+        if own_key is None or not await services.desk.has_key(own_key):
+            raise
 
 
 @router.get(

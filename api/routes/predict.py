@@ -10,7 +10,7 @@ from structlog.contextvars import bind_contextvars
 
 from api.accepted import as_created, as_ended
 from api.access import owner_of
-from api.dependencies import TOP_K, Explain, Services, ServicesDep, TopK
+from api.dependencies import Asked, AskedDep, Services, ServicesDep
 from api.documentation import PHOTO, example, form, problems
 from api.examples import JOB_QUEUED, PHOTO_URI, PREDICTION
 from api.hangup import HangUp
@@ -94,18 +94,16 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     responses=_RESPONSES,
     openapi_extra={"requestBody": _BODY, "parameters": [_PREFER]},
 )
-async def predict(
-    request: Request, services: ServicesDep, top_k: TopK = TOP_K, *, explain: Explain = False
-) -> Response:
+async def predict(request: Request, services: ServicesDep, asked: AskedDep) -> Response:
     """The photo as form field `file`, as the raw body, or as base64 in JSON.
 
     Waits for the answer as long as `Prefer` says, 30 s by default. When that runs out the answer
     is 202 and the job goes on. A client that hangs up while it waits cancels the job.
     """
     preference = admit(services, request.headers)
-    if explain:
+    if asked.explain:
         services.admission.check_explain()
-    job = await _take(request, services, top_k, explain=explain)
+    job = await _take(request, services, asked)
     record = await _run(request, services, job, preference)
     return _answer(record, preference)
 
@@ -125,7 +123,7 @@ def admit(services: Services, headers: Headers) -> Preference:
     return preference
 
 
-async def _take(request: Request, services: Services, top_k: int, *, explain: bool) -> NewJob:
+async def _take(request: Request, services: Services, asked: Asked) -> NewJob:
     """Store the photo; its bytes are held no longer than that takes."""
     job_id = uuid.uuid4().hex
     bind_contextvars(job=job_id)
@@ -136,8 +134,8 @@ async def _take(request: Request, services: Services, top_k: int, *, explain: bo
     return NewJob(
         job_id=job_id,
         queue=QueueName.INTERACTIVE,
-        top_k=top_k,
-        items=[NewItem(photo.filename, key, explain=explain)],
+        top_k=asked.top_k,
+        items=[NewItem(photo.filename, key, explain=asked.explain)],
         reply_to=services.waiter.channel,
         owner=owner_of(request.scope),
         request_id=log.request_id(),

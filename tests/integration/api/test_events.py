@@ -17,11 +17,11 @@ from anyio import Event
 from redis import Redis
 
 from api.progress import Progress
-from shared.contract import ItemResult
-from shared.items import StartedItem
+from shared.contract import ItemResult, ItemState
+from shared.items import ItemRef, ItemStore, StartedItem
 from shared.jobs import JobRecord, JobStore, NewItem, NewJob
 from shared.queue_names import QueueName
-from shared.redis_client import connect_async
+from shared.redis_client import connect, connect_async
 from tests.support.answers import slug
 from tests.support.api_process import ApiProcess
 from tests.support.played_worker import PlayedWorker, succeed
@@ -183,3 +183,45 @@ async def test_nobody_costs_nothing_and_many_cost_what_one_does(store: CountingS
     loop.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await loop
+
+
+async def test_nobody_is_told_of_less_than_was_told(
+    store: CountingStore, redis_server: RedisServer
+) -> None:
+    """Each follower has read the job for itself, before or after the look that all share."""
+    progress, job_id = Progress(store), uuid.uuid4().hex
+    photos = [NewItem(None, f"{job_id}.{at}") for at in range(3)]
+    await store.create(NewJob(job_id, QueueName.BATCH, 3, photos))
+
+    def end(index: int) -> None:
+        with connect(redis_server.url, 2) as client:
+            items, ref = ItemStore(client, "played"), ItemRef(job_id, index, 1)
+            started = items.start(ref, "played")
+            assert started
+            items.finish(ref, succeed(started))
+
+    def ended(record: JobRecord | None) -> int:
+        assert record
+        return record.counts[ItemState.SUCCEEDED]
+
+    old = await progress.now(job_id)
+    early, late = progress.follow(old, Event()), progress.follow(old, Event())
+    assert ended(await anext(early)) == 0
+    end(0)
+    waiting = asyncio.ensure_future(anext(early))
+    await asyncio.sleep(0.05)
+    await progress._look()
+    assert ended(await waiting) == 1
+    waiting = asyncio.ensure_future(anext(early))
+    assert [ended(await anext(late)) for _ in range(2)] == [0, 1], "it came with an old record"
+    end(1)
+    newest = progress.follow(await progress.now(job_id), Event())
+    assert ended(await anext(newest)) == 2
+    told = asyncio.ensure_future(anext(newest))
+    await asyncio.sleep(0.05)
+    assert not told.done(), "the last look is older than its record"
+    end(2)
+    await progress._look()
+    assert [ended(await one) for one in (waiting, told, anext(late))] == [3, 3, 3]
+    for follower in (early, late, newest):
+        await follower.aclose()

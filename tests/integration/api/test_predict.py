@@ -82,6 +82,16 @@ def test_a_model_without_maps_cannot_explain(client: httpx.Client, path: str) ->
     assert "without explain=true" in answer.json()["detail"]
 
 
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize("path", ["/predict", "/jobs"])
+def test_maps_are_for_few_classes(client: httpx.Client, path: str) -> None:
+    """100 for each photo of a large job would fill Redis."""
+    answer = client.post(f"{path}?explain=true&top_k=11", content=PHOTO)
+    assert answer.status_code == 422
+    assert slug(answer) == "invalid_parameter"
+    assert answer.json()["detail"].startswith("top_k: with explain=true at most 10")
+
+
 def test_explain_reaches_the_worker_and_its_maps_the_client(
     client: httpx.Client, worker: PlayedWorker
 ) -> None:
@@ -97,7 +107,8 @@ def test_explain_reaches_the_worker_and_its_maps_the_client(
     worker.report = worker.report.model_copy(update={"explains": True})
     try:
         eventually(
-            lambda: client.post("/predict?explain=true", content=PHOTO).status_code == 200, 10
+            lambda: client.post("/predict?explain=true&top_k=10", content=PHOTO).status_code == 200,
+            10,
         )
         answer = client.post("/predict?explain=true", content=PHOTO).json()
         assert [one["heatmap"] for one in answer["predictions"]] == [heat] * 3

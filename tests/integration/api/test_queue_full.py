@@ -43,6 +43,23 @@ def test_no_more_than_the_limit_is_ever_taken(api: ApiProcess) -> None:
     assert api.stored() == stored
 
 
+def test_a_batch_that_filled_the_queue_is_found_by_its_key(api: ApiProcess) -> None:
+    """Its answer may have been lost; sent again, it needs no room."""
+    files = [("files", (f"{at}.jpg", PHOTO)) for at in range(10)]
+
+    def post(key: str, count: int = 10) -> httpx.Response:
+        return api.client.post("/jobs", files=files[:count], headers={"idempotency-key": key})
+
+    first = post("mine")
+    eventually(lambda: api.client.get("/health").json()["queues"]["batch"] == 10, 3)
+    stored = api.stored()
+    assert slug(post("another", 1)) == "queue_full"
+    again = post("mine")
+    assert (again.status_code, again.headers["location"]) == (202, first.headers["location"])
+    assert slug(post("mine", 9)) == "idempotency_conflict"
+    assert api.stored() == stored
+
+
 def test_a_batch_that_could_never_fit_is_too_large(api: ApiProcess) -> None:
     answer = api.client.post("/jobs", files=[("files", PHOTO)] * 11)
     assert answer.status_code == 413
