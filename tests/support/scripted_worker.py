@@ -7,7 +7,7 @@ every part but the model, so that a test can send a photo that kills, hangs or f
 import os
 import signal
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +34,7 @@ class ScriptedRuntime:
 
     name, device, precision = "scripted", "cpu", "fp32"
     concurrency, best_batch = 1, 8
-    explains = False
+    explains = bool(os.environ.get("SCRIPTED_EXPLAINS"))
 
     def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 (n, h, w, 3) → float32 (n, 256), nearly one-hot."""
@@ -51,6 +51,10 @@ class ScriptedRuntime:
         rows[np.arange(len(batch)), green] = 0.9
         rows[red == NO_NUMBER] = np.nan
         return rows
+
+    def explain(self, _: NDArray[np.uint8], classes: Sequence[int]) -> NDArray[np.float32]:
+        """Never: so a photo that succeeds was not asked for its maps."""
+        raise ValueError(f"scripted failure to explain {classes}")
 
     def warm_up(self, sizes: Iterable[int]) -> None:
         """Nothing to warm."""

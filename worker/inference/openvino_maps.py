@@ -16,7 +16,6 @@ from worker.inference.activation_maps import activation_maps
 
 # What stands between the linear layer and the average without changing a value's meaning.
 _PASSED = {"Reshape", "Squeeze", "FakeQuantize", "Convert"}
-_AVERAGES = {"ReduceMean", "AvgPool"}
 
 
 @dataclass(frozen=True)
@@ -33,14 +32,35 @@ def head_of(graph: ov.Model) -> Head | None:
     while node.get_type_name() in {"Softmax", "Add"}:
         node = node.input_value(0).get_node()
     linear = node
-    if linear.get_type_name() != "MatMul":
+    if linear.get_type_name() != "MatMul" or not _has_a_row_per_class(linear):
         return None
     node = linear.input_value(0).get_node()
     while node.get_type_name() in _PASSED:
         node = node.input_value(0).get_node()
-    if node.get_type_name() not in _AVERAGES:
-        return None
-    return Head(node.input_value(0), linear)
+    return Head(node.input_value(0), linear) if _averages_the_photo(node) else None
+
+
+def _has_a_row_per_class(linear: ov.Node) -> bool:
+    how = linear.get_attributes()
+    return bool(how["transpose_b"]) and not how["transpose_a"]
+
+
+def _averages_the_photo(node: ov.Node) -> bool:
+    """Whether it makes one number of each channel: all of its places, each counted once."""
+    if node.get_type_name() == "ReduceMean":
+        axes = node.input_value(1).get_node()
+        rank = len(node.input_value(0).get_partial_shape())
+        return (
+            axes.get_type_name() == "Constant"
+            and rank == 4
+            and sorted(int(axis) % rank for axis in axes.get_data().ravel()) == [2, 3]
+        )
+    if node.get_type_name() == "AvgPool":
+        how = node.get_attributes()
+        places = [size.to_string() for size in node.input_value(0).get_partial_shape()][2:]
+        whole = [str(size) for size in how["kernel"]] == places
+        return whole and not any([*how["pads_begin"], *how["pads_end"]])
+    return False
 
 
 class Mapper:

@@ -60,13 +60,15 @@ class Bench:
             raise
         return worker
 
-    def record(self, photos: list[bytes], queue: QueueName = QueueName.BATCH) -> str:
+    def record(
+        self, photos: list[bytes], queue: QueueName = QueueName.BATCH, *, explain: bool = False
+    ) -> str:
         """Store the photos and write the job's record, without sending a message."""
         job_id = uuid.uuid4().hex
         items = []
         for index, data in enumerate(photos):
             self.uploads.put(upload_key(job_id, index), data)
-            items.append(NewItem(f"{index}.png", upload_key(job_id, index)))
+            items.append(NewItem(f"{index}.png", upload_key(job_id, index), explain=explain))
         self._with_store(lambda store: store.create(NewJob(job_id, queue, 3, items)))
         return job_id
 
@@ -74,9 +76,11 @@ class Bench:
         """One message for each of the first ``count`` items."""
         send(self.celery, queue, [ItemRef(job_id, index, 1) for index in range(count)])
 
-    def submit(self, photos: list[bytes], queue: QueueName = QueueName.BATCH) -> str:
+    def submit(
+        self, photos: list[bytes], queue: QueueName = QueueName.BATCH, *, explain: bool = False
+    ) -> str:
         """Record, then send."""
-        job_id = self.record(photos, queue)
+        job_id = self.record(photos, queue, explain=explain)
         self.send(job_id, len(photos), queue)
         return job_id
 

@@ -1,6 +1,7 @@
 """Both engines' activation maps are what plain torch computes from its own layers."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,15 @@ from torchvision.transforms.functional import normalize, to_tensor
 
 from worker.inference import load_runtime
 from worker.inference.openvino_maps import head_of
+from worker.inference.openvino_runtime import OpenVINORuntime
 from worker.recipes import EFFICIENTNET_LITE0, IMAGENET1K_V1, Recipe
 from worker.registry import ModelSpec
 from worker.settings import WorkerSettings
 
 # torch and OpenVINO warn about themselves, and the weights' package about its age
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+Average = Callable[[ov.Node], ov.Node]
 
 CLASSES = [3, 0, 11]
 LABELS = tuple(f"class {n}" for n in range(12))
@@ -94,6 +98,9 @@ def test_maps_equal_a_plain_computation(
     settings = WorkerSettings(device="cpu", runtime=engine, precision=precision, model_cache=cache)
     runtime = load_runtime(spec, settings)
     assert runtime.explains
+    runtime.predict(photo[None])
+    if isinstance(runtime, OpenVINORuntime):
+        assert runtime._mapper is None, "whoever does not ask pays for no second graph"
     maps = runtime.explain(photo, CLASSES)
     expected, logits = plain(network, photo)
     assert maps.shape == (len(CLASSES), 7, 7)
@@ -104,10 +111,46 @@ def test_maps_equal_a_plain_computation(
     np.testing.assert_allclose(maps.mean((1, 2)) + bias[CLASSES], logits[CLASSES], atol=1e-3)
 
 
-def test_a_graph_without_an_average_has_no_head() -> None:
-    pixels = opset.parameter([1, 4], np.float32)
-    graph = ov.Model(
-        [opset.softmax(opset.matmul(pixels, np.ones((4, 2), np.float32), False, False), 1)],
-        [pixels],
-    )
+def ending(average: Average, *, row_per_class: bool = True) -> ov.Model:
+    """A graph of 4 channels on 7 x 7 places that ends in two classes."""
+    features = opset.parameter([1, 4, 7, 7], np.float32)
+    weights = np.ones((2, 4) if row_per_class else (4, 2), np.float32)
+    flat = opset.reshape(average(features), np.array([-1, 4]), False)
+    logits = opset.matmul(flat, weights, False, row_per_class)
+    return ov.Model([opset.softmax(logits, 1)], [features])
+
+
+def pool(*kernel: int, pads: int = 0) -> Average:
+    def apply(features: ov.Node) -> ov.Node:
+        around = [pads, pads]
+        return opset.avg_pool(features, [7, 7], around, around, list(kernel), False, "ceil")
+
+    return apply
+
+
+def mean(*axes: int) -> Average:
+    return lambda features: opset.reduce_mean(features, np.array(axes), True)
+
+
+@pytest.mark.parametrize("average", [pool(7, 7), mean(2, 3), mean(-1, -2)])
+def test_an_average_over_all_places_is_a_head(average: Average) -> None:
+    assert head_of(ending(average)) is not None
+
+
+NO_HEADS = {
+    "an average of a part": ending(pool(5, 5)),
+    "an average with a margin": ending(pool(7, 7, pads=1)),
+    "an average of channels and rows": ending(
+        lambda features: opset.reduce_mean(
+            opset.transpose(features, np.array([0, 2, 3, 1])), np.array([1, 2]), True
+        )
+    ),
+    "no average": ending(lambda features: opset.reduce_max(features, np.array([2, 3]), True)),
+    "a column per class": ending(mean(2, 3), row_per_class=False),
+}
+
+
+@pytest.mark.parametrize("graph", NO_HEADS.values(), ids=NO_HEADS)
+def test_another_end_is_no_head(graph: ov.Model) -> None:
+    """Maps made from it would be wrong, and nobody would see it."""
     assert head_of(graph) is None
