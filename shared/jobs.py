@@ -144,7 +144,7 @@ class JobStore:
     async def has_key(self, idempotency_key: str) -> bool:
         """Whether a job that still has a record was made under this key."""
         job_id = await self._client.hget(f"ic:idempotency:{idempotency_key}", "job_id")
-        return bool(job_id and await self._client.exists(f"ic:job:{job_id}"))
+        return job_id is not None and bool(await self._client.exists(f"ic:job:{job_id!s}"))
 
     async def owner_of(self, job_id: str) -> str | None:
         """Whose job it is; ``None`` for nobody's, and for no such job."""
