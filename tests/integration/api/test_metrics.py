@@ -8,12 +8,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
-from shared.metrics import BY_WORKERS
+from shared.contract import WorkerState
+from shared.metrics import BY_WORKERS, Family
 from shared.queue_names import DISCARDED
 from shared.redis_client import connect
 from tests.integration.worker.conftest import photo
 from tests.support.answers import slug
 from tests.support.api_process import ApiProcess
+from tests.support.played_worker import PlayedWorker
 from tests.support.redis_server import RedisServer
 from tests.support.scripted_worker import FAILS, KILLS
 from tests.support.served import eventually
@@ -85,6 +87,47 @@ def test_a_photo_is_seen_in_every_step(api: ApiProcess, client: Redis) -> None:
         assert figure(api, ends, queue="batch", end="unsupported_media_type") == 1
         assert figure(api, "classifier_workers", status="idle") == 1
         assert figure(api, "http_request_duration_seconds_count", route="/predict") == 1
+        asked = {"route": "/predict", "method": "POST", "status": "200"}
+        assert figure(api, "http_requests_total", **asked) == 1
+        calls = figure(api, "classifier_batch_size_photos_count")
+        assert figure(api, "classifier_inference_seconds_count") == calls >= 2
+        assert 0 < figure(api, "classifier_inference_seconds_sum") < 10
+        for family in BY_WORKERS:
+            check_buckets(scrape(api), family)
+
+
+def check_buckets(figures: Figures, family: Family) -> None:
+    """Every bucket is there, none holds less than a smaller one, and the last holds all."""
+    counts = {
+        labels: value for (name, labels), value in figures.items() if name == f"{family.name}_count"
+    }
+    assert counts
+    for labels, count in counts.items():
+        buckets = {
+            float(dict(told)["le"]): value
+            for (name, told), value in figures.items()
+            if name == f"{family.name}_bucket" and labels <= told
+        }
+        assert sorted(buckets) == [*family.buckets, float("inf")]
+        told = [buckets[bound] for bound in sorted(buckets)]
+        assert told == sorted(told)
+        assert told[-1] == count
+
+
+def test_workers_are_counted_by_state_with_what_they_hold(api: ApiProcess) -> None:
+    stalled = {"status": WorkerState.STALLED, "in_flight": 3}
+    with PlayedWorker(api.redis_url, **stalled), PlayedWorker(api.redis_url, in_flight=1):
+        expected = {"starting": 0, "idle": 1, "busy": 0, "stalled": 1}
+        eventually(lambda: by_status(scrape(api)) == expected, 10)
+        eventually(lambda: figure(api, "classifier_in_flight_items") == 4, 5)
+
+
+def by_status(figures: Figures) -> dict[str, float]:
+    return {
+        dict(labels)["status"]: value
+        for (name, labels), value in figures.items()
+        if name == "classifier_workers"
+    }
 
 
 def test_totals_never_fall_when_workers_or_the_api_restart(
@@ -162,8 +205,11 @@ def test_without_redis_it_tells_what_it_knows(
 
 
 def test_each_metric_is_in_the_documentation(api: ApiProcess, client: Redis) -> None:
+    texts = []
     with start_worker(api, client):
-        text = api.client.get("/metrics").text
+        # on a busy machine Redis may answer one scrape too late
+        eventually(lambda: texts.append(api.client.get("/metrics").text) or "_age_" in texts[-1], 5)
+    text = texts[-1]
     told = set(re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE))
     table = (ROOT / "docs" / "monitoring.md").read_text().partition("## Alerts")[0]
     rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]

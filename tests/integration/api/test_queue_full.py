@@ -58,6 +58,8 @@ def test_a_batch_that_filled_the_queue_is_found_by_its_key(api: ApiProcess) -> N
     assert (again.status_code, again.headers["location"]) == (202, first.headers["location"])
     assert slug(post("mine", 9)) == "idempotency_conflict"
     assert api.stored() == stored
+    api.client.delete(first.headers["location"])
+    eventually(lambda: api.client.get("/health").json()["queues"]["batch"] == 0, 3)
 
 
 def test_a_batch_that_could_never_fit_is_too_large(api: ApiProcess) -> None:

@@ -142,6 +142,25 @@ def test_what_nobody_asked_for_begins_no_trace(api: ApiProcess, collector: Colle
     assert {span.name for span in list(collector.spans) if not span.parent} == {"POST /predict"}
 
 
+def test_what_is_left_is_sent_at_the_end(
+    redis_server: RedisServer, tmp_path: Path, collector: Collector
+) -> None:
+    how = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "600000"}
+    with ApiProcess(redis_server.url, tmp_path, OTEL_SERVICE_NAME="mine", **how) as api:
+        env = {"REDIS_URL": redis_server.url, "UPLOADS_URL": api.uploads.as_uri(), **how}
+        with WorkerProcess(env, tmp_path / "worker.log") as worker:
+            with connect(redis_server.url, 2) as client:
+                worker.wait_ready(client)
+            eventually(lambda: api.client.get("/health").status_code == 200, 10)
+            assert api.client.post("/predict", content=photo(0)).status_code == 200
+            assert worker.terminate() == 0
+        assert [span.service for span in collector.named("inference")] == [
+            "image-classifier-worker"
+        ]
+        assert collector.named("POST /predict") == []
+    assert [span.service for span in collector.named("POST /predict")] == ["mine"]
+
+
 def ancestry(spans: list[Seen], span: Seen) -> list[Seen]:
     by_id = {one.id: one for one in spans}
     found = []

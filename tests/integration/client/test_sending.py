@@ -88,7 +88,7 @@ def test_nobody_waits_until_all_has_gone_up_again(monkeypatch: pytest.MonkeyPatc
             sending._in_flight.clear()
             began = time.monotonic()
             assert sending.abandon(client) == []
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 20, "all of it would take twice as long and more"
 
 
 def trickle(server: socket.socket) -> None:
