@@ -7,6 +7,7 @@ with a real Chromium. The photos are scikit-image's, and cuts of them.
 import io
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import skimage
@@ -21,7 +22,9 @@ FOLDER = Path(__file__).resolve().parent.parent / "screenshots"
 NATURAL = ("chelsea", "coffee", "rocket", "astronaut")
 # a picture for the README: no larger than it has to be
 README, COLOURS = (1120, 720), 256
-CUTS = 72
+IN_DOCS = "docs/images/page.png"
+# so many that the thumbnails in sight are drawn long before the half of them is classified
+CUTS = 240
 Photo = tuple[str, bytes]
 
 
@@ -65,10 +68,10 @@ def why(visit: Visit) -> None:
 
 
 def running(visit: Visit) -> None:
-    """A batch about half way."""
+    """A batch about half way, whose worker stops until the picture is taken."""
     empty(visit)
     visit.choose(*cuts(CUTS))
-    visit.page.wait_for_function("() => Number(progress.ariaValueNow) >= 45", timeout=120_000)
+    visit.page.wait_for_function("() => Number(progress.ariaValueNow) >= 40", timeout=120_000)
 
 
 def done(visit: Visit) -> None:
@@ -90,7 +93,7 @@ def error(visit: Visit) -> None:
     """What is no photo."""
     empty(visit)
     visit.choose(("animation.jpg", b"GIF89a" + bytes(100)))
-    visit.wait_text("#answer .problem h2", "Unsupported")
+    visit.wait_text("#answer .problem h2", "Not a JPEG or PNG")
 
 
 SHOTS: dict[str, tuple[Callable[[Visit], None], dict[str, object]]] = {
@@ -111,18 +114,33 @@ SHOTS: dict[str, tuple[Callable[[Visit], None], dict[str, object]]] = {
 }
 
 
-def shoot(browser: Browser, url: str, name: str) -> None:
+def shoot(browser: Browser, service: Served, name: str) -> None:
     """Visit and write one picture, the whole page where it is longer than the window."""
     prepare, options = SHOTS[name]
     size = options.get("size", DESKTOP)
-    visit = Visit(browser, url, **{"size": size, **options})  # type: ignore[arg-type]
+    visit = Visit(browser, service.url, **{"size": size, **options})  # type: ignore[arg-type]
     prepare(visit)
     file = FOLDER / f"{name}.png"
-    visit.page.screenshot(path=file, full_page=prepare in {one, done, error})
-    if name == "readme":
-        Image.open(file).convert("RGB").quantize(COLOURS).save(file, optimize=True)
+    with stopped(service) if prepare is running else nullcontext():
+        if prepare is running:
+            visit.settle()
+        visit.page.screenshot(path=file, full_page=prepare in {one, done, error})
     visit.context.close()
     print(f"screenshots/{name}.png")
+    if name == "readme":
+        Image.open(file).convert("RGB").quantize(COLOURS).save(file, optimize=True)
+        print(f"  has the page changed? cp screenshots/readme.png {IN_DOCS}")
+
+
+@contextmanager
+def stopped(service: Served) -> Iterator[None]:
+    """The worker stands still; for less than the ten seconds after which the page would say so."""
+    worker = service.child("worker.main")
+    worker.suspend()
+    try:
+        yield
+    finally:
+        worker.resume()
 
 
 def main() -> int:
@@ -133,7 +151,7 @@ def main() -> int:
         service.ready()
         with chromium() as browser:
             for name in sys.argv[1:] or SHOTS:
-                shoot(browser, service.url, name)
+                shoot(browser, service, name)
     finally:
         service.end_if_running()
     return 0
