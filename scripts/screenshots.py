@@ -79,7 +79,11 @@ def done(visit: Visit) -> None:
     empty(visit)
     visit.choose(*cuts(22), ("broken.jpg", jpeg()[:4000]))
     visit.wait_text("#batch-line", "22 classified")
-    visit.settle()
+    # thumbnails are drawn as they come into sight, and the picture shows the page's end too
+    for to in ("document.body.scrollHeight", "0"):
+        visit.page.evaluate(f"scrollTo(0, {to})")
+        visit.page.wait_for_timeout(200)
+        visit.settle()
 
 
 def detail(visit: Visit) -> None:

@@ -4,6 +4,7 @@ import csv
 import json
 from pathlib import Path
 
+import httpx
 from playwright.sync_api import expect
 
 from tests.support.browser import Visit
@@ -36,6 +37,10 @@ def test_a_dropped_folder_fills_in_and_says_what_failed(visit: Visit, photos: Pa
     assert visit.page.locator(".tile[data-state=succeeded]").count() == PHOTOS - 1
     expect(visit.page.locator("canvas[data-state=drawn]").first).to_be_visible()
     assert visit.text("#say") == "Done: 20 classified · 1 failed"
+    assert visit.page.locator("#filter output, #filter [aria-live]").count() == 0
+    command = visit.text("#curl")
+    assert "-F 'files=@\"00 chelsea.jpg\"'" in command
+    assert "*" not in command.splitlines()[0], "it sends what was not dropped"
 
 
 def test_the_filter_finds_failures_and_labels(visit: Visit, photos: Path) -> None:
@@ -43,7 +48,9 @@ def test_the_filter_finds_failures_and_labels(visit: Visit, photos: Path) -> Non
     tiles = visit.page.locator(".tile")
     visit.page.locator("#filter label", has_text="Failed").click()
     expect(tiles).to_have_count(1)
-    assert tiles.first.get_attribute("aria-label") == "broken.jpg: Invalid image"
+    assert tiles.first.get_attribute("aria-label") == "broken.jpg: Cannot be read"
+    assert "broken.jpg" in tiles.first.inner_text()
+    visit.wait_text("#say", "1 of 21 photos shown")
     visit.page.locator("#filter label", has_text="Classified").click()
     visit.page.get_by_label("Filter by label or file name").fill("espresso")
     expect(tiles).to_have_count(5)
@@ -60,6 +67,13 @@ def test_a_tile_opens_large_and_the_keyboard_walks_on(visit: Visit, photos: Path
     visit.assert_accessible()
     visit.page.keyboard.press("ArrowRight")
     assert visit.text("#detail-title") == "01 coffee.jpg"
+    visit.page.get_by_role("button", name="Show why").click()
+    visit.page.get_by_label("Strength of the heat map").press("ArrowRight")
+    visit.page.get_by_label("Class of the heat map").press("ArrowRight")
+    assert visit.text("#detail-title") == "01 coffee.jpg"
+    visit.page.locator("#detail-previous").press("Enter")
+    assert visit.text("#detail-title") == "00 chelsea.jpg"
+    assert visit.page.evaluate("document.activeElement.id") == "detail-previous"
     visit.page.keyboard.press("Escape")
     expect(visit.page.locator("#detail")).not_to_be_visible()
     assert visit.page.evaluate("document.activeElement.className") == "tile"
@@ -71,6 +85,15 @@ def test_a_reload_finds_the_batch_again(visit: Visit, photos: Path) -> None:
     visit.wait_text("#batch-line", "20 classified · 1 failed")
     first = visit.page.locator(".tile").first
     assert first.get_attribute("aria-label").startswith("00 chelsea.jpg: ")  # type: ignore[union-attr]
+
+
+def test_a_link_that_has_expired_promises_nothing(visit: Visit) -> None:
+    visit.expected = {404}
+    visit.page.evaluate("location.hash = '0'.repeat(32)")
+    visit.page.reload()
+    visit.wait_text("#trouble", "These results are not here any more")
+    assert "by itself" not in visit.text("#trouble")
+    expect(visit.page.get_by_role("button", name="Save CSV")).to_be_disabled()
 
 
 def test_the_results_are_saved_as_csv_and_json(visit: Visit, photos: Path) -> None:
@@ -87,4 +110,7 @@ def test_the_results_are_saved_as_csv_and_json(visit: Visit, photos: Path) -> No
     assert rows[-1]["filename"] == "broken.jpg"
     assert rows[-1]["error"] == "invalid_image"
     items = json.loads(saved("Save JSON"))["items"]
-    assert [item["filename"] for item in items] == [row["filename"] for row in rows]
+    results = f"{visit.url}/jobs/{visit.page.url.partition('#')[2]}/results"
+    assert items == httpx.get(results, trust_env=False).json()["items"]
+    theirs = httpx.get(results, params={"format": "csv"}, trust_env=False).text
+    assert rows == list(csv.DictReader(theirs.splitlines()))

@@ -1,12 +1,16 @@
 """More photos than a job or the queue admits, against an api with small limits."""
 
+import csv
+import json
 import threading
 from collections.abc import Iterator
 
+import psutil
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
-from shared.contract import ItemResult
+from shared.contract import ItemResult, Problem
+from shared.errors import InferenceFailed
 from shared.items import StartedItem
 from tests.browser.conftest import Visiting
 from tests.support.api_process import ApiProcess
@@ -36,7 +40,7 @@ def test_more_than_the_queue_holds_waits_its_turn(
 ) -> None:
     visit = visiting(small_api.url, expected=[503])
     visit.choose(*[(f"{at}.jpg", jpeg()) for at in range(PHOTOS)])
-    visit.wait_text("#trouble", "Queue full")
+    visit.wait_text("#trouble", "Many photos are waiting")
     expect(visit.page.locator(".tile[data-state=sending]")).to_have_count(5)
     gate.set()
     visit.wait_text("#batch-line", f"{PHOTOS} classified")
@@ -45,19 +49,90 @@ def test_more_than_the_queue_holds_waits_its_turn(
     with visit.page.expect_download() as download:
         visit.page.get_by_role("button", name="Save CSV").click()
     lines = download.value.path().read_text().splitlines()
-    assert [line.split(",")[1] for line in lines[1:]] == [f"{at}.jpg" for at in range(PHOTOS)]
+    named = [[str(at), f"{at}.jpg"] for at in range(PHOTOS)]
+    assert [line.split(",")[:2] for line in lines[1:]] == named
 
 
 def test_a_cancelled_batch_drops_what_has_not_begun(
     small_api: ApiProcess, gate: threading.Event, visiting: Visiting
 ) -> None:
-    visit = visiting(small_api.url)
-    visit.choose(*[(f"{at}.jpg", jpeg()) for at in range(8)])
+    visit = visiting(small_api.url, expected=[503])
+    visit.choose(*[(f"{at}.jpg", jpeg()) for at in range(PHOTOS)])
     expect(visit.page.locator(".tile[data-state=running]")).to_have_count(1)
-    expect(visit.page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "12")
-    visit.page.get_by_role("button", name="Cancel").click()
-    expect(visit.page.locator(".tile[data-state=cancelled]")).to_have_count(6)
+    expect(visit.page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "4")
+    visit.wait_text("#trouble", "Many photos are waiting")
+    visit.page.get_by_role("button", name="Cancel").press("Enter")
+    expect(visit.page.locator(".tile[data-state=cancelled]")).to_have_count(PHOTOS - 2)
     gate.set()
-    visit.wait_text("#batch-line", "2 classified · 6 cancelled")
+    visit.wait_text("#batch-line", f"2 classified · {PHOTOS - 2} cancelled")
+    assert visit.page.evaluate("document.activeElement.id") == "start-over"
+    with visit.page.expect_download() as download:
+        visit.page.get_by_role("button", name="Save CSV").click()
+    rows = list(csv.DictReader(download.value.path().read_text().splitlines()))
+    assert [row["filename"] for row in rows] == [f"{at}.jpg" for at in range(PHOTOS)]
+    assert {row["status"] for row in rows[-5:]} == {"cancelled"}, "those that were never sent"
     visit.page.get_by_role("button", name="Start over").click()
     expect(visit.page.get_by_text("Drop a photo here")).to_be_visible()
+
+
+def test_a_job_whose_answer_is_on_its_way_is_cancelled_too(
+    small_api: ApiProcess, visiting: Visiting
+) -> None:
+    visit = visiting(small_api.url, expected=[503])
+    visit.wait_text("#service-word", "No worker")
+    api = psutil.Process(small_api.process.pid)
+    api.suspend()
+    try:
+        visit.choose(("one.jpg", jpeg()), ("two.jpg", jpeg()))
+        # all of it is in the kernel's hands
+        visit.page.wait_for_function("() => progress.style.getPropertyValue('--sent') === '1'")
+        visit.page.get_by_role("button", name="Cancel").press("Enter")
+        visit.page.wait_for_timeout(300)
+    finally:
+        api.resume()
+    visit.wait_text("#batch-line", "2 cancelled")
+    job = visit.page.evaluate("location.hash.slice(1)")
+    assert small_api.client.get(f"/jobs/{job}").json()["counts"]["cancelled"] == 2
+
+
+def test_what_passes_by_itself_ends_no_photo_and_what_failed_is_sent_again(
+    small_api: ApiProcess, worker: PlayedWorker, visiting: Visiting
+) -> None:
+    visit = visiting(small_api.url, expected=[502])
+    failing = threading.Event()
+    failing.set()
+
+    def answer(item: StartedItem) -> ItemResult:
+        if item.ref.index == 3 and failing.is_set():
+            return ItemResult(error=Problem.of(InferenceFailed("The model failed.")))
+        return succeed(item)
+
+    cut: list[Route] = []
+
+    def proxy(route: Route) -> None:
+        cut.append(route)
+        if len(cut) == 1:
+            route.fulfill(status=502, body="<h1>Bad Gateway</h1>")
+        elif len(cut) == 2:
+            route.fulfill(status=200, body='{"job_id": "')
+        else:
+            route.continue_()
+
+    worker.answer = answer
+    visit.page.route("**/jobs/*?offset=*", proxy)
+    visit.choose(*[(f"{at}.jpg", jpeg()) for at in range(6)])
+    visit.wait_text("#trouble", "The page goes on by itself")
+    first = visit.page.locator(".tile").first
+    first.focus()
+    visit.choose(("more.jpg", jpeg()))
+    visit.wait_text("#batch-line", "6 classified · 1 failed")
+    assert visit.text("#trouble") == ""
+    assert first.evaluate("(tile) => tile === document.activeElement")
+    failing.clear()
+    visit.page.get_by_role("button", name="Send failed ones again").click()
+    visit.wait_text("#batch-line", "7 classified")
+    expect(visit.page.get_by_role("button", name="Send failed ones again")).not_to_be_visible()
+    with visit.page.expect_download() as download:
+        visit.page.get_by_role("button", name="Save JSON").click()
+    items = json.loads(download.value.path().read_text())["items"]
+    assert [item["status"] for item in items] == ["succeeded"] * 7

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import KEY, Visiting
 from tests.support.api_process import ApiProcess
 from tests.support.browser import Visit
 from tests.support.photos import jpeg
 from tests.support.played_worker import PlayedWorker
-from tests.support.served import Served
+from tests.support.served import Served, eventually
 
 
 @contextmanager
@@ -22,6 +22,7 @@ def broker_away(service: Served, visit: Visit) -> Iterator[None]:
     redis.suspend()
     try:
         visit.wait_text("#service-word", "Broker away")
+        assert visit.text("#say-state") == "Service: Broker away"
         yield
     finally:
         redis.resume()
@@ -36,6 +37,34 @@ def test_broker_workers_and_model_are_in_sight(visit: Visit, service: Served) ->
     assert "broker " in facts
     visit.page.locator("#service summary").click()
     expect(visit.page.locator("#service-panel tbody tr")).to_have_count(1)
+    visit.page.get_by_role("group", name="Workers").focus()
+    for _ in range(2):
+        with visit.page.expect_response("**/health"):
+            pass
+    visit.page.wait_for_timeout(100)
+    assert visit.page.evaluate("document.activeElement.ariaLabel") == "Workers"
+
+
+def test_what_is_no_state_is_not_the_last_that_is_seen(visit: Visit) -> None:
+    visit.expected = {503}
+    visit.wait_text("#service-word", "Ready")
+    asked: list[Route] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route)
+        if len(asked) > 1:  # the first is never answered
+            problem = {"type": "about:blank/too_many_connections", "title": "", "status": 503}
+            route.fulfill(status=503, json=problem)
+
+    visit.page.route("**/health", answer)
+    visit.wait_text("#service-word", "Not reachable")
+    visit.choose(("cat.jpg", jpeg()))
+    assert len(visit.labels()) == 3
+    assert visit.page.get_by_role("button", name="Show why").count() == 0
+    eventually(lambda: bool(visit.page.wait_for_timeout(50)) or len(asked) > 2, 30)
+    visit.page.unroute("**/health")
+    visit.wait_text("#service-word", "Ready")
+    expect(visit.page.get_by_role("button", name="Show why")).to_be_visible()
 
 
 def test_a_photo_sent_while_the_broker_is_away_is_answered_when_it_is_back(
@@ -43,7 +72,7 @@ def test_a_photo_sent_while_the_broker_is_away_is_answered_when_it_is_back(
 ) -> None:
     with broker_away(service, visit):
         visit.choose(("cat.jpg", jpeg()))
-        visit.wait_text("#answer .problem h2", "Broker unavailable")
+        visit.wait_text("#answer .problem h2", "Photos cannot be taken in just now")
         visit.wait_text("#answer .countdown", "Trying again in ")
         visit.assert_accessible()
     assert len(visit.labels()) == 3
@@ -53,7 +82,8 @@ def test_a_photo_sent_while_the_broker_is_away_is_answered_when_it_is_back(
 def test_a_batch_lives_through_an_outage(visit: Visit, service: Served, photos: Path) -> None:
     with broker_away(service, visit):
         visit.drop([photos])
-        visit.wait_text("#trouble", "Broker unavailable")
+        visit.wait_text("#trouble", "Photos cannot be taken in just now")
+        assert "goes on by itself" in visit.text("#trouble")
     visit.wait_text("#batch-line", "20 classified · 1 failed")
     assert visit.text("#trouble") == ""
 
@@ -73,7 +103,8 @@ def test_without_a_worker_the_page_says_so(small_api: ApiProcess, visiting: Visi
     visit = visiting(small_api.url, expected=[503])
     visit.wait_text("#service-word", "No worker")
     visit.choose(("cat.jpg", jpeg()))
-    visit.wait_text("#answer .problem h2", "No workers")
+    visit.wait_text("#answer .problem h2", "No worker is running")
+    assert "Prefer" not in visit.text("#answer .problem")
 
 
 def test_a_service_with_keys_asks_for_one_and_goes_on(

@@ -3,7 +3,7 @@
 import { showNothing } from "./answer.js";
 import { Batch } from "./batch.js";
 import { Board } from "./board.js";
-import { ofBatch, ofPhoto, showCommand } from "./curl.js";
+import { ofBatch, ofPhoto, showCommand, takes } from "./curl.js";
 import { byId, make, perFrame, setText } from "./dom.js";
 import { watchHealth } from "./health.js";
 import { onPhotos } from "./photos.js";
@@ -66,7 +66,9 @@ const tell = (text) => byId("alert").replaceChildren(...(text ? [make("p", { cla
 
 // in the frame that draws the tiles above it, so that it does not jump
 const drawCommand = perFrame(() => {
-  if (batch?.items.length) showCommand(ofBatch(batch.items.filter((item) => item.file).map((item) => item.name), batch.jobs));
+  if (!batch?.items.length) return;
+  const names = batch.items.filter((item) => item.file).map((item) => item.name);
+  showCommand(ofBatch(names, batch.jobs), takes(names));
 });
 
 /** The jobs stand in the address, so that a reload or a link finds them again. */

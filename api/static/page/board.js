@@ -1,15 +1,15 @@
 // The view of a batch: progress, filter, and what can be done with it.
 
-import { byId, perFrame, say, setText } from "./dom.js";
+import { byId, isOff, perFrame, say, setOff, setText } from "./dom.js";
 import { Grid } from "./grid.js";
 import { download } from "./download.js";
 import { openDetail, refreshDetail } from "./detail.js";
+import { showCounts, showLabels, wanted } from "./filter.js";
 import { Rate } from "./rate.js";
-import { Problem } from "./service.js";
+import { Problem } from "./problems.js";
 import { bytes, count, photos, timeLeft } from "./words.js";
 
 const SAY_EVERY_MS = 5000;
-const LABELS_MOST = 200;
 
 export class Board {
   #batch = null;
@@ -20,11 +20,15 @@ export class Board {
 
   constructor() {
     const filter = byId("filter");
-    filter.addEventListener("input", () => this.#filter());
+    filter.addEventListener("input", () => {
+      this.#filter();
+      say(`${count(this.#grid.shown.length)} of ${photos(this.#batch.items.length)} shown`);
+    });
     filter.addEventListener("submit", (event) => event.preventDefault());
     this.#button("cancel", () => this.#batch.cancel(), "The batch was not cancelled");
+    this.#button("again", () => this.#batch.again(), "The photos were not sent");
     for (const format of ["csv", "json"]) {
-      this.#button(`save-${format}`, () => download(this.#batch.jobs, format), "The results were not saved");
+      this.#button(`save-${format}`, () => download(this.#batch, format), "The results were not saved");
     }
   }
 
@@ -37,41 +41,40 @@ export class Board {
     this.#filter();
     this.#grid.show(batch.items);
     batch.addEventListener("change", () => { if (batch === this.#batch) this.#draw(); });
-    for (const id of ["save-csv", "save-json"]) byId(id).disabled = true;
-    batch.addEventListener("job", () => {
-      for (const id of ["save-csv", "save-json"]) byId(id).disabled = false;
-    });
     batch.addEventListener("trouble", ({ detail }) => { if (batch === this.#batch) this.#trouble(detail); });
     this.#draw();
   }
 
-  #filter() {
-    const { show, label } = Object.fromEntries(new FormData(byId("filter")));
-    const wanted = label.trim().toLowerCase();
-    this.#grid.filter((item) => isIn(show, item) && (!wanted || matches(item, wanted)));
-  }
+  #filter() { this.#grid.filter(wanted()); }
 
   #render() {
     const batch = this.#batch;
     const counts = batch.counts();
     this.#rate.add(counts.ended);
-    setText(byId("batch-title"), photos(counts.all));
+    setText(byId("batch-title"), counts.all ? photos(counts.all) : "Batch");
     setText(byId("batch-line"), this.#line(counts));
-    for (const output of byId("filter").querySelectorAll("[data-count]")) {
-      const { count: name } = output.dataset;
-      setText(output, count(name === "failed" ? counts.failed + counts.cancelled : counts[name]));
-    }
+    showCounts(counts);
     this.#progress(counts);
-    this.#labels();
-    byId("cancel").hidden = !batch.running;
-    byId("start-over").hidden = batch.running;
+    showLabels(batch.items);
+    for (const id of ["save-csv", "save-json"]) byId(id).disabled = !counts.all;
+    this.#choices(batch);
     this.#grid.update();
     refreshDetail();
     this.#announce(counts);
   }
 
+  /** What can be done now; who stood on a button that goes stands on the next one. */
+  #choices({ running, unlucky }) {
+    const stood = document.activeElement;
+    byId("cancel").hidden = !running;
+    byId("start-over").hidden = running;
+    byId("again").hidden = !unlucky.length;
+    if (stood?.hidden) byId(running ? "cancel" : "start-over").focus();
+  }
+
   #line(counts) {
     const { running, sentBytes, allBytes, unsent } = this.#batch;
+    if (!counts.all) return "";
     if (!running) {
       const kinds = [["classified", counts.succeeded], ["failed", counts.failed], ["cancelled", counts.cancelled]];
       return kinds.filter(([, number], at) => number || !at).map(([word, number]) => `${count(number)} ${word}`).join(" · ");
@@ -93,49 +96,33 @@ export class Board {
     bar.setAttribute("aria-valuetext", `${count(counts.ended)} of ${photos(counts.all)}`);
   }
 
-  #labels() {
-    const found = new Set();
-    for (const { predictions } of this.#batch.items) if (predictions) found.add(predictions[0].label);
-    const list = byId("labels");
-    if (list.childElementCount === Math.min(found.size, LABELS_MOST)) return;
-    list.replaceChildren(...[...found].sort().slice(0, LABELS_MOST).map((label) => new Option(label)));
-  }
-
   #announce(counts) {
     const now = performance.now();
     const last = !this.#batch.running;
+    if (!counts.all) return;
     if (!last && now - this.#saidAt < SAY_EVERY_MS) return;
     this.#saidAt = now;
     say(last ? `Done: ${this.#line(counts)}` : `${count(counts.ended)} of ${photos(counts.all)} classified`);
   }
 
-  #trouble(problem) {
-    setText(byId("trouble"), problem ? `${problem.title}. ${problem.detail} Nothing is lost: the page goes on by itself.` : "");
+  #trouble({ problem, goesOn }) {
+    // one line: what stands below moves with a second
+    const rest = goesOn ? "Nothing is lost: the page goes on by itself." : problem?.detail;
+    setText(byId("trouble"), problem ? `${problem.title}. ${rest}` : "");
   }
 
   #button(id, act, failure) {
     const button = byId(id);
     button.addEventListener("click", async () => {
-      button.disabled = true;
+      if (isOff(button)) return;
+      setOff(button, true);
       try {
         await act();
       } catch (error) {
         const problem = Problem.of(error);
         setText(byId("trouble"), `${failure}. ${problem.title}: ${problem.detail}`);
       }
-      button.disabled = false;
+      setOff(button, false);
     });
   }
-}
-
-function isIn(show, { status }) {
-  if (show === "all") return true;
-  if (show === "failed") return status === "failed" || status === "cancelled";
-  if (show === "succeeded") return status === "succeeded";
-  return status !== "succeeded" && status !== "failed" && status !== "cancelled";
-}
-
-function matches(item, wanted) {
-  const label = item.predictions?.[0].label ?? "";
-  return label.toLowerCase().includes(wanted) || item.name.toLowerCase().includes(wanted);
 }

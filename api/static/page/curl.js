@@ -3,7 +3,8 @@
 import { byId, setText } from "./dom.js";
 import { hasKey } from "./key.js";
 
-const SPELLED_OUT = 4;
+// More names than these would bury the command; then their endings stand for them.
+const SPELLED_OUT = 40;
 const PLAIN = /^[\w.+-]+$/;
 
 const shell = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
@@ -15,7 +16,7 @@ const curl = (...parts) => ["curl", hasKey() ? '-H "Authorization: Bearer $API_K
 const url = (path) => `${location.origin}${path}`;
 
 /** For a photo that was classified. */
-export const ofPhoto = (name) => curl(form("file", name), url("/predict"));
+export const ofPhoto = (name, query = "") => curl(form("file", name), query ? shell(url(`/predict${query}`)) : url("/predict"));
 
 /** For a batch: sending it, and reading each of its jobs. */
 export function ofBatch(names, jobs) {
@@ -30,10 +31,14 @@ function patterns(names) {
   return [...endings].map((ending) => `*${ending}`).join(" ");
 }
 
-/** Show a command, and let the button copy it. */
-export function showCommand(text) {
+/** What a command that does not spell the names out takes besides: nothing, or words for it. */
+export const takes = (names) => (names.length > SPELLED_OUT ? `, for every ${patterns(names)} of the folder you are in` : "");
+
+/** Show a command, and let the button copy it; words are added to its heading. */
+export function showCommand(text, words = "") {
   byId("shell").hidden = !text;
   setText(byId("curl"), text);
+  setText(byId("shell-title"), `The same from a shell${words}`);
 }
 
 byId("copy").addEventListener("click", async () => {

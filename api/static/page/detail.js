@@ -1,7 +1,7 @@
 // One photo of a batch, large, in a dialog with the way to its neighbours.
 
 import { showItem } from "./answer.js";
-import { byId, setText } from "./dom.js";
+import { byId, setOff, setText } from "./dom.js";
 import { offerHeat } from "./heat.js";
 import { showPhoto } from "./photo.js";
 
@@ -35,8 +35,8 @@ function go(to) {
   setText(byId("detail-title"), item.name);
   showPhoto(byId("detail-photo"), item.file ?? null, "The photo is not on this page any more; its result is.");
   showAnswer();
-  byId("detail-previous").disabled = !neighbour(-1);
-  byId("detail-next").disabled = !neighbour(1);
+  setOff(byId("detail-previous"), !neighbour(-1));
+  setOff(byId("detail-next"), !neighbour(1));
 }
 
 function neighbour(by) {
@@ -54,6 +54,7 @@ byId("detail-previous").addEventListener("click", () => step(-1));
 byId("detail-next").addEventListener("click", () => step(1));
 dialog.addEventListener("close", () => showPhoto(byId("detail-photo"), null));
 dialog.addEventListener("keydown", (event) => {
+  if (event.target.matches("input, select")) return; // there the arrows have a meaning of their own
   if (event.key === "ArrowLeft") step(-1);
   if (event.key === "ArrowRight") step(1);
 });

@@ -18,6 +18,23 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Make an element like a fresh one, touching only what differs: focus and selection stay. */
+export function renew(element, fresh) {
+  const children = [...fresh.childNodes];
+  children.forEach((child, at) => {
+    const now = element.childNodes[at];
+    if (!now) element.append(child);
+    else if (now.nodeName !== child.nodeName) now.replaceWith(child);
+    else if (now.nodeType !== Node.TEXT_NODE) renew(now, child);
+    else if (now.data !== child.data) now.data = child.data;
+  });
+  while (element.childNodes.length > children.length) element.lastChild.remove();
+}
+
+/** Switch a button off without taking the focus from it; whoever listens asks isOff. */
+export const setOff = (button, off) => button.setAttribute("aria-disabled", off);
+export const isOff = (button) => button.getAttribute("aria-disabled") === "true";
+
 /** Tell those who do not see the page. */
 export const say = (text) => setText(byId("say"), text);
 

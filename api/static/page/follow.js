@@ -2,10 +2,13 @@
 
 import { pause } from "./dom.js";
 import { Changes } from "./events.js";
-import { Problem, read } from "./service.js";
+import { Problem } from "./problems.js";
+import { read } from "./service.js";
 
 const AGAIN_MS = 2000;
 const PAGE = 200;
+// So often something that may be a fault of the service is asked for; a fault may stay.
+const TRIES = 3;
 const ENDS = new Set(["succeeded", "failed", "cancelled"]);
 
 /**
@@ -34,13 +37,18 @@ export async function follow(path, { onJob, onTrouble = () => {}, signal }) {
 
 /** Try until it works, as Retry-After says; only what waiting cannot mend is thrown. */
 export async function patiently(attempt, { onTrouble, signal }) {
-  for (let told = false; ;) {
+  for (let told = false, faults = 0; ;) {
     try {
       const result = await attempt();
       if (told) onTrouble(null);
       return result;
     } catch (error) {
-      if (!(error instanceof Problem) || (error.reached && !error.passes)) throw error;
+      if (!(error instanceof Problem)) throw error;
+      const faulty = error.mayPass && error.status !== 401;
+      if (error.reached && !error.passes && (!faulty || (faults += 1) >= TRIES)) {
+        if (told) onTrouble(null);
+        throw error;
+      }
       told = true;
       onTrouble(error);
       await pause(Math.max(AGAIN_MS, error.retryAfterS * 1000), signal);

@@ -1,6 +1,6 @@
 // The photos of a batch as tiles: one page of them in the document, whatever the batch's size.
 
-import { byId, make, setText } from "./dom.js";
+import { byId, isOff, make, setOff, setText } from "./dom.js";
 import { thumbnail } from "./thumbnail.js";
 import { count, roundPercent, stateWord } from "./words.js";
 
@@ -15,8 +15,9 @@ export class Grid {
 
   constructor(onOpen) {
     this.onOpen = onOpen;
-    byId("previous").addEventListener("click", () => this.#turn(-1));
-    byId("next").addEventListener("click", () => this.#turn(1));
+    for (const [id, by] of [["previous", -1], ["next", 1]]) {
+      byId(id).addEventListener("click", () => { if (!isOff(byId(id))) this.#turn(by); });
+    }
   }
 
   get shown() { return this.#shown; }
@@ -50,14 +51,13 @@ export class Grid {
     const from = this.#page * PAGE;
     const items = this.#shown.slice(from, from + PAGE);
     const tiles = new Map(items.map((item) => [item, this.#tiles.get(item) ?? this.#tile(item)]));
-    const same = tiles.size === this.#tiles.size && items.every((item) => this.#tiles.has(item));
     this.#tiles = tiles;
     for (const [item, tile] of tiles) paint(tile, item);
-    if (!same) byId("grid").replaceChildren(...tiles.values());
-    byId("nothing").hidden = items.length > 0;
+    arrange(byId("grid"), [...tiles.values()]);
+    byId("nothing").hidden = items.length > 0 || !this.#all.length;
     byId("pager").hidden = pages === 1;
-    byId("previous").disabled = this.#page === 0;
-    byId("next").disabled = this.#page === pages - 1;
+    setOff(byId("previous"), this.#page === 0);
+    setOff(byId("next"), this.#page === pages - 1);
     setText(byId("range"), `${count(from + 1)}–${count(from + items.length)} of ${count(this.#shown.length)}`);
   }
 
@@ -65,10 +65,25 @@ export class Grid {
     const button = make("button", { type: "button", className: "tile" },
       thumbnail(item.file),
       make("span", { className: "tile-label" }),
-      make("span", { className: "tile-share" }));
+      make("span", { className: "tile-share" }),
+      make("span", { className: "tile-name" }));
     button.addEventListener("click", () => this.onOpen(item));
     return make("li", {}, button);
   }
+}
+
+/** Put these tiles into the list and touch no other: one that is moved would lose the focus. */
+function arrange(list, tiles) {
+  const wanted = new Set(tiles);
+  const before = [...list.children];
+  const focused = before.findIndex((tile) => tile.contains(document.activeElement));
+  for (const tile of before) if (!wanted.has(tile)) tile.remove();
+  let at = list.firstChild;
+  for (const tile of tiles) {
+    if (tile === at) at = at.nextSibling;
+    else list.insertBefore(tile, at);
+  }
+  if (focused >= 0 && !before[focused].isConnected) (tiles[focused] ?? tiles.at(-1))?.firstChild.focus();
 }
 
 function paint(tile, item) {
@@ -79,6 +94,7 @@ function paint(tile, item) {
   button.dataset.state = item.status;
   setText(button.querySelector(".tile-label"), label);
   setText(button.querySelector(".tile-share"), share);
+  setText(button.querySelector(".tile-name"), item.name);
   button.title = `${item.name}\n${label}`;
   button.setAttribute("aria-label", `${item.name}: ${label} ${share}`.trim());
 }

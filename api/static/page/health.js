@@ -1,12 +1,13 @@
 // The service's state, always in sight: broker, workers, model, and the notice of a fallback.
 
-import { byId, make, pause, setText } from "./dom.js";
+import { byId, make, pause, renew, setText } from "./dom.js";
 import { keyHeaders, renewKey } from "./key.js";
 import { learn } from "./model.js";
 import { count, duration } from "./words.js";
 
 const EVERY_MS = 4000;
 const SOON_MS = 1500;
+const WITHIN_MS = 5000;
 
 const WORDS = { ok: "Ready", degraded: "Degraded", unavailable: "Unavailable" };
 
@@ -14,14 +15,19 @@ let declined = false; // to give a key: then only what somebody does asks for it
 
 /** Look again and again, for as long as the page is seen. */
 export async function watchHealth() {
-  for (;;) {
+  for (let status; ;) {
     if (document.hidden) {
       await new Promise((seen) => document.addEventListener("visibilitychange", seen, { once: true }));
     }
-    const health = await look();
-    learn(health);
-    show(health);
-    await pause(health.status === "ok" ? EVERY_MS : SOON_MS);
+    try {
+      const health = await look();
+      ({ status } = health);
+      learn(health);
+      show(health);
+    } catch (error) { // one state that cannot be shown must not be the last
+      console.warn(error);
+    }
+    await pause(status === "ok" ? EVERY_MS : SOON_MS);
   }
 }
 
@@ -30,8 +36,8 @@ async function look() {
   try {
     for (;;) {
       const used = keyHeaders();
-      const response = await fetch("/health", { cache: "no-store", headers: used });
-      if (response.status !== 401) return await response.json();
+      const response = await fetch("/health", { cache: "no-store", headers: used, signal: AbortSignal.timeout(WITHIN_MS) });
+      if (response.status !== 401) return told(await response.json()) ?? { ...blank, word: "Not reachable" };
       if (declined || !(await renewKey(used))) {
         declined = true;
         return { ...blank, word: "Key needed" };
@@ -42,15 +48,21 @@ async function look() {
   }
 }
 
+/** The state, or null when it is a refusal: the api and proxies answer in JSON too. */
+const told = (answer) => (answer?.broker && answer.workers && answer.queues ? answer : null);
+
 function show(health) {
+  const now = word(health);
+  const { state } = byId("service").dataset;
+  if (state !== "unknown" && byId("service-word").textContent !== now) setText(byId("say-state"), `Service: ${now}`);
   byId("service").dataset.state = health.status;
-  setText(byId("service-word"), word(health));
+  setText(byId("service-word"), now);
   setText(byId("service-facts"), facts(health).join(" · "));
   const notice = byId("notice");
   setText(notice, health.notice ?? "");
   notice.hidden = !health.notice;
   const panel = byId("service-panel");
-  if (byId("service").open || !panel.hasChildNodes()) panel.replaceChildren(...details(health));
+  if (byId("service").open || !panel.hasChildNodes()) renew(panel, make("div", {}, ...details(health)));
 }
 
 function word(health) {

@@ -1,41 +1,56 @@
 // Why this class: the model's activation map laid over the part of the photo that it saw.
 
-import { make, say } from "./dom.js";
-import { explains, transform } from "./model.js";
-import { ask, Problem } from "./service.js";
+import { isOff, make, say, setOff } from "./dom.js";
+import { explains, onExplains, transform } from "./model.js";
+import { Problem } from "./problems.js";
+import { ask, record } from "./service.js";
 
 const SIDE = 224;
 const STRENGTH = 0.75;
 const asked = new WeakMap(); // frame → the request that is on its way for it
 
+const offers = new Map(); // bar → how to make its offer, should it turn out that the model can
+
+onExplains(() => { for (const [bar, offer] of offers) if (bar.hidden) offer(); });
+
 /** Offer the map of a photo that a frame shows; null takes the offer away. */
-export function offerHeat(bar, frame, file) {
+export function offerHeat(bar, frame, file, onShown = () => {}) {
   asked.get(frame)?.abort();
   frame.querySelector(".heat-map")?.remove();
-  bar.hidden = !file || !explains();
-  if (bar.hidden) return bar.replaceChildren();
+  offers.delete(bar);
+  bar.hidden = true;
+  bar.replaceChildren();
+  if (!file) return;
+  const offer = () => makeOffer(bar, () => explain(bar, frame, file, onShown));
+  offers.set(bar, offer);
+  if (explains()) offer();
+}
+
+function makeOffer(bar, act) {
+  bar.hidden = false;
   const button = make("button", { type: "button", className: "button" }, "Show why");
-  button.addEventListener("click", () => explain(bar, frame, file));
+  button.addEventListener("click", () => { if (!isOff(button)) act(); });
   bar.replaceChildren(button, make("span", { className: "heat-hint" }, "where in the photo the model sees each class"));
 }
 
-async function explain(bar, frame, file) {
+async function explain(bar, frame, file, onShown) {
   const request = new AbortController();
   asked.set(frame, request);
-  bar.firstChild.disabled = true;
+  setOff(bar.firstChild, true);
   try {
     const body = new FormData();
     body.append("file", file, file.name);
     const { signal } = request;
     const response = await ask("/predict?explain=true", { method: "POST", body, signal, headers: { prefer: "wait=60" } });
-    const [{ predictions }, share] = [await response.json(), await cropShare()];
+    const [{ predictions }, share] = [await record(response), await cropShare()];
     signal.throwIfAborted();
     if (!predictions) throw new Problem({ title: "Still busy", detail: "The service has much to do. Ask again in a moment." });
     show(bar, frame, predictions, share);
+    onShown();
   } catch (error) {
     const problem = Problem.of(error);
     if (!problem) return;
-    bar.firstChild.disabled = false;
+    setOff(bar.firstChild, false);
     bar.lastChild.textContent = `${problem.title}. ${problem.detail}`;
     say(bar.lastChild.textContent);
   }
@@ -57,7 +72,7 @@ function show(bar, frame, predictions, share) {
   fade();
   place(canvas, frame, share);
   frame.append(canvas);
-  bar.replaceChildren(choice, strength);
+  bar.replaceChildren(choice, make("label", {}, "Strength", strength));
   choice.focus();
   say(`Heat map of ${predictions[0].label}`);
 }

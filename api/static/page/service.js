@@ -1,47 +1,19 @@
-// Calls to the api. Every failure is a Problem: what is wrong and what to do, in the api's words.
+// Calls to the api. Every failure is a Problem: what is wrong and what to do.
 
 import { keyHeaders, renewKey } from "./key.js";
-
-const UNREACHABLE = {
-  type: "unreachable",
-  title: "The service does not answer",
-  detail: "It may be starting or stopped, or the connection is down. Start it or check the connection, then try again.",
-};
-// Refused at the door, so that the same request may come again.
-const AT_THE_DOOR = new Set(["broker_unavailable", "queue_full", "no_workers"]);
-
-export class Problem extends Error {
-  constructor({ type = "about:blank", title = "That did not work", detail = "", status = 0 }, retryAfterS = 0) {
-    super(detail);
-    this.slug = type.split("/").pop();
-    this.title = title;
-    this.detail = detail;
-    this.status = status;
-    this.retryAfterS = retryAfterS;
-  }
-
-  get reached() { return this.slug !== UNREACHABLE.type; }
-
-  /** Worth the same request again, after retryAfterS: nobody's photo is at fault. */
-  get passes() { return AT_THE_DOOR.has(this.slug); }
-
-  /** Whether the same photo may fare better another time: it is not the photo that is wrong. */
-  get mayPass() { return !this.status || this.status >= 500 || this.status === 401; }
-
-  /** Of the failure of anything that is no Problem yet; null for an abort. */
-  static of(error) {
-    if (error instanceof Problem) return error;
-    if (error?.name === "AbortError") return null;
-    console.warn(error);
-    return new Problem({ title: "The page failed", detail: `Load it anew and try again. (${error})` });
-  }
-}
+import { Problem } from "./problems.js";
 
 async function problemOf(response) {
   const after = Number(response.headers.get("retry-after")) || 0;
+  const { status } = response;
   const body = await response.json().catch(() => null);
-  return new Problem(body ?? { title: `Status ${response.status}`, detail: "The answer was not the service's own. Try again." }, after);
+  if (body?.type && body.status) return new Problem(body, after);
+  if (status >= 500 || status === 429) return new Problem({ type: "gateway", title: `Status ${status}`, status }, after);
+  return new Problem({ title: `Status ${status}`, detail: "The answer was not the service's own. Try again.", status }, after);
 }
+
+// An AbortError passes; fetch and a body that breaks off or is not whole throw others.
+const lost = (error) => (error.name === "AbortError" ? error : Problem.unreachable());
 
 async function answered(send, { quiet = false } = {}) {
   for (;;) {
@@ -50,7 +22,7 @@ async function answered(send, { quiet = false } = {}) {
     try {
       response = await send(key);
     } catch (error) {
-      throw error.name === "AbortError" ? error : new Problem(UNREACHABLE);
+      throw lost(error);
     }
     if (response.ok) return response;
     const problem = await problemOf(response);
@@ -63,24 +35,38 @@ export function ask(path, { headers = {}, quiet, ...options } = {}) {
   return answered((key) => fetch(path, { ...options, headers: { ...headers, ...key } }), { quiet });
 }
 
-export const read = async (path, options) => (await ask(path, options)).json();
+/** The record in an answer, all of it. */
+export async function record(response) {
+  try {
+    return await response.json();
+  } catch (error) {
+    throw lost(error);
+  }
+}
 
-/** A POST that tells how many bytes have gone, which fetch cannot. */
+export const read = async (path, options) => record(await ask(path, options));
+
+/**
+ * A POST that tells how many bytes have gone, which fetch cannot. What has gone to the last byte
+ * may have been taken in, so that from there on no signal stops it: its answer says what became.
+ */
 export function upload(path, form, { headers = {}, signal, onSent }) {
   return answered((key) => new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const request = new XMLHttpRequest();
     const stop = () => request.abort();
+    const commit = () => signal.removeEventListener("abort", stop);
     request.open("POST", path);
     for (const [name, value] of Object.entries({ ...headers, ...key })) request.setRequestHeader(name, value);
     request.upload.addEventListener("progress", (event) => onSent(event.loaded / event.total));
+    request.upload.addEventListener("load", commit);
     request.addEventListener("load", () => resolve(new Response(request.response, {
       status: request.status,
       headers: request.getAllResponseHeaders().trim().split(/\r?\n/).map((line) => line.split(/:\s*(.*)/s, 2)),
     })));
     request.addEventListener("error", () => reject(new TypeError("network")));
     request.addEventListener("abort", () => reject(signal.reason));
-    request.addEventListener("loadend", () => signal.removeEventListener("abort", stop));
+    request.addEventListener("loadend", commit);
     signal.addEventListener("abort", stop);
     request.send(form);
   }));

@@ -1,11 +1,13 @@
 // One photo: preview, answer, and the request again when the service was not ready for it.
 
 import { showNothing, showPredictions, showProblem, showWaiting } from "./answer.js";
+import { ofPhoto, showCommand } from "./curl.js";
 import { byId, make, pause, say } from "./dom.js";
 import { follow } from "./follow.js";
 import { offerHeat } from "./heat.js";
 import { showPhoto } from "./photo.js";
-import { ask, Problem } from "./service.js";
+import { Problem } from "./problems.js";
+import { ask, record } from "./service.js";
 import { percent } from "./words.js";
 
 let current = new AbortController();
@@ -30,7 +32,7 @@ export async function classify(photo) {
     try {
       const item = await answer(photo, signal);
       signal.throwIfAborted();
-      offerHeat(byId("heat"), byId("photo"), photo);
+      offerHeat(byId("heat"), byId("photo"), photo, () => showCommand(ofPhoto(photo.name, "?explain=true")));
       return shown(panel, item);
     } catch (error) {
       if (!signal.aborted) await failed(panel, Problem.of(error), signal).catch(() => {});
@@ -42,15 +44,15 @@ async function answer(photo, signal) {
   const body = new FormData();
   body.append("file", photo, photo.name);
   const response = await ask("/predict", { method: "POST", body, signal });
-  if (response.status === 200) return response.json();
+  if (response.status === 200) return record(response);
   let last;
   await follow(response.headers.get("location"), {
     signal,
     onJob: (job) => { [last] = job.items; },
     onTrouble: (problem) => problem && showWaiting(byId("answer"), `${problem.title}. Asking again…`),
   });
-  if (last.error) throw new Problem(last.error);
-  if (!last.predictions) throw new Problem({ title: "Cancelled", detail: "The job was cancelled. Send the photo again." });
+  if (last.error) throw Problem.ofItem(last.error);
+  if (!last.predictions) throw new Problem({ title: "Cancelled", detail: "Somebody cancelled it. Send the photo again." });
   return last;
 }
 

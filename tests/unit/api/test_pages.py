@@ -8,8 +8,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from api.connection import HeadersTooLarge
+from api.problems import MethodNotAllowed, NotFound
 from api.routes import page
 from api.settings import ApiSettings
+from shared.errors import every_error
 
 
 @pytest.fixture
@@ -57,6 +60,13 @@ async def test_a_page_loads_only_files_that_are_served_here(
 
 async def test_the_page_knows_how_much_a_job_may_hold(client: httpx.AsyncClient) -> None:
     assert 'data-max-job-items="7"' in (await client.get("/")).text
+
+
+async def test_the_page_has_words_of_its_own_for_every_error(client: httpx.AsyncClient) -> None:
+    words = (await client.get("/static/page/problems.js")).text
+    for error in every_error():
+        if error not in {NotFound, MethodNotAllowed, HeadersTooLarge}:  # the page asks for no such
+            assert f"\n  {error.slug}: [" in words
 
 
 async def test_a_new_version_is_never_mixed_with_a_kept_module(client: httpx.AsyncClient) -> None:
