@@ -123,7 +123,8 @@ class Visit:
             """() => document.getAnimations().every((each) => each.playState === "finished"
                 || each.effect.getTiming().iterations === Infinity)
                 && [...document.querySelectorAll("#grid canvas:not([data-state])")]
-                    .every((each) => each.getBoundingClientRect().top > innerHeight)"""
+                    .every((each) => !each.checkVisibility()
+                        || each.getBoundingClientRect().top > innerHeight)"""
         )
 
     def choose(self, *photos: tuple[str, bytes]) -> None:
