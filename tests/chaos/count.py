@@ -4,7 +4,9 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
+from functools import partial
 
+import httpx
 from redis import Redis
 
 from shared.contract import ItemResult
@@ -104,9 +106,16 @@ def _read_over_http(cluster: Cluster, told: Told, total: Count) -> None:
     for job_id, size in told.accepted.items():
         if job_id in told.answered:
             continue
-        body = ask(f"{cluster.url}/jobs/{job_id}?limit=1").json()
+        answer = cluster.until(partial(_polled, f"{cluster.url}/jobs/{job_id}?limit=1"), 20)
+        body = answer.json()
         if body.get("status") != "completed" or body["counts"]["total"] != size:
             total.wrong.append(f"over HTTP: {body}")
+
+
+def _polled(url: str) -> httpx.Response | None:
+    """An answer; one that says to come back later is none."""
+    answer = ask(url)
+    return None if answer.status_code == 503 else answer
 
 
 def _look_for_leaks(cluster: Cluster, total: Count) -> None:
