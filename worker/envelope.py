@@ -21,7 +21,7 @@ def is_ours(message: Any) -> bool:
     try:
         headers, properties = message["headers"], message["properties"]
         info = properties["delivery_info"]
-        args, kwargs, _ = json.loads(base64.b64decode(message["body"], validate=True))
+        args, kwargs, embed = json.loads(base64.b64decode(message["body"], validate=True))
         job_id, index, attempt, alone = args
         return (
             headers["task"] == TASK_CLASSIFY
@@ -29,9 +29,11 @@ def is_ours(message: Any) -> bool:
             and not any(headers.get(key) for key in ("eta", "expires", "group", "retries"))
             and headers.get("timelimit", [None, None]) == [None, None]
             and isinstance(job_id, str)
-            and all(isinstance(number, int) for number in (index, attempt))
+            and all(type(number) is int for number in (index, attempt))  # a bool is none
             and isinstance(alone, bool)
             and kwargs == {}
+            # callbacks and chains would be sent on, and what is no object ends the task's thread
+            and not any(embed.values())
             and isinstance(properties["delivery_tag"], str)
             and properties["body_encoding"] == "base64"
             and info["exchange"] == ""

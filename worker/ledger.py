@@ -49,6 +49,12 @@ class Ledger:
             "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])\n"
             "return 1"
         )
+        # in one step: between two, the worker that was taken for dead could begin an item
+        self._forget = client.register_script(
+            "if redis.call('SCARD', KEYS[1]) == 0 then\n"
+            "redis.call('ZREM', KEYS[2], ARGV[1])\n"
+            "redis.call('HDEL', KEYS[3], ARGV[1]) end"
+        )
         self._unlock = client.register_script(
             "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
         )
@@ -122,11 +128,8 @@ class Ledger:
 
     def forget_worker(self, incarnation: str) -> None:
         """Strike a dead worker off the list once nothing is held by it any more."""
-        if self._client.scard(f"ic:held:{incarnation}") == 0:
-            with self._client.pipeline() as pipe:
-                pipe.zrem("ic:beats", incarnation)
-                pipe.hdel("ic:workers", incarnation)
-                pipe.execute()
+        keys = [f"ic:held:{incarnation}", "ic:beats", "ic:workers"]
+        self._forget(keys=keys, args=[incarnation])
 
     def _with_attempts(self, members: list[str]) -> list[ItemRef]:
         pairs = [member.rpartition(":")[::2] for member in members]

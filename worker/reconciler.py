@@ -74,16 +74,15 @@ class Reconciler:
             try:
                 self.tick()
             except (*REDIS_DOWN, *SEND_FAILED) as error:
-                self._seen.clear()
                 _log.warning("reconciler waits for redis", reason=type(error).__name__)
             except Exception:  # noqa: BLE001 - a dead reconciler would lose items in silence
-                self._seen.clear()
                 _log.exception("reconciler failed, trying again")
 
     def tick(self) -> None:
         """One look: observe, take or keep the lock, bring back what is lost."""
-        now = self._ledger.observe()
-        if self._seen and now.at_ms - self._seen[-1].at_ms > GAP_MS:
+        now = self._observe()
+        # Redis's clock may have been set back
+        if self._seen and not 0 <= now.at_ms - self._seen[-1].at_ms <= GAP_MS:
             self._seen.clear()
         self._seen.append(now)
         while now.at_ms - self._seen[0].at_ms > DEAD_MS + GAP_MS:
@@ -94,6 +93,15 @@ class Reconciler:
         self._recover_dead_workers(now)
         for queue in QueueName:
             self._recover_unsent(queue, now)
+
+    def _observe(self) -> Observation:
+        try:
+            return self._ledger.observe()
+        except BaseException:
+            # Only what is not seen breaks the watch: were a refused send to do so too, a full Redis
+            # in which one item waits for its message would keep every dead worker from being found.
+            self._seen.clear()
+            raise
 
     def _recover_dead_workers(self, now: Observation) -> None:
         if now.at_ms - self._seen[0].at_ms < DEAD_MS:

@@ -66,9 +66,11 @@ class Watchdog:
                 if entry.ticks * TICK_S > self._timeout_s:
                     over.append(entry)
         if over:
-            for entry in over:
-                self._give_up(entry)
-            self._end(EXIT_TIMEOUT)
+            try:
+                for entry in over:
+                    self._give_up(entry)
+            finally:  # whatever fails, a process that hangs must not go on
+                self._end(EXIT_TIMEOUT)
 
     def _give_up(self, entry: Entry) -> None:
         ref = entry.ref

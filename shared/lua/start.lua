@@ -14,6 +14,9 @@ if s.state ~= 'queued' then return false end
 local seq = redis.call('ZSCORE', queued_key(job[1]), member(id, index))
 redis.call('ZREM', queued_key(job[1]), member(id, index))
 redis.call('SADD', held_key(incarnation), member(id, index))
+-- A worker that was silent and struck off may begin an item before its next heartbeat, and die: the
+-- reconciler looks only at what is held by those on this list.
+redis.call('ZADD', 'ic:beats', 'NX', now_ms(), incarnation)
 if seq and tonumber(seq) > tonumber(redis.call('HGET', 'ic:started', job[1]) or 0) then
   redis.call('HSET', 'ic:started', job[1], seq)
 end

@@ -87,3 +87,42 @@ def test_a_worker_that_is_heard_again_keeps_its_items(
     bench.client.zincrby("ic:beats", watch.later_ms, "dead")
     look_for(watcher, watch, DEAD_S - 2)
     assert bench.attempts(held) == [1]
+
+
+def test_what_a_struck_off_worker_begins_before_it_is_heard_is_not_stranded(
+    bench: Bench, watch: Watch, watcher: Reconciler
+) -> None:
+    job_id = bench.record([photo(0)])
+    struck_off = ItemStore(bench.client, "dead")
+    struck_off.beat(REPORT)
+    watch.forget_worker("dead")
+    assert struck_off.start(ItemRef(job_id, 0, 1), "run") is not None  # and dies
+    look_for(watcher, watch, 2 * DEAD_S)
+    assert bench.attempts(job_id) == [2]
+
+
+def test_a_refused_send_does_not_break_the_watch(
+    bench: Bench, held: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a full Redis, in which something waits for its message."""
+
+    class Hurried(Watch):
+        def observe(self) -> Observation:
+            self.later_ms += 1000
+            return super().observe()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise ConnectionError("refused")
+
+    monkeypatch.setattr("worker.reconciler.send", refuse)
+    monkeypatch.setattr("worker.reconciler.TICK_S", 0.01)
+    sender = make_celery(bench.redis_url)
+    hurried = Hurried(bench.client, "alive")
+    bench.record([photo(1)])  # without a message
+    watcher = Reconciler(hurried, ItemStore(bench.client, "alive"), sender)
+    watcher.start()
+    try:
+        bench.until(lambda: bench.attempts(held)[0] >= 2, 10)
+    finally:
+        watcher.stop()
+        sender.close()

@@ -49,6 +49,12 @@ MALFORMED = {
     "arguments of other types": json.dumps(
         {**ENVELOPE, "body": body([["job", "0", None, 1], {}, {}]), "headers": OURS}
     ),
+    "no object of callbacks": json.dumps(
+        {**ENVELOPE, "body": body([["job", 0, 1, False], {}, 5]), "headers": OURS}
+    ),
+    "a chain": json.dumps(
+        {**ENVELOPE, "body": body([["job", 0, 1, False], {}, {"chain": [1]}]), "headers": OURS}
+    ),
     "a far time": json.dumps({**ENVELOPE, "body": GOOD, "headers": {**OURS, "eta": "soon"}}),
     "an odd id": json.dumps({**ENVELOPE, "body": GOOD, "headers": {**OURS, "id": [1]}}),
     "an unknown charset": json.dumps(
