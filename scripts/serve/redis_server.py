@@ -63,6 +63,7 @@ def command(program: str, folder: Path) -> list[str]:
         "appendonly": "yes",
         "appendfsync": "everysec",
         "save": "",
+        "maxmemory": "512mb",  # as compose: without one it would never be called nearly full
         "maxmemory-policy": "noeviction",
         "daemonize": "no",
         "loglevel": "warning",
