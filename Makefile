@@ -5,9 +5,9 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 # a skipped test proves nothing, so the second tier counts it as failed
 FULL = --fail-on-skip
-# three at a time, a file's tests in one process: most of them wait for what they started;
+# four at a time, a file's tests in one process: most of them wait for what they started;
 # the longest files first, or one process ends them alone
-PARALLEL = -n 3 --dist loadfile --no-loadscope-reorder
+PARALLEL = -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help serve test test-full hostile fuzz lock audit sbom chaos overload bench bench-quick check format compose-test screenshots openapi install-dev clean
 
