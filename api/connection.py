@@ -137,9 +137,14 @@ class Connection(HttpToolsProtocol):
         self._received = 0
 
     def _rest(self) -> None:
-        """Wait for another request, once both this one and its answer are whole."""
-        if self._phase == ANSWER and self.cycle.response_complete:
-            self._enter(IDLE)
+        """Wait for another request, once both this one and its answer are whole.
+
+        A body that goes on after its answer is owed nothing either, or refused requests that send
+        theirs for hours would take every place.
+        """
+        if self.cycle.response_complete:
+            if self._phase == ANSWER:
+                self._enter(IDLE)
             self._guard.waiting[self] = None
 
     def check(self) -> None:

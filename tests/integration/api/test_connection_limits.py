@@ -255,6 +255,18 @@ def test_a_client_that_asks_nothing_makes_room(api: ApiProcess) -> None:
         assert lines[0].is_closed(5)
 
 
+def test_a_client_that_was_answered_before_its_body_makes_room(api: ApiProcess) -> None:
+    with ExitStack() as stack:
+        lines = [stack.enter_context(raw(api.port)) for _ in range(PLACES)]
+        for line in lines:
+            line.send(b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n1")
+            assert line.answer().status == 404
+        with raw(api.port) as other:
+            other.send(LIVE)
+            assert other.answer().status == 200
+        assert lines[0].is_closed(5)
+
+
 def test_beyond_the_limit_a_client_is_told_to_come_again(
     api: ApiProcess, worker: PlayedWorker
 ) -> None:
