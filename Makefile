@@ -32,8 +32,8 @@ hostile: install-dev ## everything that a stranger may send, to a live service; 
 	$(BIN)/python -m pytest $(FULL) $(PARALLEL) tests/hostile tests/fuzz --ignore tests/hostile/test_corpus.py
 
 FUZZ_S ?= 300
-fuzz: install-dev ## made-up bytes for decoder, forms and headers, made-up requests (2,000 or more): FUZZ_S seconds each
-	for target in decoder structure multipart headers; do \
+fuzz: install-dev ## made-up bytes for decoder, forms, JSON and headers, made-up requests (2,000 or more): FUZZ_S seconds each
+	for target in decoder structure multipart json_photo headers; do \
 		$(BIN)/python -m tests.fuzz.run $$target -max_total_time=$(FUZZ_S) || exit; done
 	FUZZ_S=$(FUZZ_S) $(BIN)/python -m pytest $(FULL) tests/hostile/test_described.py
 
@@ -44,7 +44,7 @@ lock: install-dev ## choose versions anew from requirements*.txt, with hashes; U
 audit: install-dev ## known vulnerabilities of what is locked, from PyPI's advisories
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes $(LOCKS:%=-r %)
 
-sbom: install-dev ## what each image holds, as CycloneDX, into sbom/
+sbom: install-dev ## what the locks hold (an image built with TORCH_INDEX=), as CycloneDX, into sbom/
 	mkdir -p sbom
 	$(BIN)/cyclonedx-py requirements api/requirements.lock -o sbom/api.cdx.json
 	cat worker/requirements.lock worker/requirements-torch.lock | \
@@ -89,5 +89,5 @@ install-dev:
 	@$(PYTHON) -m scripts.install dev --venv $(VENV)
 
 clean: ## remove the environment, local data and caches; fetched weights stay in MODEL_CACHE
-	rm -rf $(VENV) .run .fuzz sbom .mypy_cache .bench .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .run .fuzz .mypy_cache .bench .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

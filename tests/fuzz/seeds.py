@@ -51,6 +51,9 @@ def seeds(target: str) -> list[bytes]:
         return [photo[3:] for photo in _photos()] + [photo[8:] for photo in _photos()]
     if target == "multipart":
         return [b"\x00" + _FORM, b"\x07" + _FORM]
+    if target == "json_photo":
+        uri = b'{"image": "data:image/jpeg;base64,/9j%2F4AAQ", "x": [1, {}, null, "\\u0041"]}'
+        return [b'{"image": "/9j/4AAQ"}', uri]
     return [
         b"multipart/form-data; boundary=abc",
         b'multipart/form-data; boundary="a\\"b"; charset=utf-8',

@@ -1,9 +1,10 @@
 """What must hold for any bytes at all: each target takes some, and raises where it does not hold.
 
-Shared by hypothesis (`test_fuzz.py`) and atheris (`run.py`). A crash, a hang or memory beyond the
-runner's limit is a finding too.
+Run by atheris (`run.py`), a quarter of a minute each in `test_fuzz.py`; hypothesis has tests of its
+own. A crash, a hang or memory beyond the runner's limit is a finding too.
 """
 
+import contextlib
 import io
 from collections.abc import Callable, Iterable
 
@@ -13,6 +14,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from api.content import MAX_FILENAME, clean_filename
+from api.json_photo import decode_json
 from api.multipart import PartReader, boundary_of
 from api.prefer import WAIT_MAX_S, parse
 from shared.errors import InvalidImage, MalformedRequest, UnsupportedMediaType
@@ -80,8 +82,14 @@ def headers(data: bytes) -> None:
         assert not set(shown) & set("/\\")
 
 
+def json_photo(data: bytes) -> None:
+    """A photo no larger than what carried it, or a refusal."""
+    with contextlib.suppress(MalformedRequest):
+        assert len(decode_json(data)) <= len(data)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    target.__name__: target for target in (decoder, structure, multipart, headers)
+    target.__name__: target for target in (decoder, structure, multipart, json_photo, headers)
 }
 
 

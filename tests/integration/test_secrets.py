@@ -17,10 +17,10 @@ from tests.support.worker_process import WorkerProcess
 
 PASSWORD = "Pa55word-of-Redis"  # noqa: S105 - of a Redis that lives as long as the test
 KEY, ENTRY = keys.make("alice")
-SECRETS = (PASSWORD, KEY, ENTRY.partition(":")[2])
-SENT: dict[str, str] = {"x-api-key": KEY}
+WRONG_KEY = KEY[:-1]
+# the wrong key is the beginning of the right one: to look for it is to look for both
+SECRETS = (PASSWORD, WRONG_KEY, ENTRY.partition(":")[2])
 PHOTO = jpeg()
-BODIES = (PHOTO, b"", b"\xff\xd8\xff")
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def ask_everything(api: ApiProcess) -> list[str]:
     for sent in (
         {"x-api-key": KEY},
         {"authorization": f"Bearer {KEY}"},
-        {"x-api-key": KEY[:-1]},
+        {"x-api-key": WRONG_KEY},
         {},
     ):
         with httpx.Client(base_url=api.url, headers=sent, timeout=30, trust_env=False) as client:
