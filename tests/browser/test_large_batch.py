@@ -98,7 +98,7 @@ def test_a_job_whose_answer_is_on_its_way_is_cancelled_too(
 def test_what_passes_by_itself_ends_no_photo_and_what_failed_is_sent_again(
     small_api: ApiProcess, worker: PlayedWorker, visiting: Visiting
 ) -> None:
-    visit = visiting(small_api.url, expected=[502])
+    visit = visiting(small_api.url, expected=[502, 503])
     failing = threading.Event()
     failing.set()
 
