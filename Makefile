@@ -29,7 +29,7 @@ test-full: install-dev ## the tests that need more (Docker, Chromium, Prometheus
 
 hostile: install-dev ## everything that a stranger may send, to a live service; a minute of fuzzing
 	$(BIN)/python -m pytest $(FULL) tests/hostile/test_corpus.py
-	$(BIN)/python -m pytest $(FULL) $(PARALLEL) tests/hostile tests/fuzz --ignore tests/hostile/test_corpus.py
+	$(BIN)/python -m pytest $(FULL) -n 2 --dist loadfile tests/hostile tests/fuzz --ignore tests/hostile/test_corpus.py
 
 FUZZ_S ?= 300
 fuzz: install-dev ## made-up bytes for decoder, forms, JSON and headers, made-up requests (2,000 or more): FUZZ_S seconds each
