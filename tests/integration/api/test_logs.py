@@ -92,3 +92,14 @@ def test_the_pretty_form_has_them_too(redis_server: RedisServer, tmp_path: Path)
             [line] = [one for one in log.splitlines() if event in one]
             assert "request_id=mine-2" in line
             assert f"job={job}" in line
+
+
+def test_what_is_said_of_one_photo_has_its_job(logged: Logged) -> None:
+    eventually(lambda: logged.api.client.get("/health/ready").status_code == 200, 5)
+    logged.api.uploads.write_text("no folder")  # so that the photo cannot be stored
+    refused = logged.api.client.post(
+        "/predict", content=photo(0), headers={"x-request-id": "lost-1"}
+    )
+    assert refused.status_code == 503
+    [line] = lines(logged.api.log.read_text(), event="cannot store an upload", request_id="lost-1")
+    assert len(line["job"]) == 32

@@ -67,6 +67,13 @@ def finish(api: ApiProcess, where: str) -> None:
     eventually(lambda: api.client.get(where).json()["finished_at"] is not None, 60)
 
 
+def test_how_items_end_is_told_before_any_has(api: ApiProcess) -> None:
+    told = scrape(api)
+    for queue in ("interactive", "batch"):
+        labels = frozenset({("queue", queue), ("end", "succeeded")})
+        assert told["classifier_items_ended_total", labels] == 0
+
+
 def test_a_photo_is_seen_in_every_step(api: ApiProcess, client: Redis) -> None:
     with start_worker(api, client):
         eventually(lambda: api.client.get("/health").status_code == 200, 5)

@@ -1,5 +1,6 @@
 """A worker's totals reach the fleet's sums once, whatever becomes of a heartbeat."""
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,9 @@ from shared.items import ItemStore
 from shared.metrics import field
 from shared.redis_client import connect
 from tests.support.redis_server import RedisServer
+from tests.support.served import eventually
+from worker.activity import Activity
+from worker.heartbeat import Heartbeat
 from worker.metrics import WorkerMetrics
 
 REPORT = WorkerReport(name="w", status=WorkerState.IDLE)
@@ -61,3 +65,15 @@ def test_a_worker_that_was_taken_for_dead_is_not_counted_again(client: Redis) ->
     store.beat(REPORT, metrics.totals())
     assert total(client, DECODED) == 1
     assert 0 < client.ttl("ic:metrics:seen:one") <= 86_400
+
+
+def test_what_ended_after_the_last_heartbeat_is_counted_at_the_end(client: Redis) -> None:
+    metrics = WorkerMetrics()
+    heartbeat = Heartbeat(
+        ItemStore(client, "one"), Activity(), "w", 1, threading.Event(), metrics.totals
+    )
+    heartbeat.start()
+    eventually(lambda: bool(client.exists("ic:workers")), 5)
+    metrics.decoded(0.5)
+    heartbeat.stop()
+    assert total(client, DECODED) == 1

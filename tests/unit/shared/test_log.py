@@ -40,3 +40,22 @@ def test_json_is_one_object_a_line() -> None:
     assert [line["event"] for line in lines] == ["decode failed", "heard too"]
     assert lines[0]["job"] == "j1"
     assert lines[1]["logger"] == "library"
+
+
+ABOUT = """
+from shared import log
+log.configure("INFO", "json")
+with log.about(job="j1") as subject:
+    subject["item"] = 3
+    log.get("test").info("inside")
+log.get("test").info("outside")
+"""
+
+
+def test_what_lines_are_about_ends_with_its_block() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ABOUT], capture_output=True, text=True, check=True, timeout=60
+    )
+    inside, outside = (json.loads(line) for line in done.stderr.splitlines())
+    assert (inside["job"], inside["item"]) == ("j1", 3)
+    assert not {"job", "item"} & outside.keys()
