@@ -78,21 +78,20 @@ async def create_job(
     as long as its record lives.
     """
     desk, job_id, owner = services.desk, uuid.uuid4().hex, owner_of(request.scope)
-    await _admit(services, own_key(idempotency_key, owner) if idempotency_key else None)
+    key = own_key(idempotency_key, owner) if idempotency_key else None
+    await _admit(services, key)
     top_k, explain = asked
     if explain:
         services.admission.check_explain()
     bind_contextvars(job=job_id)
-    fingerprint = Fingerprint(top_k=top_k, explain=explain) if idempotency_key else None
+    fingerprint = Fingerprint(top_k=top_k, explain=explain) if key else None
     intake = BatchIntake(job_id, desk, services.settings, services.budget, fingerprint, explain)
     job = NewJob(
         job_id=job_id,
         queue=QueueName.BATCH,
         top_k=top_k,
         items=await intake.read(request),
-        idempotency=fingerprint.under(own_key(idempotency_key, owner))
-        if fingerprint and idempotency_key
-        else None,
+        idempotency=fingerprint.under(key) if fingerprint and key else None,
         owner=owner,
         request_id=log.request_id(),
     )
@@ -111,7 +110,7 @@ async def create_job(
     return job_response(Job.of(record, 0, PAGE_DEFAULT), 202)
 
 
-async def _admit(services: Services, own_key: str | None) -> None:
+async def _admit(services: Services, key: str | None) -> None:
     """Refuse what there is no room for; a repeated request needs none.
 
     Raises:
@@ -122,7 +121,7 @@ async def _admit(services: Services, own_key: str | None) -> None:
         services.admission.check(QueueName.BATCH)
     except errors.QueueFull:
         # what fills the queue may be the very job whose answer was lost
-        if own_key is None or not await services.desk.has_key(own_key):
+        if key is None or not await services.desk.has_key(key):
             raise
 
 

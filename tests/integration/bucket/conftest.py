@@ -18,8 +18,10 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BucketServer]:
 
 
 @pytest.fixture
-def server(running: BucketServer) -> BucketServer:
-    """Empty."""
+def server(running: BucketServer, monkeypatch: pytest.MonkeyPatch) -> BucketServer:
+    """Empty, and this process may use it as well."""
+    for name, value in running.env.items():
+        monkeypatch.setenv(name, value)
     running.clear()
     return running
 

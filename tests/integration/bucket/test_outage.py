@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
-import pytest
 
 from shared.redis_client import connect
 from shared.uploads import open_uploads
@@ -32,9 +31,7 @@ def records(service: LiveService) -> list[str]:
     return list(service.redis.scan_iter("ic:job:*"))
 
 
-def sweep(service: LiveService, server: BucketServer, patch: pytest.MonkeyPatch) -> int:
-    for name, value in server.env.items():
-        patch.setenv(name, value)
+def sweep(service: LiveService, server: BucketServer) -> int:
     client = connect(service.api.redis_url, 2)
     try:
         return Sweeper(Ledger(client, "test"), open_uploads(server.url), spare_s=0).sweep()
@@ -58,7 +55,7 @@ def test_a_store_that_is_away_refuses_at_once_and_is_used_again(
 
 
 def test_a_store_that_goes_in_the_middle_of_a_batch_leaves_no_record_and_nothing_unswept(
-    service: LiveService, server: BucketServer, monkeypatch: pytest.MonkeyPatch
+    service: LiveService, server: BucketServer
 ) -> None:
     def body() -> Iterator[bytes]:
         for _ in range(20):
@@ -73,12 +70,12 @@ def test_a_store_that_goes_in_the_middle_of_a_batch_leaves_no_record_and_nothing
     refuse(service.api.client.post("/jobs", content=body(), headers=headers))
     assert records(service) == []
     server.start()
-    assert sweep(service, server, monkeypatch) >= 19
+    assert sweep(service, server) >= 19
     assert server.stored() == []
 
 
 def test_a_store_that_hangs_is_given_up_by_all_who_wait_for_it(
-    service: LiveService, server: BucketServer, monkeypatch: pytest.MonkeyPatch
+    service: LiveService, server: BucketServer
 ) -> None:
     def predict(_: int) -> float:
         began = time.monotonic()
@@ -97,19 +94,25 @@ def test_a_store_that_hangs_is_given_up_by_all_who_wait_for_it(
     assert records(service) == []
     # it wakes with their requests still in its hands
     service.until(lambda: service.api.client.post("/predict", content=coloured(7)).is_success)
-    sweep(service, server, monkeypatch)
+    sweep(service, server)
     assert server.stored() == []
+
+
+def taken_while_the_store_is_away(service: LiveService, server: BucketServer, count: int) -> str:
+    """Where a job is whose photos a worker holds and cannot read."""
+    service.worker.terminate()
+    files = [("files", (f"{green}.png", coloured(green))) for green in range(count)]
+    job = service.api.client.post("/jobs", files=files).headers["location"]
+    server.kill()
+    service.worker = service.new_worker()
+    service.until(lambda: "the upload store does not answer" in service.worker.log)
+    return str(job)
 
 
 def test_photos_wait_in_the_worker_until_the_store_is_back(
     service: LiveService, server: BucketServer
 ) -> None:
-    service.worker.terminate()
-    files = [("files", (f"{green}.png", coloured(green))) for green in range(40)]
-    job = service.api.client.post("/jobs", files=files).headers["location"]
-    server.kill()
-    service.worker = service.new_worker()
-    service.until(lambda: "the upload store does not answer" in service.worker.log)
+    job = taken_while_the_store_is_away(service, server, 40)
     time.sleep(3)
     counts = service.api.client.get(job).json()["counts"]
     assert (counts["failed"], counts["running"] > 0) == (0, True)
@@ -122,12 +125,7 @@ def test_photos_wait_in_the_worker_until_the_store_is_back(
 def test_a_worker_that_is_told_to_stop_meanwhile_leaves_its_photos_to_another(
     service: LiveService, server: BucketServer
 ) -> None:
-    service.worker.terminate()
-    files = [("files", (f"{green}.png", coloured(green))) for green in range(10)]
-    job = service.api.client.post("/jobs", files=files).headers["location"]
-    server.kill()
-    service.worker = service.new_worker()
-    service.until(lambda: "the upload store does not answer" in service.worker.log)
+    job = taken_while_the_store_is_away(service, server, 10)
     assert service.worker.terminate() == 0
     assert service.api.client.get(job).json()["counts"]["failed"] == 0
     server.start()

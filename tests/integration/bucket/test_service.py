@@ -3,7 +3,6 @@
 import time
 
 import httpx
-import pytest
 
 from shared.redis_client import connect
 from shared.uploads import open_uploads
@@ -69,10 +68,8 @@ def test_a_photo_that_is_gone_from_the_bucket_ends_as_upload_lost(
 
 
 def test_what_no_live_item_will_read_is_swept_and_the_rest_is_spared(
-    service: LiveService, server: BucketServer, monkeypatch: pytest.MonkeyPatch
+    service: LiveService, server: BucketServer
 ) -> None:
-    for name, value in server.env.items():
-        monkeypatch.setenv(name, value)
     uploads = open_uploads(server.url)
     service.worker.terminate()
     waits = service.api.client.post("/jobs", files=[("files", coloured(1))] * 2).json()["job_id"]

@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,21 +14,6 @@ from tests.support.bucket_server import BUCKET, BucketServer
 
 # One try of five seconds, and what surrounds it.
 BOUNDED_S = 8
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BucketServer]:
-    server = BucketServer(tmp_path_factory.mktemp("bucket"))
-    server.start()
-    yield server
-    server.kill()
-
-
-@pytest.fixture
-def server(running: BucketServer, monkeypatch: pytest.MonkeyPatch) -> BucketServer:
-    for name, value in running.env.items():
-        monkeypatch.setenv(name, value)
-    return running
 
 
 @pytest.fixture
