@@ -4,24 +4,12 @@ import base64
 import gzip
 import json
 from collections.abc import Iterator
-from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from tests.hostile.exchange import FORM, NO_JOB, Exchange, part
 from tests.hostile.jpegs import jpeg
 from tests.hostile.odd import photo
-
-NO_JOB = "0" * 32
-BOUNDARY = b"x"
-FORM = {"content-type": "multipart/form-data; boundary=x"}
-
-
-class Exchange(NamedTuple):
-    """One request as httpx takes it."""
-
-    name: str
-    method: str
-    path: str
-    options: dict[str, Any]
+from tests.hostile.parameters import keys, parameters
 
 
 def exchanges() -> Iterator[Exchange]:
@@ -29,13 +17,10 @@ def exchanges() -> Iterator[Exchange]:
     yield from _forms()
     yield from _filenames()
     yield from _bodies()
-    yield from _parameters()
+    yield from parameters()
+    yield from keys()
     yield from _fields()
     yield from _paths()
-
-
-def _part(head: bytes, data: bytes) -> bytes:
-    return b"--x\r\nContent-Disposition: form-data; " + head + b"\r\n\r\n" + data + b"\r\n"
 
 
 def _form(name: str, path: str, body: bytes, **headers: str) -> Exchange:
@@ -45,22 +30,22 @@ def _form(name: str, path: str, body: bytes, **headers: str) -> Exchange:
 def _forms() -> Iterator[Exchange]:
     data, end = jpeg(photo()), b"--x--\r\n"
     file, files = b'name="file"; filename="a.jpg"', b'name="files"; filename="a.jpg"'
-    good = _part(file, data) + end
-    yield _form("20000-files", "/predict", _part(file, b"1") * 20_000 + end)
-    yield _form("20000-fields", "/predict", _part(b'name="x"', b"1") * 20_000 + end)
-    yield _form("20000-photos", "/jobs", _part(files, b"1") * 20_000 + end)
-    yield _form("1000-empty-photos", "/jobs", _part(files, b"") * 1_000 + end)
-    yield _form("file-twice", "/predict", _part(file, data) * 2 + end)
-    yield _form("name-twice", "/predict", _part(b'name="file"; name="x"', data) + end)
-    yield _form("no-name", "/predict", _part(b'filename="a.jpg"', data) + end)
-    yield _form("empty-name", "/predict", _part(b'name=""', data) + end)
-    yield _form("name-in-another-case", "/predict", _part(b'name="FILE"', data) + end)
-    yield _form("name-of-100-KB", "/jobs", _part(b'name="' + b"n" * 100_000 + b'"', data) + end)
+    good = part(file, data) + end
+    yield _form("20000-files", "/predict", part(file, b"1") * 20_000 + end)
+    yield _form("20000-fields", "/predict", part(b'name="x"', b"1") * 20_000 + end)
+    yield _form("20000-photos", "/jobs", part(files, b"1") * 20_000 + end)
+    yield _form("1000-empty-photos", "/jobs", part(files, b"") * 1_000 + end)
+    yield _form("file-twice", "/predict", part(file, data) * 2 + end)
+    yield _form("name-twice", "/predict", part(b'name="file"; name="x"', data) + end)
+    yield _form("no-name", "/predict", part(b'filename="a.jpg"', data) + end)
+    yield _form("empty-name", "/predict", part(b'name=""', data) + end)
+    yield _form("name-in-another-case", "/predict", part(b'name="FILE"', data) + end)
+    yield _form("name-of-100-KB", "/jobs", part(b'name="' + b"n" * 100_000 + b'"', data) + end)
     long = b"--x\r\nX-Long: " + b"a" * 5_000_000 + b"\r\n" + good[5:]
     yield _form("part-header-of-5-MB", "/predict", long)
     many = b"--x\r\n" + b"X-Some: header\r\n" * 100_000 + good[5:]
     yield _form("100000-part-headers", "/predict", many)
-    yield _form("no-end", "/predict", _part(file, data))
+    yield _form("no-end", "/predict", part(file, data))
     yield _form("end-at-once", "/predict", end)
     yield _form("rubbish-before", "/predict", b"preamble\r\n" + good)
     yield _form("rubbish-behind", "/predict", good + b"epilogue" * 1_000)
@@ -111,8 +96,12 @@ def _filenames() -> Iterator[Exchange]:
         "spaces": b'filename="   "',
     }
     for name, value in names.items():
-        body = _part(b'name="file"; ' + value, jpeg(photo())) + b"--x--\r\n"
+        body = part(b'name="file"; ' + value, jpeg(photo())) + b"--x--\r\n"
         yield Exchange(f"filename-{name}", "POST", "/predict", {"content": body, "headers": FORM})
+        body = body.replace(b'name="file"', b'name="files"', 1)
+        yield Exchange(
+            f"batch-filename-{name}", "POST", "/jobs", {"content": body, "headers": FORM}
+        )
 
 
 def _bodies() -> Iterator[Exchange]:
@@ -161,27 +150,6 @@ def _bodies() -> Iterator[Exchange]:
     yield Exchange("body-batch-empty", "POST", "/jobs", {"content": b"", "headers": FORM})
 
 
-def _parameters() -> Iterator[Exchange]:
-    absurd = {
-        "0": "0", "negative": "-1", "101": "101", "fraction": "2.5", "exponent": "1e1",
-        "400-digits": "9" * 400, "nan": "NaN", "infinity": "inf", "nothing": "", "words": "all",
-        "full-width": "\uff13", "hex": "0x3", "sql": "1' OR '1'='1", "nul": "3\0", "list": "[3]",
-        "5000-digits": "1" * 5_000,
-    }  # fmt: skip
-    data = {"content": jpeg(photo())}
-    for name, value in absurd.items():
-        yield Exchange(f"top-k-{name}", "POST", "/predict", {**data, "params": {"top_k": value}})
-        for parameter in ("offset", "limit"):
-            options = {"params": {parameter: value}}
-            yield Exchange(f"{parameter}-{name}", "GET", f"/jobs/{NO_JOB}", options)
-    queries = {
-        "twice": "top_k=1&top_k=2", "unknown": "no_such=1", "brackets": "top_k[]=5",
-        "equals-sign": "=", "ampersands": "&&&", "no-utf-8": "%ff=%ff", "5-KB": "a" * 5_000,
-    }  # fmt: skip
-    for name, query in queries.items():
-        yield Exchange(f"query-{name}", "POST", f"/predict?{query}", data)
-
-
 def _fields() -> Iterator[Exchange]:
     data = jpeg(photo())
     fields: dict[str, list[tuple[str, str | bytes]]] = {
@@ -225,6 +193,8 @@ def _paths() -> Iterator[Exchange]:
     for name, job_id in ids.items():
         yield Exchange(f"job-{name}", "GET", f"/jobs/{job_id}", {})
         yield Exchange(f"cancel-{name}", "DELETE", f"/jobs/{job_id}", {})
+        yield Exchange(f"results-{name}", "GET", f"/jobs/{job_id}/results", {})
+        yield Exchange(f"events-{name}", "GET", f"/jobs/{job_id}/events", {})
     paths = {
         "unknown": "/no/such/path",
         "php": "/index.php",
