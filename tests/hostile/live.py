@@ -16,7 +16,7 @@ from tests.support.served import Served
 AT_ONCE = 8
 # However deep the queue: none of this is about speed.
 PATIENT = {"prefer": "wait=120"}
-# A batch as such is none of the cases: where a machine is busy its client comes again, as told.
+# What is merely large is none of the cases: its client comes again where it is told to.
 TRIES = 5
 PROBLEM = "application/problem+json"
 
@@ -50,17 +50,15 @@ class Live:
         )
 
     def predict_json(self, coded: str) -> httpx.Response:
-        """Ask for a photo that is base64 in JSON."""
-        return self.client.post("/predict", json={"image": coded}, headers=PATIENT)
+        """Ask for a photo that is base64 in JSON; several large ones can be too many at once."""
+        return come_again(
+            lambda: self.client.post("/predict", json={"image": coded}, headers=PATIENT)
+        )
 
     def job(self, pictures: Iterable[Picture]) -> list[dict[str, Any]]:
         """Send all of them as one batch; returns its items once all have ended."""
         files = [("files", (picture.name, picture.data)) for picture in pictures]
-        for _ in range(TRIES):
-            answer = self.client.post("/jobs", files=files)
-            if answer.status_code != 503:
-                break
-            time.sleep(float(answer.headers["retry-after"]))
+        answer = come_again(lambda: self.client.post("/jobs", files=files))
         assert answer.status_code == 202, answer.text
         path = answer.headers["location"]
         while self.client.get(path).json().get("finished_at") is None:
@@ -77,6 +75,17 @@ class Live:
         """Stop it, and leave nothing."""
         self.client.close()
         self.served.end_if_running()
+
+
+def come_again(ask: Callable[[], httpx.Response]) -> httpx.Response:
+    """As a client does that is told to: after as long as it is told, a few times."""
+    answer = ask()
+    for _ in range(TRIES - 1):
+        if answer.status_code != 503:
+            break
+        time.sleep(float(answer.headers["retry-after"]))
+        answer = ask()
+    return answer
 
 
 def side_by_side(call: Callable[[Any], T], values: Iterable[Any]) -> Iterator[T]:
