@@ -4,8 +4,10 @@ Every worker watches, and a Redis lock lets one of them act. Each trusts only wh
 itself without a gap: after an outage of Redis every heartbeat looks old, and the first seconds of a
 new process prove nothing. All times are Redis's own.
 
-* A *running* item is lost when its worker's incarnation has sent no heartbeat for ``DEAD_MS``. It
-  is tried again alone, before all that wait; see ``requeue.lua`` for what counts as a death.
+* A *running* item is lost when its worker's incarnation has sent no heartbeat for ``DEAD_MS``, by
+  which is meant that the last one has stayed the same for so long: Redis's clock may be set back,
+  and then the age of a heartbeat says nothing for hours. The item is tried again alone, before all
+  that wait; see ``requeue.lua`` for what counts as a death.
 * A *queued* item is lost when its queue has been empty, or has started later items, for
   ``UNSENT_MS``, and neither a message of the queue nor one that a living worker has taken is its
   own. A merely waiting item is never sent again.
@@ -81,7 +83,6 @@ class Reconciler:
     def tick(self) -> None:
         """One look: observe, take or keep the lock, bring back what is lost."""
         now = self._observe()
-        # Redis's clock may have been set back
         if self._seen and not 0 <= now.at_ms - self._seen[-1].at_ms <= GAP_MS:
             self._seen.clear()
         self._seen.append(now)
@@ -103,12 +104,14 @@ class Reconciler:
             self._seen.clear()
             raise
 
+    def _dead(self, now: Observation) -> list[str]:
+        """The workers whose last heartbeat was there ``DEAD_MS`` ago and is still the last."""
+        past = [seen for seen in self._seen if now.at_ms - seen.at_ms >= DEAD_MS]
+        before = past[-1].beats if past else {}
+        return [name for name, beat_ms in now.beats.items() if before.get(name) == beat_ms]
+
     def _recover_dead_workers(self, now: Observation) -> None:
-        if now.at_ms - self._seen[0].at_ms < DEAD_MS:
-            return
-        for incarnation, beat_ms in now.beats.items():
-            if now.at_ms - beat_ms < DEAD_MS:
-                continue
+        for incarnation in self._dead(now):
             held = self._ledger.held_by(incarnation)
             _log.warning("worker lost", incarnation=incarnation, held=len(held))
             self._resend(
@@ -127,7 +130,7 @@ class Reconciler:
         suspects = self._ledger.queued_up_to(queue, horizon)
         if not suspects:
             return
-        living = [name for name, beat_ms in now.beats.items() if now.at_ms - beat_ms < DEAD_MS]
+        living = sorted(set(now.beats) - set(self._dead(now)))
         accounted_for = self._ledger.messages_in(queue) | self._ledger.unstarted_by(living)
         lost = [ref for ref in suspects if ref not in accounted_for]
         for start in range(0, len(lost), AT_A_TIME):

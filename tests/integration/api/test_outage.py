@@ -24,6 +24,8 @@ REQUESTS: dict[str, Callable[[httpx.Client], httpx.Response]] = {
     "predict": lambda client: client.post("/predict", content=PHOTO),
     "jobs": lambda client: client.post("/jobs", files={"files": PHOTO}),
     "job": lambda client: client.get(f"/jobs/{'0' * 32}"),
+    "results": lambda client: client.get(f"/jobs/{'0' * 32}/results"),
+    "events": lambda client: client.get(f"/jobs/{'0' * 32}/events"),
     "cancel": lambda client: client.delete(f"/jobs/{'0' * 32}"),
     "model": lambda client: client.get("/model"),
 }

@@ -89,6 +89,17 @@ def test_a_worker_that_is_heard_again_keeps_its_items(
     assert bench.attempts(held) == [1]
 
 
+def test_a_clock_that_was_set_back_makes_no_dead_worker_live(
+    bench: Bench, held: str, watcher: Reconciler, watch: Watch
+) -> None:
+    look_for(watcher, watch, 3)
+    watch.later_ms -= 3_600_000
+    look_for(watcher, watch, DEAD_S)
+    assert bench.attempts(held) == [1], "what it saw before the clock was set counts no more"
+    look_for(watcher, watch, 2)
+    assert bench.attempts(held) == [2]
+
+
 def test_what_a_struck_off_worker_begins_before_it_is_heard_is_not_stranded(
     bench: Bench, watch: Watch, watcher: Reconciler
 ) -> None:
