@@ -76,7 +76,8 @@ async def look(client: Redis) -> Fleet:
     return Fleet(
         latency_ms=round(latency_ms, 2),
         memory_share=_share(memory),
-        workers=_workers({name: now_s - ms / 1000 for name, ms in beats}, reports),
+        # one ahead of now is of before Redis's clock was set back: as old, and nobody knows how old
+        workers=_workers({name: abs(now_s - ms / 1000) for name, ms in beats}, reports),
         queued=dict(zip(QueueName, depths, strict=True)),
         ended={queue: _ended(ended, queue) for queue in QueueName},
         discarded=int(discarded or 0),
@@ -104,5 +105,5 @@ def _workers(ages_s: dict[str, float], reports: dict[str, str]) -> list[WorkerSe
         except ValidationError:
             continue
         status = WorkerState.STALLED if age_s > STALLED_AFTER_S else report.status
-        seen.append(WorkerSeen(report, status, round(max(age_s, 0.0), 1)))
+        seen.append(WorkerSeen(report, status, round(age_s, 1)))
     return sorted(seen, key=lambda worker: (worker.report.name, worker.heartbeat_age_s))

@@ -28,7 +28,8 @@ def verdict(host: str, reports: dict[str, str], beats: dict[str, float], now_ms:
         report = WorkerReport.model_validate_json(text)
         if report.name.rpartition("@")[2] != host:
             continue
-        age_ms = now_ms - beats.get(incarnation, 0)
+        # one ahead of now is of before Redis's clock was set back
+        age_ms = abs(now_ms - beats.get(incarnation, 0))
         if age_ms > FRESH_MS:
             why = f"{report.name} has been silent for {age_ms / 1000:.0f} s"
         elif report.status in {WorkerState.IDLE, WorkerState.BUSY}:

@@ -2,6 +2,7 @@
 
 import ctypes
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -28,20 +29,28 @@ def give_back_large_blocks() -> None:
 
 
 class MemoryBudget:
-    """A semaphore weighted by bytes; what exceeds the whole budget runs alone."""
+    """A semaphore weighted by bytes, first come, first served; what exceeds it all runs alone.
+
+    In no order, small photos would keep a large one waiting for as long as they come.
+    """
 
     def __init__(self, budget_bytes: int = DECODE_BUDGET_BYTES) -> None:
         self._budget = budget_bytes
         self._free = budget_bytes
+        self._waiting: deque[object] = deque()
         self._changed = threading.Condition()
 
     @contextmanager
     def reserve(self, wanted_bytes: int) -> Iterator[None]:
         """Wait until that many bytes are free, hold them for as long as the block runs."""
         weight = min(wanted_bytes, self._budget)
+        ticket = object()
         with self._changed:
-            self._changed.wait_for(lambda: self._free >= weight)
+            self._waiting.append(ticket)
+            self._changed.wait_for(lambda: self._waiting[0] is ticket and self._free >= weight)
+            self._waiting.popleft()
             self._free -= weight
+            self._changed.notify_all()
         try:
             yield
         finally:

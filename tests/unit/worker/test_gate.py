@@ -85,3 +85,19 @@ def test_decodes_wait_for_memory_and_a_giant_runs_alone() -> None:
             future.result(10)
     assert 0 < most[0] <= 100
     assert budget._free == 100
+
+
+def test_small_photos_do_not_keep_a_large_one_waiting() -> None:
+    budget, order = MemoryBudget(100), []
+
+    def decode(name: str, size: int) -> None:
+        with budget.reserve(size):
+            order.append(name)
+
+    with ThreadPoolExecutor(2) as pool:
+        with budget.reserve(60):
+            for waiting, (name, size) in enumerate([("large", 100), ("small", 10)], start=1):
+                pool.submit(decode, name, size)
+                while len(budget._waiting) < waiting and not order:
+                    pass
+    assert order == ["large", "small"]

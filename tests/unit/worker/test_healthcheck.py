@@ -29,3 +29,7 @@ def test_silence_is_not_health() -> None:
 
 def test_another_hosts_worker_does_not_count() -> None:
     assert said("celery@there", WorkerState.IDLE, 500) == "no worker on here has reported"
+
+
+def test_a_heartbeat_ahead_of_a_clock_that_was_set_back_is_not_health() -> None:
+    assert said("celery@here", WorkerState.IDLE, -60_000) == "celery@here has been silent for 60 s"
