@@ -5,7 +5,7 @@ import time
 
 from tests.chaos.cluster import Cluster
 from tests.chaos.conftest import Report
-from tests.chaos.faults import holding, items_end, serves
+from tests.chaos.faults import WORKER_WITHIN_S, holding, items_end, serves, strike
 from tests.chaos.traffic import Traffic
 
 FULL_S, WITHIN_S = 6, 20
@@ -30,3 +30,27 @@ def test_a_full_redis_refuses_the_new_and_ends_the_old(
     report(cluster, traffic, took)
     assert [worker.starts for worker in cluster.workers] == [1, 1]
     cluster.never("worker lost")
+
+
+def test_a_worker_killed_while_redis_is_full_loses_nothing(
+    cluster: Cluster, rng: random.Random, report: Report
+) -> None:
+    """Its items are due again at once, and have their messages once there is room."""
+    victim = cluster.workers[0]
+
+    def fill_and_kill() -> None:
+        cluster.client.config_set("maxmemory", 1)
+        victim.kill()
+
+    def make_room() -> None:
+        cluster.client.config_set("maxmemory", 0)
+
+    with Traffic(cluster, rng) as traffic:
+        held = strike(cluster, traffic, [0], fill_and_kill, make_room)
+        other = cluster.workers[1]
+        cluster.until(lambda: "worker lost" in other.log, WORKER_WITHIN_S)
+        make_room()
+        began = time.monotonic()
+        items_end(cluster, held)
+        took = time.monotonic() - began
+    report(cluster, traffic, took)
