@@ -1,8 +1,9 @@
 """``python -m benchmarks.overload``: four times as many requests as the service can answer.
 
 Measures the peak with a closed loop, then offers a multiple of it in an open loop, and prints a
-table. The model is the one that MODEL and MODEL_WEIGHTS choose; ``--model-ms`` puts a scripted one
-in its place, which sleeps, so that what is measured is the service around it.
+table; exits with 1 where a promise of docs/reliability.md is not kept. The model is the one that
+MODEL and MODEL_WEIGHTS choose; ``--model-ms`` puts a scripted one in its place, which sleeps, so
+that what is measured is the service around it.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from tests.support.photos import jpeg
 
 CLIENTS = 32
 PEAK_S, WARM_UP_S = 20.0, 10.0
+GOODPUT, ACCEPTED_P99_MS, REFUSED_P50_MS = 0.9, 2_000, 50
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,19 @@ class Overload:
     seen: Seen
     memory: dict[str, tuple[float, float]]
     cpu: dict[str, float]
+
+    def missed(self) -> list[str]:
+        """Which promises of docs/reliability.md this run does not keep."""
+        kept = {
+            f"goodput at least {GOODPUT:.0%} of the peak": self.goodput_per_s
+            >= GOODPUT * self.peak_per_s,
+            f"accepted p99 within {ACCEPTED_P99_MS} ms": self.seen.took_ms(200, 0.99)
+            <= ACCEPTED_P99_MS,
+            f"refusals within {REFUSED_P50_MS} ms at the median": self.seen.took_ms(503, 0.5)
+            <= REFUSED_P50_MS,
+            "no other answer": set(self.seen.ends) <= {200, 503},
+        }
+        return [promise for promise, is_kept in kept.items() if not is_kept]
 
     def table(self) -> str:
         """Markdown."""
@@ -130,6 +145,8 @@ def main() -> None:
         cluster.wait_ready()
         result = asyncio.run(run(cluster, options.factor, options.seconds))
     sys.stdout.write(result.table() + "\n")
+    if missed := result.missed():
+        sys.exit("missed: " + "; ".join(missed))
 
 
 if __name__ == "__main__":
