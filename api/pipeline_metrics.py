@@ -32,7 +32,8 @@ async def read(client: Redis) -> list[Metric]:
         totals, ended, unrun, resent, now, *oldest = await pipe.execute()
         # what is queued may be started before this second look
         for members in oldest:
-            pipe.hget(f"ic:job:{members[0].rpartition(':')[0]}" if members else "", "created_ms")
+            job_id = members[0].rpartition(":")[0] if members else ""
+            pipe.hget(f"ic:job:{job_id}", "created_ms")
         created = await pipe.execute()
     now_ms = now[0] * 1000 + now[1] / 1000
     return [*_by_workers(totals), _ended(ended, unrun), _resent(resent), _age(created, now_ms)]

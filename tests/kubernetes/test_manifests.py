@@ -11,11 +11,16 @@ from scripts.manifests import FOLDER, Manifest, build, build_all, faults
 from worker.settings import WorkerSettings
 
 BUILDS = dict(build_all())
+SCALERS = {"HorizontalPodAutoscaler", "ScaledObject"}
 POD_KINDS = {"Deployment", "StatefulSet", "Job"}
 
 
 def of(manifests: list[Manifest], kind: str, name: str) -> Any:
     return next(m for m in manifests if (m["kind"], m["metadata"]["name"]) == (kind, name))
+
+
+def of_settings(manifests: list[Manifest]) -> Any:
+    return next(m for m in manifests if m["metadata"]["name"].startswith("settings-"))
 
 
 def pods(manifests: list[Manifest]) -> Iterator[tuple[str, Any]]:
@@ -70,36 +75,40 @@ def test_no_pod_can_do_more_than_its_work(manifests: list[Manifest]) -> None:
             assert container["resources"]["limits"]["memory"]
 
 
-def test_every_name_leads_somewhere(manifests: list[Manifest]) -> None:
+def test_every_volume_and_map_that_a_pod_names_is_there(manifests: list[Manifest]) -> None:
     there = {(m["kind"], m["metadata"]["name"]) for m in manifests}
+    there |= {("ConfigMap", ""), ("PersistentVolumeClaim", "")}
     for _, pod in pods(manifests):
-        volumes = {volume["name"]: volume for volume in pod["spec"].get("volumes", [])}
-        for volume in volumes.values():
-            claim = volume.get("persistentVolumeClaim")
-            assert not claim or ("PersistentVolumeClaim", claim["claimName"]) in there
+        volumes = pod["spec"].get("volumes", [])
+        for volume in volumes:
+            claim = volume.get("persistentVolumeClaim", {}).get("claimName", "")
+            config = volume.get("configMap", {}).get("name", "")
+            assert {("PersistentVolumeClaim", claim), ("ConfigMap", config)} <= there
         for container in containers(pod):
             for source in container.get("envFrom", []):
-                if "configMapRef" in source:
-                    assert ("ConfigMap", source["configMapRef"]["name"]) in there
+                assert ("ConfigMap", source.get("configMapRef", {}).get("name", "")) in there
             mounts = {mount["name"] for mount in container["volumeMounts"]}
-            assert mounts <= {*volumes, "data"}
+            assert mounts <= {*(volume["name"] for volume in volumes), "data"}
+
+
+def test_every_selector_finds_a_pod(manifests: list[Manifest]) -> None:
     labels = [pod["metadata"]["labels"] for _, pod in pods(manifests)]
-    for manifest in manifests:
-        if manifest["kind"] in {"Deployment", "StatefulSet", "PodDisruptionBudget"}:
-            wanted = manifest["spec"]["selector"]["matchLabels"]
-        elif manifest["kind"] == "Service":
-            wanted = manifest["spec"]["selector"]
-        elif manifest["kind"] in {"ScaledObject", "HorizontalPodAutoscaler"}:
-            assert ("Deployment", manifest["spec"]["scaleTargetRef"]["name"]) in there
-            continue
-        else:
-            continue
-        assert any(wanted.items() <= some.items() for some in labels), manifest
+    selectors = [m["spec"]["selector"] for m in manifests if "selector" in m.get("spec", {})]
+    assert len(selectors) >= 8
+    for selector in selectors:
+        wanted = selector.get("matchLabels", selector)
+        assert any(wanted.items() <= some.items() for some in labels), selector
+
+
+def test_what_scales_leads_to_a_deployment(manifests: list[Manifest]) -> None:
+    targets = [m["spec"]["scaleTargetRef"]["name"] for m in manifests if m["kind"] in SCALERS]
+    assert sorted(targets) == ["api", "worker"]
+    assert {of(manifests, "Deployment", name)["kind"] for name in targets} == {"Deployment"}
 
 
 def test_every_setting_is_one(manifests: list[Manifest]) -> None:
     known = {name.upper() for name in (*WorkerSettings.model_fields, *ApiSettings.model_fields)}
-    named = set(next(m for m in manifests if m["kind"] == "ConfigMap")["data"])
+    named = set(of_settings(manifests)["data"])
     for _, pod in pods(manifests):
         for container in containers(pod):
             named |= {entry["name"] for entry in container.get("env", [])}
