@@ -48,12 +48,19 @@ class SharedSettings(BaseSettings):
 
     @cached_property
     def broker_url(self) -> str:
-        """``redis_url`` as kombu spells it: ``unix:///path?db=0`` is its ``redis+socket://``."""
+        """``redis_url`` as kombu spells it: ``unix:///path?db=0`` is its ``redis+socket://``.
+
+        kombu believes any certificate behind a ``rediss://`` that does not say otherwise, and
+        would tell the password to whoever answers.
+        """
         parts = urlsplit(self.redis_url)
-        if parts.scheme != "unix":
-            return self.redis_url
-        db = parse_qs(parts.query).get("db", ["0"])[0]
-        return f"redis+socket://{parts.path}?virtual_host={db}"
+        query = parse_qs(parts.query)
+        if parts.scheme == "unix":
+            return f"redis+socket://{parts.path}?virtual_host={query.get('db', ['0'])[0]}"
+        if parts.scheme == "rediss" and "ssl_cert_reqs" not in query:
+            more = "&" if parts.query else ""
+            return parts._replace(query=f"{parts.query}{more}ssl_cert_reqs=required").geturl()
+        return self.redis_url
 
 
 def _port(url: str) -> int | None:

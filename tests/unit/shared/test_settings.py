@@ -10,7 +10,9 @@ from shared.settings import SharedSettings, explain
     ("redis_url", "broker_url"),
     [
         ("redis://127.0.0.1:6379/0", "redis://127.0.0.1:6379/0"),
-        ("rediss://:secret@host:6380/2", "rediss://:secret@host:6380/2"),
+        ("rediss://:secret@host/2", "rediss://:secret@host/2?ssl_cert_reqs=required"),
+        ("rediss://h/0?ssl_ca_certs=/ca", "rediss://h/0?ssl_ca_certs=/ca&ssl_cert_reqs=required"),
+        ("rediss://host/0?ssl_cert_reqs=none", "rediss://host/0?ssl_cert_reqs=none"),
         ("unix:///run/redis.sock", "redis+socket:///run/redis.sock?virtual_host=0"),
         ("unix:///run/redis.sock?db=3", "redis+socket:///run/redis.sock?virtual_host=3"),
     ],
