@@ -8,6 +8,7 @@ PAGES = [
     "docs/reliability.md",
     "docs/security.md",
     "docs/decisions/0011-what-celery-and-redis-do.md",
+    "docs/decisions/0016-one-redis.md",
 ]
 
 
