@@ -1,6 +1,12 @@
-"""What all tests share: in the tier that must leave nothing out, a skip is a failure."""
+"""What all tests share: in the tier that must leave nothing out, a skip is a failure; and what
+chaos and fleet have counted is told at the end.
+"""
+
+import os
 
 import pytest
+
+from tests.support.told import COUNTS, tell_at_the_end
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -13,3 +19,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if session.config.option.fail_on_skip and reporter and reporter.stats.get("skipped"):
         reporter.write_line("\na test was skipped, and here a skip is a failure", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    tell_at_the_end(terminalreporter, f"counted, SEED={os.environ.get('SEED', '1')}", COUNTS)

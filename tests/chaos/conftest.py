@@ -9,10 +9,9 @@ import pytest
 from tests.chaos.cluster import Cluster, seed
 from tests.chaos.count import count, judge
 from tests.chaos.traffic import Traffic
-from tests.support.told import tell_at_the_end
+from tests.support.told import COUNTS
 
 Report = Callable[[Cluster, Traffic, float], None]
-PROPERTY = "chaos"
 
 
 @pytest.fixture
@@ -34,7 +33,7 @@ def tell(
 
     def tell(line: str) -> None:
         name = request.node.name.removeprefix("test_").replace("_", " ")
-        record_property(PROPERTY, f"{name}: {line}")
+        record_property(COUNTS, f"{name}: {line}")
 
     return tell
 
@@ -55,7 +54,3 @@ def report(tell: Callable[[str], None]) -> Report:
         judge(total, told)
 
     return report
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    tell_at_the_end(terminalreporter, f"chaos, SEED={seed()}", PROPERTY)

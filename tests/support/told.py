@@ -2,13 +2,21 @@
 
 import pytest
 
+# The property that holds what chaos and the fleet have counted.
+COUNTS = "counts"
+
 
 def tell_at_the_end(terminal: pytest.TerminalReporter, title: str, name: str) -> None:
-    """Write what tests recorded as properties of that name."""
-    terminal.section(title)
-    for reports in terminal.stats.values():
-        for report in reports:
-            if getattr(report, "when", "") == "call":
-                for key, value in report.user_properties:
-                    if key == name:
-                        terminal.write_line(value)
+    """Write what tests recorded as properties of that name, if any did."""
+    lines = [
+        str(value)
+        for reports in terminal.stats.values()
+        for report in reports
+        if getattr(report, "when", "") == "call"
+        for key, value in report.user_properties
+        if key == name
+    ]
+    if lines:
+        terminal.section(title)
+    for line in lines:
+        terminal.write_line(line)
