@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 
 from shared.contract import WorkerReport
 from shared.redis_client import connect
+from shared.uploads import FileUploadStore, UploadStore
 from tests.chaos.processes import Supervised
 from tests.support.photos import free_port
 from tests.support.redis_server import RedisServer
@@ -33,15 +34,20 @@ class Cluster:
         folder: For data, uploads and logs.
         env: Settings of every process, over the defaults.
         redis_options: Added to Redis's command line, now and at each restart.
+        redis: The server; default: one on this machine.
     """
 
     def __init__(
-        self, folder: Path, env: dict[str, str] | None = None, redis_options: tuple[str, ...] = ()
+        self,
+        folder: Path,
+        env: dict[str, str] | None = None,
+        redis_options: tuple[str, ...] = (),
+        redis: RedisServer | None = None,
     ) -> None:
         self.folder = folder
         self.uploads = folder / "uploads"
-        (folder / "redis").mkdir()
-        self.redis = RedisServer(folder / "redis")
+        (folder / "redis").mkdir(exist_ok=True)
+        self.redis = redis or RedisServer(folder / "redis")
         self.client: Redis = connect(self.redis.url, 2.0)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -118,6 +124,10 @@ class Cluster:
         """No worker has said that."""
         for worker in self.workers:
             assert words not in worker.log, f"{words!r} in {self.folder}"
+
+    def store(self) -> UploadStore:
+        """What the processes store in."""
+        return FileUploadStore(self.uploads)
 
     def stored(self) -> list[str]:
         """The names of all uploads."""

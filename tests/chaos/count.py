@@ -10,7 +10,6 @@ import httpx
 from redis import Redis
 
 from shared.contract import ItemResult
-from shared.uploads import FileUploadStore
 from tests.chaos.cluster import Cluster, ask
 from tests.chaos.traffic import AT_LEAST, Told, expected
 from worker.ledger import Ledger
@@ -20,7 +19,7 @@ DRAIN_WITHIN_S = 100
 OPEN = {"queued", "running"}
 # Everything else in Redis is a leak.
 STAY = ["ic:seq", "ic:started", "ic:ended", "ic:unrun", "ic:resent", "ic:discarded",
-        "ic:metrics*", "ic:beats", "ic:workers",
+        "ic:metrics*", "ic:beats", "ic:workers", "ic:idempotency:*",
         "ic:model", "ic:reconciler",
         "ic:job:*", "_kombu.binding*"]  # fmt: skip
 
@@ -41,7 +40,7 @@ class Count:
 def count(cluster: Cluster, told: Told) -> Count:
     """Wait until nothing is open, then count in Redis, on disk and over HTTP."""
     client = cluster.client
-    _drain(cluster)
+    drain(cluster)
     total = Count()
     states: Counter[str] = Counter()
     jobs = {
@@ -60,7 +59,8 @@ def count(cluster: Cluster, told: Told) -> Count:
     return total
 
 
-def _drain(cluster: Cluster) -> None:
+def drain(cluster: Cluster) -> None:
+    """Wait until nothing is open."""
     queues = "interactive", "batch"
 
     def nothing_open() -> bool:
@@ -119,10 +119,9 @@ def _polled(url: str) -> httpx.Response | None:
 
 
 def _look_for_leaks(cluster: Cluster, total: Count) -> None:
-    store = FileUploadStore(cluster.uploads)
     # Requests that broke off and workers that died before the delete leave theirs to the sweeper;
     # now, not in two hours.
-    total.swept = Sweeper(Ledger(cluster.client, "count"), store, spare_s=0).sweep()
+    total.swept = Sweeper(Ledger(cluster.client, "count"), cluster.store(), spare_s=0).sweep()
     total.leaked += cluster.stored()
     keys = map(str, cluster.client.scan_iter(count=1000))
     total.leaked += [key for key in keys if not any(fnmatch(key, allowed) for allowed in STAY)]

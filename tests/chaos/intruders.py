@@ -28,9 +28,9 @@ def push_malformed(cluster: Cluster, traffic: Traffic, rng: random.Random, times
 class SlowUpload(threading.Thread):
     """A client in the middle of sending a batch, which never gets to its end."""
 
-    def __init__(self, cluster: Cluster, photos: int) -> None:
+    def __init__(self, url: str, photos: int) -> None:
         super().__init__(daemon=True)
-        self._url, self._photos = f"{cluster.url}/jobs", photos
+        self._url, self._photos = f"{url}/jobs", photos
         self._enough = threading.Event()
         self.cut = False
         self.start()

@@ -9,8 +9,6 @@ import subprocess
 from types import TracebackType
 from typing import Self
 
-BRIDGE, NET, DIRECT_NET = "ichaos", "10.231.77", "10.231.78"
-
 
 def ip(*arguments: str, check: bool = True) -> None:
     """Run ``ip``."""
@@ -19,57 +17,78 @@ def ip(*arguments: str, check: bool = True) -> None:
 
 
 class Network:
-    """A bridge of this namespace at ``.1`` and one namespace for each name, from ``.2`` on."""
+    """A bridge that reaches here at ``.1`` and one namespace for each name, from ``.2`` on.
 
-    def __init__(self, *names: str) -> None:
+    Args:
+        names: Of the namespaces; also of the cables, so that they are short.
+        bridge: Its name.
+        net: The first three numbers of every address; cables past the bridge have the next net.
+    """
+
+    def __init__(self, *names: str, bridge: str = "ichaos", net: str = "10.231.77") -> None:
         assert os.geteuid() == 0, "this scenario makes network namespaces: run it as root"
         assert shutil.which("ip"), "this scenario makes network namespaces: install iproute2"
-        self.host = f"{NET}.1"
+        self._bridge, self._net = bridge, net
+        first, _, last = net.rpartition(".")
+        self._direct_net = f"{first}.{int(last) + 1}"
+        self.host = f"{net}.1"
         self.names = names
 
     def address(self, name: str) -> str:
         """Where a namespace is reached."""
-        return f"{NET}.{self.names.index(name) + 2}"
+        return f"{self._net}.{self.names.index(name) + 2}"
 
     def __enter__(self) -> Self:
         self._remove()
-        ip("link", "add", BRIDGE, "type", "bridge")
-        ip("address", "add", f"{self.host}/24", "dev", BRIDGE)
-        ip("link", "set", BRIDGE, "up")
+        # In a namespace of its own: Docker forbids this one to forward, bridged frames included.
+        ip("netns", "add", self._bridge)
+        self._at_bridge("add", self._bridge, "type", "bridge")
+        self._at_bridge("set", self._bridge, "up")
+        here = ("name", "here", "netns", self._bridge)
+        ip("link", "add", self._bridge, "type", "veth", "peer", *here)
+        ip("address", "add", f"{self.host}/24", "dev", self._bridge)
+        ip("link", "set", self._bridge, "up")
+        self._plug("here")
         for name in self.names:
             ip("netns", "add", name)
-            ip("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name)
-            ip("link", "set", name, "up")
+            self._at_bridge("add", name, "type", "veth", "peer", "name", "eth0", "netns", name)
             ip("-n", name, "address", "add", f"{self.address(name)}/24", "dev", "eth0")
             ip("-n", name, "link", "set", "eth0", "up")
             ip("-n", name, "link", "set", "lo", "up")
-            self.mend(name)
+            self._plug(name)
         return self
+
+    def _at_bridge(self, *arguments: str) -> None:
+        ip("-n", self._bridge, "link", *arguments)
+
+    def _plug(self, name: str) -> None:
+        self._at_bridge("set", name, "up")
+        self.mend(name)
 
     def direct(self, name: str) -> str:
         """A second cable, from here to one namespace past the bridge; returns its far address."""
         cable = f"{name}-direct"
         ip("link", "add", cable, "type", "veth", "peer", "name", "eth1", "netns", name)
-        ip("address", "add", f"{DIRECT_NET}.1/24", "dev", cable)
+        ip("address", "add", f"{self._direct_net}.1/24", "dev", cable)
         ip("link", "set", cable, "up")
-        ip("-n", name, "address", "add", f"{DIRECT_NET}.2/24", "dev", "eth1")
+        ip("-n", name, "address", "add", f"{self._direct_net}.2/24", "dev", "eth1")
         ip("-n", name, "link", "set", "eth1", "up")
-        return f"{DIRECT_NET}.2"
+        return f"{self._direct_net}.2"
 
     def cut(self, name: str) -> None:
         """Frames vanish; both ends still see a carrier."""
-        ip("link", "set", name, "nomaster")
+        self._at_bridge("set", name, "nomaster")
 
     def mend(self, name: str) -> None:
         """Put the cable back."""
-        ip("link", "set", name, "master", BRIDGE)
+        self._at_bridge("set", name, "master", self._bridge)
 
     def _remove(self) -> None:
         for name in self.names:
             ip("link", "delete", f"{name}-direct", check=False)
-            ip("link", "delete", name, check=False)
             ip("netns", "delete", name, check=False)
-        ip("link", "delete", BRIDGE, check=False)
+        ip("link", "delete", self._bridge, check=False)
+        ip("netns", "delete", self._bridge, check=False)
 
     def __exit__(
         self,

@@ -25,7 +25,7 @@ def test_an_api_killed_in_the_middle_of_an_upload_and_of_sending_loses_nothing(
 ) -> None:
     with Traffic(cluster, rng) as traffic:
         stored = len(cluster.stored())
-        upload = SlowUpload(cluster, 400)
+        upload = SlowUpload(cluster.url, 400)
         # the bytes of half of it are there, its record is not; others wait for their answers
         cluster.until(lambda: len(cluster.stored()) >= stored + 200, 20)
         slowest = kill_api(cluster, traffic)

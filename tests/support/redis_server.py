@@ -13,14 +13,21 @@ from scripts.serve.redis_server import find_program
 
 
 class RedisServer:
-    """A server on a free TCP port of this machine, with its append-only file in a folder."""
+    """A server on a free TCP port, with its append-only file in a folder.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: Must be there.
+        host: Where it is reached.
+        netns: The network namespace in which it lives; none means this process's own.
+    """
+
+    def __init__(self, folder: Path, host: str = "127.0.0.1", netns: str | None = None) -> None:
         self._folder = folder
+        self._enter = ["ip", "netns", "exec", netns] if netns else []
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
-        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.url = f"redis://{host}:{self.port}/0"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, *options: str) -> None:
@@ -28,7 +35,9 @@ class RedisServer:
         command = [find_program(), "--port", str(self.port), "--dir", str(self._folder)]
         safe = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
         self._process = subprocess.Popen(
-            [*command, *safe, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [*self._enter, *command, *safe, *options],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
