@@ -79,7 +79,9 @@ def _cut_api(cluster: Cluster, network: Network, traffic: Traffic) -> float:
     network.cut("ic-api")
     assert traffic.open > 1
     began = time.monotonic()
-    refused = httpx.post(f"{cluster.url}/predict", content=photo(0, 7), trust_env=False)
+    # named, as it may be recorded all the same: the api cannot know
+    files = {"file": ("probe-7.png", photo(0, 7))}
+    refused = httpx.post(f"{cluster.url}/predict", files=files, trust_env=False)
     assert refused.status_code == 503
     assert time.monotonic() - began < REFUSES_WITHIN_S
     cluster.until(lambda: ask(f"{cluster.url}/health").status_code == 503, 10)
