@@ -6,6 +6,9 @@ Needs root and iproute2, and fails without them: a promise that was not tried is
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +17,36 @@ def ip(*arguments: str, check: bool = True) -> None:
     """Run ``ip``."""
     run = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
     assert not check or run.returncode == 0, f"ip {' '.join(arguments)}: {run.stderr}"
+
+
+_ORPHAN_RETRIES = Path("/proc/sys/net/ipv4/tcp_orphan_retries")
+_TABLE = "/proc/net/tcp"
+_LOCAL, _REMOTE, _STATE = 1, 2, 3
+_ESTABLISHED, _FIN_WAIT1 = "01", "04"
+
+
+@contextmanager
+def forgetful() -> Iterator[None]:
+    """Closed connections here are soon forgotten, as by a host that loses its power.
+
+    Otherwise the kernel goes on for minutes to tell the far end, which hears it once it can.
+    """
+    before = _ORPHAN_RETRIES.read_text()
+    _ORPHAN_RETRIES.write_text("1")
+    try:
+        yield
+    finally:
+        _ORPHAN_RETRIES.write_text(before)
+
+
+def still_telling(port: int) -> bool:
+    """Whether this host has closed connections of a port, and tries to tell their far ends."""
+    return _has(Path(_TABLE).read_text(), _LOCAL, port, _FIN_WAIT1)
+
+
+def _has(table: str, end: int, port: int, state: str) -> bool:
+    rows = [line.split() for line in table.splitlines()[1:]]
+    return any(row[end].endswith(f":{port:04X}") and row[_STATE] == state for row in rows)
 
 
 class Network:
@@ -74,6 +107,12 @@ class Network:
         ip("-n", name, "address", "add", f"{self._direct_net}.2/24", "dev", "eth1")
         ip("-n", name, "link", "set", "eth1", "up")
         return f"{self._direct_net}.2"
+
+    def believes(self, name: str, port: int) -> bool:
+        """Whether a namespace takes a connection to this port for open."""
+        show = ["ip", "netns", "exec", name, "cat", _TABLE]
+        table = subprocess.run(show, capture_output=True, text=True, check=True).stdout
+        return _has(table, _REMOTE, port, _ESTABLISHED)
 
     def cut(self, name: str) -> None:
         """Frames vanish; both ends still see a carrier."""

@@ -11,7 +11,7 @@ import pytest
 from tests.chaos.cluster import Cluster, ask
 from tests.chaos.conftest import Report
 from tests.chaos.faults import BROKER_WITHIN_S, cut_connections, items_end, serves, strike
-from tests.chaos.network import Network
+from tests.chaos.network import Network, forgetful, still_telling
 from tests.chaos.traffic import Traffic, photo
 
 CUT_S = 20.0
@@ -33,7 +33,7 @@ def test_closed_connections_are_opened_again(
 @pytest.fixture
 def network() -> Iterator[Network]:
     # a second cable to the api, for clients, is never cut
-    with Network("ic-worker", "ic-api") as network:
+    with forgetful(), Network("ic-worker", "ic-api") as network:
         yield network
 
 
@@ -65,8 +65,9 @@ def _cut_worker(cluster: Cluster, network: Network, traffic: Traffic) -> float:
     cable = "ic-worker"
     held = strike(cluster, traffic, [1], lambda: network.cut(cable), lambda: network.mend(cable))
     began = time.monotonic()
-    time.sleep(CUT_S)
-    cluster.close_connections()  # the far ends are not told, and stay half open
+    _forget_connections(cluster)
+    time.sleep(max(0.0, began + CUT_S - time.monotonic()))
+    assert network.believes(cable, cluster.redis.port)
     network.mend(cable)
     items_end(cluster, held)
     took = time.monotonic() - began
@@ -85,7 +86,13 @@ def _cut_api(cluster: Cluster, network: Network, traffic: Traffic) -> float:
     assert refused.status_code == 503
     assert time.monotonic() - began < REFUSES_WITHIN_S
     cluster.until(lambda: ask(f"{cluster.url}/health").status_code == 503, 10)
-    time.sleep(CUT_S / 2)
-    cluster.close_connections()  # the far ends are not told, and stay half open
+    _forget_connections(cluster)
+    assert network.believes("ic-api", cluster.redis.port)
     network.mend("ic-api")
     return serves(cluster, BROKER_WITHIN_S)
+
+
+def _forget_connections(cluster: Cluster) -> None:
+    """Redis's host knows none of them any more; those past the cut stay half open."""
+    cluster.close_connections()
+    cluster.until(lambda: not still_telling(cluster.redis.port), CUT_S)
