@@ -13,6 +13,7 @@ from tests.chaos.conftest import Report
 from tests.chaos.faults import BROKER_WITHIN_S, cut_connections, items_end, serves, strike
 from tests.chaos.network import Network, forgetful, still_telling
 from tests.chaos.traffic import Traffic, photo
+from tests.support.answers import slug
 
 CUT_S = 20.0
 REFUSES_WITHIN_S = 1.0
@@ -80,10 +81,11 @@ def _cut_api(cluster: Cluster, network: Network, traffic: Traffic) -> float:
     network.cut("ic-api")
     assert traffic.open > 1
     began = time.monotonic()
-    # named, as it may be recorded all the same: the api cannot know
-    files = {"file": ("probe-7.png", photo(0, 7))}
-    refused = httpx.post(f"{cluster.url}/predict", files=files, trust_env=False)
-    assert refused.status_code == 503
+    # named, as it may be recorded all the same: the api cannot know; and ready to wait, or it could
+    # be refused because others wait
+    files, patient = {"file": ("probe-7.png", photo(0, 7))}, {"prefer": "wait=30"}
+    refused = httpx.post(f"{cluster.url}/predict", files=files, headers=patient, trust_env=False)
+    assert slug(refused) == "broker_unavailable"
     assert time.monotonic() - began < REFUSES_WITHIN_S
     cluster.until(lambda: ask(f"{cluster.url}/health").status_code == 503, 10)
     _forget_connections(cluster)
