@@ -6,6 +6,7 @@ result, preprocessing, and the engine. Needs leave to trace processes (root, or 
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -33,7 +34,15 @@ PARTS = {
     "HTTP": ("api/", "uvicorn/", "starlette/", "fastapi/", "prometheus_client/"),
 }
 OTHER = "other"
-NATIVE = "engine's own threads"
+# Of the engine's own threads, or of the event loop's.
+NATIVE = "native code"
+# py-spy cannot tell on every system that a thread waits. The event loop runs Python's frames inside
+# of its own: alone, it waits or is in native code.
+WAITS = re.compile(
+    r"(wait\w* \(threading\.py|_worker \(concurrent/futures/thread\.py"
+    r"|poll \(kombu/utils/eventio\.py|read_from_socket \(redis/|Runner\.run \(asyncio/runners\.py)"
+    r"[^;]*$"
+)
 
 
 def part(stack: str) -> str:
@@ -46,11 +55,12 @@ def part(stack: str) -> str:
 
 
 def counted(lines: Iterable[str]) -> Counter[str]:
-    """py-spy's raw output → samples by part."""
+    """py-spy's raw output → samples by part, without those of threads that wait."""
     found: Counter[str] = Counter()
     for line in lines:
         stack, _, count = line.rpartition(" ")
-        found[part(stack)] += int(count)
+        if not WAITS.search(stack):
+            found[part(stack)] += int(count)
     return found
 
 
@@ -59,7 +69,7 @@ def shares(samples: Counter[str], cpu_s: float) -> dict[str, float]:
 
     Args:
         samples: At `RATE_HZ`, of its Python threads.
-        cpu_s: What the process used; what Python's threads did not is the engine's.
+        cpu_s: What the process used; what Python's frames did not is native code's.
     """
     used = {name: count / RATE_HZ for name, count in samples.items()}
     seen = sum(used.values())

@@ -28,7 +28,22 @@ def test_samples_are_counted_by_part() -> None:
     assert counted(lines) == {"HTTP": 7, "queue": 2, OTHER: 1}
 
 
-def test_what_python_did_not_use_is_the_engines() -> None:
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "result (concurrent/futures/_base.py:451);Condition.wait (threading.py:327)",
+        "Event.wait (threading.py:629)",
+        "_worker (concurrent/futures/thread.py:81)",
+        "_epoll.poll (kombu/utils/eventio.py:83)",
+        "_HiredisParser.read_from_socket (redis/_parsers/hiredis.py:192)",
+        "Runner.run (asyncio/runners.py:118)",
+    ],
+)
+def test_who_waits_uses_no_processor(inner: str) -> None:
+    assert counted([f"{OUTER};{inner} 5", f"{OUTER} 1"]) == {"queue": 1}
+
+
+def test_what_python_did_not_use_is_native_codes() -> None:
     assert shares(Counter(queue=100, HTTP=50), 2.0) == {"queue": 1.0, "HTTP": 0.5, NATIVE: 0.5}
 
 
