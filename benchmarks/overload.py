@@ -43,8 +43,8 @@ class Overload:
             >= GOODPUT * self.peak_per_s,
             f"accepted p99 within {ACCEPTED_P99_MS} ms": self.seen.took_ms(200, 0.99)
             <= ACCEPTED_P99_MS,
-            f"refusals within {REFUSED_P50_MS} ms at the median": self.seen.took_ms(503, 0.5)
-            <= REFUSED_P50_MS,
+            f"refusals within {REFUSED_P50_MS} ms at the median": 503 not in self.seen.ends
+            or self.seen.took_ms(503, 0.5) <= REFUSED_P50_MS,
             "no other answer": set(self.seen.ends) <= {200, 503},
         }
         return [promise for promise, is_kept in kept.items() if not is_kept]

@@ -42,8 +42,10 @@ class Ledger:
         self._client = client
         self._incarnation = incarnation
         self._lock = client.register_script(
-            "local holder = redis.call('GET', KEYS[1])\n"
-            "if holder and holder ~= ARGV[1] then return 0 end\n"
+            "local holder, left = redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])\n"
+            # with more left than is ever given, it is of before Redis's clock was set back
+            "local held = holder and holder ~= ARGV[1] and left <= tonumber(ARGV[2])\n"
+            "if held then return 0 end\n"
             # first a write that frees, so that a full Redis lets the script through
             "redis.call('DEL', KEYS[1])\n"
             "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])\n"

@@ -47,10 +47,12 @@ class MemoryBudget:
         ticket = object()
         with self._changed:
             self._waiting.append(ticket)
-            self._changed.wait_for(lambda: self._waiting[0] is ticket and self._free >= weight)
-            self._waiting.popleft()
-            self._free -= weight
-            self._changed.notify_all()
+            try:
+                self._changed.wait_for(lambda: self._waiting[0] is ticket and self._free >= weight)
+                self._free -= weight
+            finally:
+                self._waiting.remove(ticket)
+                self._changed.notify_all()
         try:
             yield
         finally:

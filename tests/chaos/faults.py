@@ -42,13 +42,17 @@ def items_end(cluster: Cluster, members: Iterable[str], within_s: float = WORKER
 
     def all_ended() -> bool:
         for member in list(left):
-            job_id, _, index = member.rpartition(":")
-            line = str(cluster.client.hget(f"ic:job:{job_id}:states", index))
-            if line.partition("|")[0] not in {"queued", "running"}:
+            if state_of(cluster, member) not in {"queued", "running"}:
                 left.discard(member)
         return not left
 
     cluster.until(all_ended, within_s)
+
+
+def state_of(cluster: Cluster, member: str) -> str:
+    """Of an item that is written as ``job:index``."""
+    job_id, _, index = member.rpartition(":")
+    return str(cluster.client.hget(f"ic:job:{job_id}:states", index)).partition("|")[0]
 
 
 def serves(cluster: Cluster, within_s: float) -> float:
@@ -107,7 +111,7 @@ def pause_worker(
     began = time.monotonic()
     time.sleep(pause_s)
     worker.resume()
-    items_end(cluster, held)
+    items_end(cluster, held, WORKER_WITHIN_S - pause_s)
     return time.monotonic() - began
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.clock import Clock
-from tests.chaos.cluster import Cluster
+from tests.chaos.cluster import Cluster, ask
 from tests.chaos.conftest import Report
 from tests.chaos.faults import holding, items_end
 from tests.chaos.traffic import Traffic
@@ -17,6 +17,8 @@ from tests.chaos.traffic import Traffic
 JUMP_S = 3 * 3600
 # Longer than it takes to give a worker up.
 WATCH_S = 20
+# Two heartbeats.
+HEARD_S = 5
 
 
 @pytest.fixture
@@ -42,14 +44,23 @@ def test_a_clock_that_jumps_in_one_worker_harms_nobody(
 ) -> None:
     with Traffic(askew, rng) as traffic:
         slowest = _jump(askew, traffic, clock, -JUMP_S)
-        time.sleep(2)
+        _is_known(askew)
         slowest = max(slowest, _jump(askew, traffic, clock, JUMP_S))
         # Hours ahead, it must not take the other worker for dead, nor its messages for overdue.
         time.sleep(WATCH_S)
         assert askew.reconciling() == 0
+        _is_known(askew)
     report(askew, traffic, slowest)
     assert [worker.starts for worker in askew.workers] == [1, 1]
     askew.never("worker lost")
+
+
+def _is_known(cluster: Cluster) -> None:
+    """Heartbeats later, both workers are heard of as ever."""
+    time.sleep(HEARD_S)
+    health = ask(f"{cluster.url}/health").json()
+    assert health["status"] == "ok"
+    assert all(worker["heartbeat_age_s"] < HEARD_S for worker in health["workers"])
 
 
 def _jump(cluster: Cluster, traffic: Traffic, clock: Clock, to_s: int) -> float:

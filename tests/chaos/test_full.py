@@ -3,10 +3,12 @@
 import random
 import time
 
+import httpx
+
 from tests.chaos.cluster import Cluster
 from tests.chaos.conftest import Report
-from tests.chaos.faults import WORKER_WITHIN_S, holding, items_end, serves, strike
-from tests.chaos.traffic import Traffic
+from tests.chaos.faults import WORKER_WITHIN_S, holding, items_end, serves, state_of, strike
+from tests.chaos.traffic import Traffic, photo
 
 FULL_S, WITHIN_S = 6, 20
 
@@ -21,10 +23,15 @@ def test_a_full_redis_refuses_the_new_and_ends_the_old(
             before = holding(cluster, traffic)
             cluster.client.config_set("maxmemory", 1)
             held = before & cluster.held()
-        refused = traffic.told.refused
         items_end(cluster, held)
+        # who does not wait is refused for no other reason
+        files, at_once = {"file": ("full-7.png", photo(0, 7))}, {"prefer": "respond-async"}
+        with httpx.Client(base_url=cluster.url, trust_env=False) as client:
+            cluster.until(
+                lambda: client.post("/predict", files=files, headers=at_once).status_code == 503,
+                FULL_S,
+            )
         time.sleep(FULL_S)
-        assert traffic.told.refused > refused
         cluster.client.config_set("maxmemory", 0)
         took = serves(cluster, WITHIN_S)
     report(cluster, traffic, took)
@@ -47,8 +54,9 @@ def test_a_worker_killed_while_redis_is_full_loses_nothing(
 
     with Traffic(cluster, rng) as traffic:
         held = strike(cluster, traffic, [0], fill_and_kill, make_room)
-        other = cluster.workers[1]
-        cluster.until(lambda: "worker lost" in other.log, WORKER_WITHIN_S)
+        cluster.until(lambda: not held & cluster.held(0), WORKER_WITHIN_S)
+        assert {state_of(cluster, member) for member in held} == {"queued"}
+        assert any("worker lost" in worker.log for worker in cluster.workers)
         make_room()
         began = time.monotonic()
         items_end(cluster, held)

@@ -60,11 +60,12 @@ class Told:
     refused: int = 0
     cut: int = 0
     strange: list[str] = field(default_factory=list)
+    balanced: bool = False
 
     def hear(self, answer: httpx.Response, files: list[tuple[str, bytes]]) -> None:
         """Take one answer in."""
         body = answer.json()
-        if answer.status_code in GATEWAY:
+        if self.balanced and answer.status_code in GATEWAY:
             self.cut += 1
         elif answer.status_code in {200, 202}:
             self.accepted[body["job_id"]] = len(files)
@@ -91,9 +92,11 @@ class Traffic:
         job_of: int = JOB_OF,
         at_least: int = AT_LEAST,
         clients: tuple[int, int] = (POSTERS, PREDICTORS),
+        *,
+        balanced: bool = False,
     ) -> None:
         posters, predictors = clients
-        self.told = Told()
+        self.told = Told(balanced=balanced)
         self.open = 0
         self._url = cluster.url
         self._job_of, self._at_least = job_of, at_least

@@ -72,7 +72,7 @@ def test_who_hangs_up_at_the_balancer_is_not_waited_for(fleet: Fleet) -> None:
 def test_a_lost_worker_a_lost_api_and_a_cut_link_to_redis_lose_nothing(
     fleet: Fleet, rng: random.Random, report: Report, tell: Callable[[str], None]
 ) -> None:
-    with Traffic(fleet, rng, job_of=JOB_OF, clients=CLIENTS) as traffic:
+    with Traffic(fleet, rng, job_of=JOB_OF, clients=CLIENTS, balanced=True) as traffic:
         batch = _send_batch(fleet, traffic, rng)
         recovery = [lose_worker(fleet, traffic, batch)]
         assert fleet.open_items(batch), "the batch had ended before the link was cut"

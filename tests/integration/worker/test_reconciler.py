@@ -9,7 +9,7 @@ from shared.contract import WorkerReport, WorkerState
 from shared.items import ItemRef, ItemStore
 from shared.queue import make_celery
 from tests.integration.worker.conftest import Bench, photo
-from worker.ledger import Ledger, Observation
+from worker.ledger import LOCK_KEY, LOCK_MS, Ledger, Observation
 from worker.reconciler import DEAD_MS, GAP_MS, Reconciler
 
 DEAD_S = DEAD_MS // 1000
@@ -98,6 +98,14 @@ def test_a_clock_that_was_set_back_makes_no_dead_worker_live(
     assert bench.attempts(held) == [1], "what it saw before the clock was set counts no more"
     look_for(watcher, watch, 2)
     assert bench.attempts(held) == [2]
+
+
+def test_a_lock_of_before_the_clock_was_set_back_holds_nobody_up(bench: Bench) -> None:
+    bench.client.set(LOCK_KEY, "dead", px=LOCK_MS)
+    ledger = Ledger(bench.client, "alive")
+    assert not ledger.lock()
+    bench.client.pexpire(LOCK_KEY, 3_600_000)
+    assert ledger.lock()
 
 
 def test_what_a_struck_off_worker_begins_before_it_is_heard_is_not_stranded(
