@@ -1,8 +1,8 @@
 """``python -m scripts.manifests``: do the Kubernetes manifests build, and does every schema agree?
 
-Builds each overlay, with and without the object store, and checks what comes out against schemas:
-of the oldest and the newest Kubernetes that is meant to run it, and KEDA's own. A field that no
-schema knows is a fault, because Kubernetes would ignore it. Needs no cluster.
+Builds each overlay, alone, with each component and with all, and checks what comes out against
+schemas: of the oldest and the newest Kubernetes that is meant to run it, and KEDA's own. A field
+that no schema knows is a fault, because Kubernetes would ignore it. Needs no cluster.
 """
 
 import os
@@ -24,6 +24,8 @@ from scripts.kubectl import NoKubectl, find
 
 FOLDER = ROOT / "deploy" / "kubernetes"
 VERSIONS = ("1.30", "1.37")
+# What a kustomization names by path: by a relative one, or Kustomize refuses it.
+NAMED = ("resources", "components")
 
 Manifest = dict[str, Any]
 
@@ -39,17 +41,23 @@ def build(folder: Path) -> list[Manifest]:
 
 
 def build_all() -> Iterator[tuple[str, list[Manifest]]]:
-    """Every overlay, alone and with every component."""
+    """Every overlay, alone, with each component, and with all."""
+    components = sorted((FOLDER / "components").iterdir())
     for overlay in sorted((FOLDER / "overlays").iterdir()):
         yield overlay.name, build(overlay)
-        for component in sorted((FOLDER / "components").iterdir()):
-            with tempfile.TemporaryDirectory() as folder:
-                both = {
-                    "resources": [os.path.relpath(overlay, os.path.realpath(folder))],
-                    "components": [os.path.relpath(component, os.path.realpath(folder))],
-                }
-                Path(folder, "kustomization.yaml").write_text(yaml.safe_dump(both))
-                yield f"{overlay.name} with {component.name}", build(Path(folder))
+        for some in (*([one] for one in components), components):
+            names = " and ".join(component.name for component in some)
+            own = {"resources": [overlay], "components": some}
+            yield f"{overlay.name} with {names}", build_own(own)
+
+
+def build_own(overlay: dict[str, Any]) -> list[Manifest]:
+    """What somebody's own overlay amounts to, of whole paths to folders of this repository."""
+    with tempfile.TemporaryDirectory() as folder:
+        here = os.path.realpath(folder)
+        named = {key: [os.path.relpath(place, here) for place in overlay[key]] for key in NAMED}
+        Path(folder, "kustomization.yaml").write_text(yaml.safe_dump({**overlay, **named}))
+        return build(Path(folder))
 
 
 def faults(manifest: Manifest) -> list[str]:

@@ -18,38 +18,60 @@ from tests.support.worker_process import WorkerProcess
 SCRAPED_WITHIN_S = 10
 
 
-class Scaler:
-    """Asks as KEDA does: a trigger's query is one number, and none counts as 0."""
+class NoFigures(Exception):
+    """KEDA takes that for an error of the trigger."""
 
-    def __init__(self, api: ApiProcess, prometheus: Prometheus) -> None:
-        self.api = api
-        self._prometheus = prometheus
+
+class Scaler:
+    """Asks as KEDA does: a trigger's query is one number, or none."""
+
+    def __init__(self, apis: list[ApiProcess], prometheus: Prometheus) -> None:
+        self.apis = apis
+        self.api = apis[0]
+        self.prometheus = prometheus
         manifest = next(m for m in build(FOLDER / "overlays/cpu") if m["kind"] == "ScaledObject")
         self.triggers = {
             trigger["name"]: trigger["metadata"] for trigger in manifest["spec"]["triggers"]
         }
 
     def value(self, name: str) -> float:
-        found = self._prometheus.query(self.triggers[name]["query"])
+        found = self.prometheus.query(self.triggers[name]["query"])
         assert len(found) <= 1, "KEDA refuses a query with more than one answer"
-        return float(found[0]["value"][1]) if found else 0.0
+        if not found and self.triggers[name].get("ignoreNullValues", "true") == "true":
+            return 0.0
+        if not found:
+            raise NoFigures
+        return float(found[0]["value"][1])
 
     def active(self, name: str) -> bool:
         return self.value(name) > float(self.triggers[name]["activationThreshold"])
 
+    def fails(self, name: str) -> bool:
+        """So that KEDA counts it, and falls back."""
+        try:
+            self.value(name)
+        except NoFigures:
+            return True
+        return False
+
 
 @pytest.fixture
 def scaler(tmp_path: Path) -> Iterator[Scaler]:
-    """Redis, an api and Prometheus; no worker."""
+    """Redis, two apis and Prometheus; no worker."""
     with ExitStack() as stack:
         server = RedisServer(tmp_path)
         server.start()
         stack.callback(server.kill)
-        api = stack.enter_context(ApiProcess(server.url, tmp_path))
-        prometheus = Prometheus(tmp_path, api.url.removeprefix("http://"))
+        apis = []
+        for name in ("first", "second"):
+            (tmp_path / name).mkdir()
+            apis.append(stack.enter_context(ApiProcess(server.url, tmp_path / name)))
+        prometheus = Prometheus(tmp_path, *(api.url.removeprefix("http://") for api in apis))
         stack.callback(prometheus.stop)
-        eventually(lambda: bool(prometheus.query("classifier_broker_up == 1")), 20)
-        yield Scaler(api, prometheus)
+        scaler = Scaler(apis, prometheus)
+        eventually(lambda: len(prometheus.query("classifier_broker_up == 1")) == len(apis), 20)
+        eventually(lambda: not any(map(scaler.fails, scaler.triggers)), SCRAPED_WITHIN_S)
+        yield scaler
 
 
 def test_photos_that_wait_bring_workers_from_none_and_let_them_go(
@@ -58,7 +80,9 @@ def test_photos_that_wait_bring_workers_from_none_and_let_them_go(
     assert not any(map(scaler.active, scaler.triggers))
     answer = scaler.api.client.post("/jobs", files=[("files", jpeg())] * 30)
     assert answer.status_code == 202
-    eventually(lambda: scaler.value("length") == 30, SCRAPED_WITHIN_S)
+    told = 'classifier_queue_items{queue="batch"} == 30'
+    eventually(lambda: len(scaler.prometheus.query(told)) == len(scaler.apis), SCRAPED_WITHIN_S)
+    assert scaler.value("length") == 30, "counted once, whoever tells"
     eventually(lambda: scaler.value("age") > 2, SCRAPED_WITHIN_S)
 
     env = {"REDIS_URL": scaler.api.redis_url, "UPLOADS_URL": scaler.api.uploads.as_uri()}
@@ -83,3 +107,10 @@ def test_a_photo_that_is_refused_for_lack_of_workers_brings_one(scaler: Scaler) 
     answer = scaler.api.client.post("/predict", content=jpeg())
     assert answer.json()["type"].endswith("no_workers")
     eventually(lambda: scaler.active("refused"), SCRAPED_WITHIN_S)
+
+
+def test_apis_of_which_nothing_is_known_are_no_idle_ones(scaler: Scaler) -> None:
+    for api in scaler.apis:
+        api.kill()
+    for name in ("length", "age"):
+        eventually(lambda name=name: scaler.fails(name), SCRAPED_WITHIN_S)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import yaml
 
 from tests.support.photos import free_port
 from tests.support.served import eventually
@@ -20,13 +21,23 @@ def program(name: str) -> str:
 
 
 class Prometheus:
-    """A Prometheus process on the shipped configuration, which scrapes an api once a second."""
+    """A Prometheus process on the shipped configuration, which scrapes once a second.
 
-    def __init__(self, folder: Path, target: str) -> None:
+    Args:
+        folder: For its files.
+        target: An api's address.
+        others: Of more apis; their series carry a label more, as a cluster's discovery adds some.
+    """
+
+    def __init__(self, folder: Path, target: str, *others: str) -> None:
         text = (MONITORING / "prometheus.yml").read_text()
         assert "api:8000" in text
         text = text.replace("api:8000", target).replace("15s", "1s")
-        (folder / "prometheus.yml").write_text(text)
+        config = yaml.safe_load(text)
+        for number, other in enumerate(others):
+            labelled = {"targets": [other], "labels": {"node": f"node-{number}"}}
+            config["scrape_configs"][0]["static_configs"].append(labelled)
+        (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
         (folder / "rules.yml").write_text((MONITORING / "rules.yml").read_text())
         address = f"127.0.0.1:{free_port()}"
         self.client = httpx.Client(base_url=f"http://{address}", trust_env=False)
