@@ -22,9 +22,10 @@ from openvino import properties
 from openvino.properties import hint
 
 from worker.inference.conversion import converted
-from worker.inference.openvino_runtime import OpenVINORuntime, processors
+from worker.inference.openvino_runtime import OpenVINORuntime
 from worker.inference.quantization import quantized
 from worker.preprocessing import preprocess
+from worker.processors import processors
 from worker.registry import ModelSpec, resolve
 from worker.settings import WorkerSettings
 

@@ -13,7 +13,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, S3Store, from_url
 
-# Together they bound a call: a second to connect, five for one try, and none begins after a second.
+# Together they bound a request: a second to connect, five for one try, no try after a second.
 CONNECT = timedelta(seconds=1)
 TRY = timedelta(seconds=5)
 TRIES_WITHIN = timedelta(seconds=1)
@@ -23,7 +23,7 @@ _CODE = re.compile(r"<Code>(\w+)</Code>")
 
 
 class BucketUploadStore:
-    """Objects below one prefix of one bucket; each call ends within some six seconds.
+    """Objects below one prefix of one bucket; each request ends within some six seconds.
 
     Args:
         url: ``s3://bucket/prefix``, or likewise ``gs://`` and ``az://``.

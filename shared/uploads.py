@@ -99,7 +99,7 @@ def open_uploads(url: str) -> UploadStore:
     if parts.scheme in BUCKETS:
         if "@" in parts.netloc or not parts.netloc or parts.query or parts.fragment:
             raise ValueError("UPLOADS_URL must be s3://bucket/prefix; keys go into AWS_… variables")
-        # here, because it takes 20 MB that a folder does not need
+        # here, because it takes 11 MB that a folder does not need
         from shared.bucket_uploads import BucketUploadStore  # noqa: PLC0415
 
         return BucketUploadStore(url)

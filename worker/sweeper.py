@@ -54,12 +54,14 @@ class Sweeper:
                 _log.exception("sweep failed, trying again")
 
     def sweep(self) -> int:
-        """Delete every old upload without a live item; returns how many went.
+        """Delete every old upload without a live item, or those until `stop`; returns how many.
 
         Names that this service did not make are left alone, but for its own half-written files.
         """
         gone = 0
         for key in self._uploads.old_keys(self._spare_s):
+            if self._stop.is_set():  # a store with many left would keep a worker from its end
+                break
             item = parse_upload_key(key.removesuffix(".part"))
             if item is None or self._ledger.live_attempt(*item) is not None:
                 continue

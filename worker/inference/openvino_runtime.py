@@ -4,7 +4,6 @@ The first start converts the torch module and keeps the result; later ones read 
 torch. Depends on openvino and `worker.inference.conversion`.
 """
 
-import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from worker.inference import OutOfMemory
 from worker.inference.conversion import converted
 from worker.inference.openvino_maps import Mapper, head_of
 from worker.inference.quantization import quantized
+from worker.processors import processors, quota
 from worker.registry import ModelSpec
 from worker.weights import ModelUnavailable
 
@@ -30,13 +30,6 @@ from worker.weights import ModelUnavailable
 MAX_STREAMS = 8
 _Requests: TypeAlias = "SimpleQueue[ov.InferRequest]"
 _TYPES = {"fp32": ov.Type.f32, "bf16": ov.Type.bf16, "fp16": ov.Type.f16}
-
-
-def processors() -> int:
-    """Processors that this process may use; macOS does not say, so there it is all of them."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class OpenVINORuntime:
@@ -81,17 +74,15 @@ class OpenVINORuntime:
 
     def _requests(self, core: ov.Core, model: ov.Model, streams: int) -> _Requests:
         """Compile for so many calls at once, which share the cores out among them."""
-        compiled = core.compile_model(
-            model,
-            "CPU",
-            {
-                hint.inference_precision: _TYPES[self._floats],
-                hint.execution_mode: hint.ExecutionMode.ACCURACY
-                if self._floats == "fp32"
-                else hint.ExecutionMode.PERFORMANCE,
-                properties.streams.num: properties.streams.Num(streams),
-            },
-        )
+        accurate, fast = hint.ExecutionMode.ACCURACY, hint.ExecutionMode.PERFORMANCE
+        options = {
+            hint.inference_precision: _TYPES[self._floats],
+            hint.execution_mode: accurate if self._floats == "fp32" else fast,
+            properties.streams.num: properties.streams.Num(streams),
+        }
+        if quota():  # of which OpenVINO would know nothing; else it chooses better
+            options[properties.inference_num_threads] = processors()
+        compiled = core.compile_model(model, "CPU", options)
         requests: _Requests = SimpleQueue()
         for _ in range(streams):
             requests.put(compiled.create_infer_request())

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from worker.inference import OutOfMemory
 from worker.inference.activation_maps import activation_maps
 from worker.inference.architectures import build
+from worker.processors import processors, quota
 from worker.registry import ModelSpec
 from worker.weights import ModelUnavailable
 
@@ -50,6 +51,8 @@ class TorchRuntime:
             torch.backends.cuda.matmul.allow_tf32 = False
             # The first call of each batch size tries every algorithm: the warm-up makes it.
             torch.backends.cudnn.benchmark = True
+        elif quota():  # of which torch would know nothing
+            torch.set_num_threads(processors())
         model = build(spec)
         with _memory_errors():
             self._model = model.to(self._device).to(memory_format=torch.channels_last)

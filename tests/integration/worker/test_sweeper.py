@@ -2,12 +2,18 @@
 
 import os
 
+import pytest
+
 from shared.contract import ItemResult
 from shared.items import Finish, ItemRef, ItemStore
 from shared.queue_names import QueueName
 from tests.integration.worker.conftest import Bench, photo
+from worker import sweeper
 from worker.ledger import Ledger
 from worker.sweeper import Sweeper
+
+# What takes seconds to sweep.
+MANY = 10_000
 
 
 def test_what_no_live_item_will_read_is_swept_and_the_rest_is_spared(bench: Bench) -> None:
@@ -22,9 +28,25 @@ def test_what_no_live_item_will_read_is_swept_and_the_rest_is_spared(bench: Benc
     for name in bench.stored():
         if name != "young.0":
             os.utime(bench.uploads.folder / name, (0, 0))
-    sweeper = Sweeper(Ledger(bench.client, "worker"), bench.uploads, spare_s=60)
-    assert sweeper.sweep() == 3
+    sweeping = Sweeper(Ledger(bench.client, "worker"), bench.uploads, spare_s=60)
+    assert sweeping.sweep() == 3
     assert bench.stored() == sorted([f"{live}.0", f"{live}.1", "README", "young.0"])
+
+
+def test_a_sweep_is_broken_off_when_its_worker_ends(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeper, "PERIOD_S", 0.0)
+    bench.uploads.put("unknown.0", b"")
+    for index in range(1, MANY):
+        (bench.uploads.folder / f"unknown.{index}").touch()
+    for name in bench.stored():
+        os.utime(bench.uploads.folder / name, (0, 0))
+    sweeping = Sweeper(Ledger(bench.client, "worker"), bench.uploads, spare_s=60)
+    sweeping.start()
+    bench.until(lambda: len(bench.stored()) < MANY)
+    sweeping.stop()
+    assert bench.stored()
 
 
 def test_one_worker_at_a_time_holds_the_lock(bench: Bench) -> None:

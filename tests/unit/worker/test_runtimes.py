@@ -22,6 +22,7 @@ import torch
 from efficientnet_lite_pytorch import EfficientNet
 from numpy.typing import NDArray
 from openvino import opset15 as opset
+from openvino import properties
 from safetensors.torch import save_file
 from torchvision import models
 from torchvision.transforms.functional import normalize, to_tensor
@@ -451,6 +452,18 @@ def test_a_lone_call_takes_every_core_and_one_beside_it_a_stream(
     (whole,) = {id(request) for request in taken[:2]} - {id(request) for request in streams}
     assert len({id(request) for request in taken[:2]}) == 2
     assert id(taken[2]) == whole
+
+
+def test_openvino_starts_no_more_threads_than_a_containers_limit(
+    load: Callable[..., Runtime], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openvino_runtime, "quota", lambda: 1)
+    monkeypatch.setattr(openvino_runtime, "processors", lambda: 1)
+    runtime = load("openvino")
+    assert isinstance(runtime, OpenVINORuntime)
+    model = runtime._whole.get().get_compiled_model()
+    assert model.get_property(properties.inference_num_threads) == 1
+    assert runtime.concurrency == 1
 
 
 @pytest.mark.parametrize("error", [RuntimeError("Exception: std::bad_alloc"), MemoryError()])
