@@ -22,7 +22,7 @@ serve: ## install what is missing, then run Redis, worker and api here until Ctr
 test: install-dev ## unit, integration and end-to-end tests: no root, Docker or browser
 	$(BIN)/python -m pytest $(PARALLEL) tests/e2e tests/integration tests/unit
 
-test-full: install-dev ## the tests that need more (Docker, Chromium, Prometheus, minutes of load), what strangers send, a minute of chaos, a fleet; a skip fails
+test-full: install-dev ## the tests that need more (root, iproute2, Docker, Chromium, Prometheus, haproxy, minutes of load), what strangers send, a minute of chaos, a fleet; a skip fails
 	$(BIN)/python -m pytest $(FULL) tests/agreement tests/compose tests/failover tests/kubernetes tests/load tests/monitoring tests/tls tests/chaos/test_smoke.py tests/fleet
 	$(BIN)/python -m pytest $(FULL) tests/browser
 	@$(MAKE) hostile

@@ -1,11 +1,12 @@
 """``python -m benchmarks.scaling``: what more workers bring, and what the rest of a photo costs.
 
 The model is a scripted one that sleeps, a while for each call and a while for each photo in it, so
-that eight "devices" fit on a few cores. What is measured is everything around it: the queue, the
+that several "devices" fit on a few cores. What is measured is everything around it: the queue, the
 record, the upload store, and whether workers get in each other's way.
 
-Prints two tables: photos a second by number of workers, and the processor time that one photo costs
-each part, from which follows what one Redis and one api process can carry.
+Prints three tables: photos a second by number of workers, with a model whose batches save little
+and with one whose batches pay as on a GPU, and the processor time that one photo costs each part,
+from which is computed what one Redis and one api process can carry.
 """
 
 import argparse
@@ -29,14 +30,34 @@ from tests.chaos.cluster import Cluster, ask
 from tests.chaos.traffic import photo
 from tests.support.photos import jpeg
 
-# 20 ms for one photo alone, 18 ms each for eight together: little is gained by a batch, so that
-# eight workers with all that surrounds the model stay within two cores.
-CALL_S, IMAGE_S, BATCH = 0.0024, 0.0176, 8
+BATCH = 8
 JOB_OF, CLIENTS = 500, 16
-FULL_RATE = BATCH / (CALL_S + BATCH * IMAGE_S)
 SETTLE_S = 1.0
 GATE = "go"
 COUNTERS = ("total_commands_processed", "used_memory", "aof_current_size")
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a call sleeps, what each photo in it adds, and what a worker has to feed it with."""
+
+    call_s: float
+    image_s: float
+    threads: int = BATCH
+
+    @property
+    def most_per_s(self) -> float:
+        """Photos a second, when nothing is around it and every batch is full."""
+        return BATCH / (self.call_s + BATCH * self.image_s)
+
+
+# 20 ms for one photo alone, 18 ms each for eight together: little is gained by a batch, so that
+# eight workers with all that surrounds the model stay within two cores.
+PROCESSOR = Model(0.0024, 0.0176)
+# 66 ms for one alone, 10 ms each for eight together, and a second batch is read meanwhile. Four
+# workers are what stays within two cores.
+GPU, MOST_GPUS = Model(0.064, 0.002, 2 * BATCH), 4
+NO_TIME = Model(0, 0)
 
 
 @dataclass(frozen=True)
@@ -112,7 +133,7 @@ def _cpu_s(process: psutil.Process) -> float:
 
 
 @contextmanager
-def cluster_of(workers: int, call_s: float, image_s: float) -> Iterator[Cluster]:
+def cluster_of(workers: int, model: Model) -> Iterator[Cluster]:
     """Redis, one api and so many workers, whose models load until `let_go`."""
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -123,8 +144,9 @@ def cluster_of(workers: int, call_s: float, image_s: float) -> Iterator[Cluster]
         for _ in range(workers):
             cluster.start_worker(
                 MAX_BATCH_SIZE=str(BATCH),
-                SCRIPTED_SERVICE_TIME_S=str(call_s),
-                SCRIPTED_IMAGE_TIME_S=str(image_s),
+                WORKER_THREADS=str(model.threads),
+                SCRIPTED_SERVICE_TIME_S=str(model.call_s),
+                SCRIPTED_IMAGE_TIME_S=str(model.image_s),
                 SCRIPTED_LOAD_UNTIL=str(cluster.folder / GATE),
             )
         cluster.until(lambda: len(cluster.reports("starting")) == workers, 120)
@@ -146,9 +168,9 @@ def post(cluster: Cluster, photos: int, picture: bytes) -> list[str]:
     return [answer.raise_for_status().json()["job_id"] for answer in answers]
 
 
-def drain(cluster: Cluster, seconds: float) -> Spent:
-    """Hand in more than all workers can end in that time, then watch them for so long."""
-    post(cluster, int(len(cluster.workers) * FULL_RATE * (seconds + 2 * SETTLE_S)), photo(0, 0))
+def drain(cluster: Cluster, seconds: float, per_s: float) -> Spent:
+    """Hand in more than workers of that rate can end in that time, then watch them for so long."""
+    post(cluster, int(len(cluster.workers) * per_s * (seconds + 2 * SETTLE_S)), photo(0, 0))
     let_go(cluster)
     time.sleep(SETTLE_S)
     meter = Meter(cluster)
@@ -159,13 +181,13 @@ def drain(cluster: Cluster, seconds: float) -> Spent:
     return spent
 
 
-def scale(counts: list[int], seconds: float) -> str:
+def scale(model: Model, counts: list[int], seconds: float) -> str:
     """One row for each number of workers; efficiency is against the first."""
     rows: list[table.Row] = []
     base = 0.0
     for count in counts:
-        with cluster_of(count, CALL_S, IMAGE_S) as cluster:
-            spent = drain(cluster, seconds)
+        with cluster_of(count, model) as cluster:
+            spent = drain(cluster, seconds, model.most_per_s)
         base = base or spent.per_s / count
         cores = [f"{spent.cores(part):.2f}" for part in ("workers", "Redis", "api")]
         commands = f"{spent.commands / spent.photos:.1f}"
@@ -180,7 +202,7 @@ def scale(counts: list[int], seconds: float) -> str:
 
 def ceilings(seconds: float) -> str:
     """Processor time of one photo in each part, with a model that takes no time."""
-    with cluster_of(2, 0, 0) as cluster:
+    with cluster_of(2, NO_TIME) as cluster:
         let_go(cluster)
         meter = Meter(cluster)
         for job in post(cluster, round(100 * seconds), jpeg()):
@@ -201,7 +223,7 @@ def ceilings(seconds: float) -> str:
     dearest = sorted(stats.items(), key=lambda item: -item[1]["usec"])[:5]
     said = ", ".join(f"{name.removeprefix('cmdstat_')} {used['usec_per_call']} µs x {used['calls']}"
                      for name, used in dearest)  # fmt: skip
-    made = table.markdown(["part", "core-ms a photo", "so one core carries"], rows)
+    made = table.markdown(["part", "core-ms a photo", "so one core carries, computed"], rows)
     return f"{made}\n\nRedis, a photo: {kept}\nRedis, dearest commands: {said}"
 
 
@@ -222,7 +244,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10, help="for each number of workers")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4, 8])
     options = parser.parse_args()
-    print(scale(options.workers, options.seconds))
+    print(scale(PROCESSOR, options.workers, options.seconds))
+    print()
+    print(scale(GPU, [n for n in options.workers if n <= MOST_GPUS], options.seconds))
     print()
     print(ceilings(options.seconds))
 

@@ -68,6 +68,15 @@ def test_who_hangs_up_at_the_balancer_is_not_waited_for(fleet: Fleet) -> None:
     fleet.until(lambda: fleet.stored() == [], 5)
 
 
+@pytest.mark.parametrize("path", ["/metrics", "/metrics?all", "/%6Detrics", "/m%65trics"])
+def test_figures_are_told_by_each_api_and_not_by_the_balancer(fleet: Fleet, path: str) -> None:
+    for url in fleet.urls():
+        assert httpx.get(f"{url}{path}", trust_env=False).status_code == 200
+    outside = httpx.get(f"{fleet.url}{path}", trust_env=False)
+    assert outside.status_code == 404
+    assert outside.json()["title"] == "Not found"
+
+
 @pytest.mark.timeout(400)
 def test_a_lost_worker_a_lost_api_and_a_cut_link_to_redis_lose_nothing(
     fleet: Fleet, rng: random.Random, report: Report, tell: Callable[[str], None]
