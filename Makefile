@@ -44,11 +44,12 @@ lock: install-dev ## choose versions anew from requirements*.txt, with hashes; U
 audit: install-dev ## known vulnerabilities of what is locked, from PyPI's advisories
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes $(LOCKS:%=-r %)
 
+# relative URLs: any index that serves these hashes will do
 sbom: install-dev ## what the locks hold (an image built with TORCH_INDEX=), as CycloneDX, into sbom/
 	mkdir -p sbom
-	$(BIN)/cyclonedx-py requirements api/requirements.lock -o sbom/api.cdx.json
+	$(BIN)/cyclonedx-py requirements api/requirements.lock --index-url simple -o sbom/api.cdx.json
 	cat worker/requirements.lock worker/requirements-torch.lock | \
-		$(BIN)/cyclonedx-py requirements - -o sbom/worker.cdx.json
+		$(BIN)/cyclonedx-py requirements - --index-url simple -o sbom/worker.cdx.json
 
 SEED ?= 1
 chaos: install-dev ## kill, stop, cut and fill everything under load; SEED=2 draws anew; needs root
