@@ -23,6 +23,7 @@ def test_a_full_redis_refuses_the_new_and_ends_the_old(
             before = holding(cluster, traffic)
             cluster.client.config_set("maxmemory", 1)
             held = before & cluster.held()
+        refused = traffic.told.refused
         items_end(cluster, held)
         # who does not wait is refused for no other reason
         files, at_once = {"file": ("full-7.png", photo(0, 7))}, {"prefer": "respond-async"}
@@ -32,6 +33,7 @@ def test_a_full_redis_refuses_the_new_and_ends_the_old(
                 FULL_S,
             )
         time.sleep(FULL_S)
+        assert traffic.told.refused > refused
         cluster.client.config_set("maxmemory", 0)
         took = serves(cluster, WITHIN_S)
     report(cluster, traffic, took)
