@@ -10,7 +10,7 @@ from collections import deque
 
 from redis.asyncio import Redis
 
-from api.broker import broker_unavailable
+from api.broker import broker_unavailable, silence_within
 from api.fleet import Fleet, look
 from shared import log
 from shared.errors import NO_MAPS, InvalidParameter, NoWorkers, QueueFull
@@ -77,7 +77,6 @@ class Admission:
         self.fleet = Fleet()
         self._client = client
         self._max_queued = max_queued
-        self._late = False
         self._rates = {queue: EndRate() for queue in QueueName}
 
     async def run(self) -> None:
@@ -89,12 +88,8 @@ class Admission:
     async def refresh(self) -> None:
         """Look once; a broker that does not answer in time is down."""
         try:
-            async with asyncio.timeout(LOOK_WITHIN_S):
+            async with silence_within(LOOK_WITHIN_S):
                 fleet = await look(self._client)
-        except TimeoutError:
-            # one late answer may be this process's own fault; a request that cannot wait finds out
-            fleet = Fleet() if self._late else self.fleet
-            self._late = True
         except REDIS_DOWN as error:
             fleet = Fleet()
             if self.fleet.broker_up:
@@ -103,7 +98,6 @@ class Admission:
             _log.exception("cannot read the fleet")
             fleet = Fleet()
         else:
-            self._late = False
             now = asyncio.get_running_loop().time()
             for queue, rate in self._rates.items():
                 rate.add(now, fleet.ended[queue], fleet.queued[queue])

@@ -24,10 +24,10 @@ from shared.uploads import open_uploads
 
 _log = log.get(__name__)
 
-LOOK_S = 0.5
 # Only a backstop: each call has its own bound (api.broker), and that of a large batch is longer.
 REDIS_S = 10.0
-CONNECTIONS = 64
+# A call holds one for about a millisecond; each more is one more to open when a crowd comes.
+CONNECTIONS = 16
 
 
 @asynccontextmanager
@@ -56,7 +56,7 @@ def _build(settings: ApiSettings, stack: AsyncExitStack) -> Services:
         return made
 
     redis = client(REDIS_S, CONNECTIONS)
-    admission = Admission(client(LOOK_S, 2), settings.max_queued_items)
+    admission = Admission(client(REDIS_S, 2), settings.max_queued_items)
     celery = make_celery(settings.broker_url, broker_pool_limit=SENDERS)
     stack.callback(celery.close)
     jobs = JobStore(redis, settings.job_ttl_s, settings.max_queued_items)

@@ -4,7 +4,10 @@ redis-py 8 waits 5 s and retries ten times by default, and its pool raises when 
 are in use; each of these turns a dead broker into a slow one.
 """
 
+import asyncio
+import math
 from collections.abc import Iterable
+from typing import Any
 
 import redis
 import redis.asyncio
@@ -17,6 +20,8 @@ from redis.retry import Retry
 REDIS_DOWN = (redis.exceptions.RedisError, OSError)
 
 CONNECT_S = 0.3
+# The api bounds each call whole (api.broker), and on a busy host it is late to see a connection.
+CONNECT_ASYNC_S = 3.0
 
 
 def connect(url: str, timeout_s: float) -> redis.Redis:
@@ -33,8 +38,24 @@ def connect(url: str, timeout_s: float) -> redis.Redis:
     return redis.Redis.from_pool(pool)
 
 
+def replied_s() -> float:
+    """When Redis last answered a client of `connect_async`, by the event loop's clock."""
+    return _Surviving.replied_s
+
+
 class _Surviving:
-    """uvloop raises RuntimeError where asyncio raises OSError: writing to a closed connection."""
+    """uvloop raises RuntimeError where asyncio raises OSError: writing to a closed connection.
+
+    Notes when any connection of this process was answered.
+    """
+
+    replied_s = -math.inf
+
+    async def read_response(self, *args: Any, timeout: float | None = None, **kwargs: Any) -> Any:
+        reply = await super().read_response(*args, timeout=timeout, **kwargs)  # type: ignore[misc]
+        if timeout is None:  # else it is a subscriber's look, which may have found nothing
+            _Surviving.replied_s = asyncio.get_running_loop().time()
+        return reply
 
     async def send_packed_command(
         self, command: bytes | str | Iterable[bytes], check_health: bool = True
@@ -65,9 +86,9 @@ def connect_async(url: str, timeout_s: float | None, max_connections: int) -> re
     pool = redis.asyncio.BlockingConnectionPool.from_url(
         url,
         max_connections=max_connections,
-        timeout=timeout_s or CONNECT_S,
+        timeout=timeout_s or CONNECT_ASYNC_S,
         socket_timeout=timeout_s,
-        socket_connect_timeout=CONNECT_S,
+        socket_connect_timeout=CONNECT_ASYNC_S,
         retry=AsyncRetry(NoBackoff(), 0),
         decode_responses=True,
     )

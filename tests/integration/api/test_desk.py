@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from api.admission import Admission
+from api.broker import broker_within
 from api.desk import Desk
-from api.lifespan import LOOK_S, REDIS_S
+from api.lifespan import REDIS_S
 from shared.errors import BrokerUnavailable
 from shared.jobs import JobStore, NewItem, NewJob
 from shared.queue import make_celery
@@ -23,7 +24,7 @@ from tests.support.redis_server import RedisServer
 @pytest.fixture
 async def desk(redis_server: RedisServer, tmp_path: Path) -> AsyncIterator[Desk]:
     redis = connect_async(redis_server.url, REDIS_S, 4)
-    look = connect_async(redis_server.url, LOOK_S, 1)
+    look = connect_async(redis_server.url, REDIS_S, 1)
     admission = Admission(look, 20_000)
     celery = make_celery(redis_server.url)
     yield Desk(JobStore(redis, 60, 20_000), FileUploadStore(tmp_path), celery, admission)
@@ -78,3 +79,42 @@ async def test_many_calls_at_once_wait_for_a_connection_rather_than_fail(desk: D
     await desk.create(stored)
     records = await asyncio.gather(*(desk.read(stored.job_id) for _ in range(100)))
     assert {record.total for record in records} == {1}
+
+
+async def test_a_process_that_is_late_does_not_take_redis_for_dead(desk: Desk) -> None:
+    wanted = job(1)
+    creating = asyncio.create_task(desk.create(wanted))
+    for _ in range(2):
+        await asyncio.sleep(0)
+        time.sleep(0.5)  # noqa: ASYNC251 - as on a host whose processors are all busy
+    assert await creating == wanted.job_id
+
+
+@pytest.fixture
+async def answered(desk: Desk) -> AsyncIterator[None]:
+    """Redis answers other calls of this process all the while."""
+    stored = job(1)
+    await desk.create(stored)
+
+    async def ask() -> None:
+        while True:
+            await desk.read(stored.job_id)
+            await asyncio.sleep(0.01)
+
+    asking = asyncio.create_task(ask())
+    yield
+    assert not asking.done()
+    asking.cancel()
+
+
+@pytest.mark.usefixtures("answered")
+async def test_a_call_may_take_longer_while_others_are_answered() -> None:
+    async with broker_within(0.3):
+        await asyncio.sleep(0.6)
+
+
+@pytest.mark.usefixtures("answered")
+async def test_but_not_for_ever() -> None:
+    with pytest.raises(BrokerUnavailable):
+        async with asyncio.timeout(5), broker_within(0.1):
+            await asyncio.sleep(10)

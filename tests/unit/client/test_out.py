@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,29 @@ def test_a_file_is_whole_after_every_write(file: Path) -> None:
         assert paths_in(file) == ["a.jpg", ODD]
         out.append([good("b.jpg")])
         assert paths_in(file) == ["a.jpg", ODD, "b.jpg"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_is_written_when_the_run_is_ended_is_kept(
+    file: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.fsync
+
+    def end_the_run(descriptor: int) -> None:
+        monkeypatch.setattr(os, "fsync", real)
+        signal.raise_signal(number)
+
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with OutFile(file, 2) as out:
+            monkeypatch.setattr(os, "fsync", end_the_run)
+            with pytest.raises(KeyboardInterrupt):
+                out.append([good("a.jpg")])
+            out.append([good("b.jpg")])  # as what has ended by then is
+            assert out.succeeded == 2
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert paths_in(file) == ["a.jpg", "b.jpg"]
 
 
 def test_a_second_run_knows_what_is_there_and_adds_to_it(file: Path) -> None:

@@ -4,6 +4,7 @@ Depends on the SDK's errors alone.
 """
 
 import errno
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
@@ -41,6 +42,21 @@ class Stop(Exception):
 
 class Terminated(BaseException):
     """SIGTERM, which ends a run as Ctrl-C does."""
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait for the block's end; for the main thread, which they interrupt."""
+    came: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = {number: signal.signal(number, lambda got, _: came.append(got)) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number in came[:1]:
+            signal.raise_signal(number)
 
 
 @contextmanager

@@ -5,14 +5,14 @@ Depends on formats.
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from image_classifier_client.cli.exits import ExitCode, Stop
+from image_classifier_client.cli.exits import ExitCode, Stop, undisturbed
 from image_classifier_client.cli.finding import place
 from image_classifier_client.cli.formats import Format, NotOurs, format_of
 from image_classifier_client.cli.rows import Row
@@ -70,8 +70,13 @@ class OutFile:
         ended = [row for row in rows if row.status != "cancelled"]
         if not ended:
             return
+        # interrupted between writing and counting, the next rows would be written over these
+        with undisturbed():
+            self._append(ended)
+
+    def _append(self, rows: Sequence[Row]) -> None:
         layout = self._format
-        data = self._before() + layout.between.join(layout.encode(row) for row in ended)
+        data = self._before() + layout.between.join(layout.encode(row) for row in rows)
         try:
             self._write_at(self._end, data + layout.tail)
         except OSError:
@@ -79,7 +84,7 @@ class OutFile:
                 self._write_at(self._end, layout.tail)
             raise
         self._end += len(data)
-        for row in ended:
+        for row in rows:
             self._count(row.path, succeeded=row.status == "succeeded")
 
     def _count(self, path: str, *, succeeded: bool) -> None:
