@@ -69,7 +69,7 @@ def test_what_is_written_when_the_run_is_ended_is_kept(
 ) -> None:
     real = os.fsync
 
-    def end_the_run(descriptor: int) -> None:
+    def end_the_run(_: int) -> None:
         monkeypatch.setattr(os, "fsync", real)
         signal.raise_signal(number)
 

@@ -48,15 +48,18 @@ class Terminated(BaseException):
 def undisturbed() -> Iterator[None]:
     """Ctrl-C and SIGTERM wait for the block's end; for the main thread, which they interrupt."""
     came: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    handlers = {number: signal.signal(number, lambda got, _: came.append(got)) for number in numbers}
+
+    def wait(number: int, _: object) -> None:
+        came.append(number)
+
+    handlers = {number: signal.signal(number, wait) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        for number in came[:1]:
-            signal.raise_signal(number)
+        if came:
+            signal.raise_signal(came[0])
 
 
 @contextmanager
