@@ -51,9 +51,10 @@ class _Surviving:
 
     replied_s = -math.inf
 
-    async def read_response(self, *args: Any, timeout: float | None = None, **kwargs: Any) -> Any:
-        reply = await super().read_response(*args, timeout=timeout, **kwargs)  # type: ignore[misc]
-        if timeout is None:  # else it is a subscriber's look, which may have found nothing
+    async def read_response(self, *args: Any, **kwargs: Any) -> Any:
+        reply = await super().read_response(*args, **kwargs)  # type: ignore[misc]
+        # with a timeout it is a subscriber's look, which may have found nothing
+        if kwargs.get("timeout") is None:
             _Surviving.replied_s = asyncio.get_running_loop().time()
         return reply
 
