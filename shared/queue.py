@@ -82,7 +82,7 @@ def publish(app: Celery, producer: Any, queue: QueueName, ref: ItemRef, *, alone
     headers: dict[str, Any] = {**tracing.headers(), **({FIRST: True} if alone else {})}
     app.send_task(
         TASK_CLASSIFY,
-        args=[ref.job_id, ref.index, ref.attempt, alone],
+        args=arguments(ref, alone=alone),
         task_id=message_id(ref),
         headers=headers or None,
         queue=queue.value,
@@ -90,6 +90,11 @@ def publish(app: Celery, producer: Any, queue: QueueName, ref: ItemRef, *, alone
         retry=False,
         ignore_result=True,
     )
+
+
+def arguments(ref: ItemRef, *, alone: bool) -> list[str | int | bool]:
+    """The task's arguments."""
+    return [ref.job_id, ref.index, ref.attempt, alone]
 
 
 def message_id(ref: ItemRef) -> str:

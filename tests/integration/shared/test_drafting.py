@@ -12,7 +12,7 @@ from shared.queue_names import QueueName
 from tests.support.redis_server import RedisServer
 from worker.envelope import is_ours
 
-REF = ItemRef("0" * 32, 0, 1)
+REF = ItemRef("0123456789abcdef" * 2, 0, 1)
 
 
 def unique(message: dict[str, Any]) -> dict[str, Any]:
@@ -23,10 +23,14 @@ def unique(message: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_draft_is_what_celery_puts_on_the_queue(redis_server: RedisServer) -> None:
     app = make_celery(redis_server.url)
-    draft = json.loads(Drafter(app).draft(QueueName.INTERACTIVE, REF))
-    send(app, QueueName.INTERACTIVE, [REF])
-    with Redis.from_url(redis_server.url) as client:
-        [sent] = client.lrange("interactive", 0, -1)
+    drafter = Drafter(app)
+    for queue in QueueName:
+        first, second = (json.loads(drafter.draft(queue, REF)) for _ in range(2))
+        send(app, queue, [REF])
+        with Redis.from_url(redis_server.url) as client:
+            [sent] = client.lrange(queue.value, 0, -1)
+        assert is_ours(first)
+        tags = {message["properties"]["delivery_tag"] for message in (first, second)}
+        assert len(tags) == 2
+        assert unique(first) == unique(second) == unique(json.loads(sent))
     app.close()
-    assert is_ours(draft)
-    assert unique(draft) == unique(json.loads(sent))
