@@ -10,7 +10,7 @@ from collections import deque
 
 from redis.asyncio import Redis
 
-from api.broker import broker_unavailable, silence_within
+from api.broker import broker_unavailable, own_time_within
 from api.fleet import Fleet, look
 from shared import log
 from shared.errors import NO_MAPS, InvalidParameter, NoWorkers, QueueFull
@@ -88,7 +88,7 @@ class Admission:
     async def refresh(self) -> None:
         """Look once; a broker that does not answer in time is down."""
         try:
-            async with silence_within(LOOK_WITHIN_S):
+            async with own_time_within(LOOK_WITHIN_S):
                 fleet = await look(self._client)
         except REDIS_DOWN as error:
             fleet = Fleet()

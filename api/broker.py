@@ -1,7 +1,7 @@
 """A bound on every call to Redis: it answers in time, or the client gets a 503.
 
-In time means that Redis is not silent for longer: on a host whose processors are all busy this
-process reads late what Redis answered soon, and would tell clients that Redis is away.
+What counts is time in which this process had its turn. On a host whose processors are all busy it
+would read late what Redis answered soon, and tell clients that Redis is away.
 """
 
 import asyncio
@@ -9,13 +9,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from shared.errors import BrokerUnavailable
-from shared.redis_client import REDIS_DOWN, replied_s
+from shared.redis_client import REDIS_DOWN
 
 BROKER_S = 0.6
-# So many times its bound may a call take while other calls are answered.
-MOST = 5
-# What has come meanwhile is read before a call is given up.
-READ_S = 0.02
+TICK_S = 0.05
 RETRY_BROKER_S = 2
 
 
@@ -25,29 +22,29 @@ def broker_unavailable() -> BrokerUnavailable:
 
 
 @asynccontextmanager
-async def silence_within(seconds: float) -> AsyncIterator[None]:
-    """Around a call to Redis.
+async def own_time_within(seconds: float) -> AsyncIterator[None]:
+    """`asyncio.timeout`, which does not count by how much the event loop was late meanwhile.
 
     Raises:
-        TimeoutError: No call of this process was answered for so long, or this one for five times
-            as long.
+        TimeoutError: The block took longer.
     """
     loop = asyncio.get_running_loop()
-    began = loop.time()
+    due = loop.time() + seconds
+    wanted = min(due, loop.time() + TICK_S)
     timer: asyncio.TimerHandle
 
-    def look(*, read: bool = False) -> None:
-        nonlocal timer
-        due = min(max(began, replied_s()) + seconds, began + MOST * seconds)
-        if loop.time() < due:
-            timer = loop.call_at(due, look)
-        elif not read:
-            timer = loop.call_later(READ_S, lambda: look(read=True))
+    def tick() -> None:
+        nonlocal due, wanted, timer
+        now = loop.time()
+        due += now - wanted
+        if now >= due:
+            bound.reschedule(now)
         else:
-            bound.reschedule(loop.time())
+            wanted = min(due, now + TICK_S)
+            timer = loop.call_at(wanted, tick)
 
     async with asyncio.timeout(None) as bound:
-        timer = loop.call_at(began + seconds, look)
+        timer = loop.call_at(wanted, tick)
         try:
             yield
         finally:
@@ -56,13 +53,14 @@ async def silence_within(seconds: float) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def broker_within(seconds: float = BROKER_S) -> AsyncIterator[None]:
-    """`silence_within` for a request.
+    """Around a call to Redis that a request needs.
 
     Raises:
-        BrokerUnavailable: It failed or took longer; its cause is what Redis raised.
+        BrokerUnavailable: It failed, or took longer by this process's own time; its cause is what
+            Redis raised.
     """
     try:
-        async with silence_within(seconds):
+        async with own_time_within(seconds):
             yield
     except REDIS_DOWN as error:
         raise broker_unavailable() from error

@@ -4,10 +4,7 @@ redis-py 8 waits 5 s and retries ten times by default, and its pool raises when 
 are in use; each of these turns a dead broker into a slow one.
 """
 
-import asyncio
-import math
 from collections.abc import Iterable
-from typing import Any
 
 import redis
 import redis.asyncio
@@ -20,8 +17,8 @@ from redis.retry import Retry
 REDIS_DOWN = (redis.exceptions.RedisError, OSError)
 
 CONNECT_S = 0.3
-# The api bounds each call whole (api.broker), and on a busy host it is late to see a connection.
-CONNECT_ASYNC_S = 3.0
+# The api bounds each call whole (api.broker); on a busy host it is late to see its connection.
+CONNECT_ASYNC_S = 1.0
 
 
 def connect(url: str, timeout_s: float) -> redis.Redis:
@@ -38,25 +35,8 @@ def connect(url: str, timeout_s: float) -> redis.Redis:
     return redis.Redis.from_pool(pool)
 
 
-def replied_s() -> float:
-    """When Redis last answered a client of `connect_async`, by the event loop's clock."""
-    return _Surviving.replied_s
-
-
 class _Surviving:
-    """uvloop raises RuntimeError where asyncio raises OSError: writing to a closed connection.
-
-    Notes when any connection of this process was answered.
-    """
-
-    replied_s = -math.inf
-
-    async def read_response(self, *args: Any, **kwargs: Any) -> Any:
-        reply = await super().read_response(*args, **kwargs)  # type: ignore[misc]
-        # with a timeout it is a subscriber's look, which may have found nothing
-        if kwargs.get("timeout") is None:
-            _Surviving.replied_s = asyncio.get_running_loop().time()
-        return reply
+    """uvloop raises RuntimeError where asyncio raises OSError: writing to a closed connection."""
 
     async def send_packed_command(
         self, command: bytes | str | Iterable[bytes], check_health: bool = True

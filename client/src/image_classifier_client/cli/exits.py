@@ -6,7 +6,7 @@ Depends on the SDK's errors alone.
 import errno
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from enum import IntEnum
 
 from image_classifier_client.errors import (
@@ -52,14 +52,13 @@ def undisturbed() -> Iterator[None]:
     def wait(number: int, _: object) -> None:
         came.append(number)
 
-    handlers = {number: signal.signal(number, wait) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with ExitStack() as handlers:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            handlers.callback(signal.signal, number, signal.getsignal(number))
+            signal.signal(number, wait)
         yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        if came:
-            signal.raise_signal(came[0])
+    if came:
+        signal.raise_signal(came[0])
 
 
 @contextmanager
