@@ -59,11 +59,13 @@ class Cluster:
         """Start it, for the first time or again."""
         self.redis.start(*self._redis_options)
 
-    def start_api(self, redis_url: str = "", netns: str | None = None) -> None:
+    def start_api(
+        self, redis_url: str = "", netns: str | None = None, app: str = "api.main:app"
+    ) -> None:
         """One uvicorn."""
         where = ["--host", httpx.URL(self.url).host, "--port", str(self.port)]
         self.api = Supervised(
-            [sys.executable, "-m", "uvicorn", "api.main:app", "--no-access-log", *where],
+            [sys.executable, "-m", "uvicorn", app, "--no-access-log", *where],
             {**self._env, "REDIS_URL": redis_url or self.redis.url},
             self.folder / "api.log",
             netns,
