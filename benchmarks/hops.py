@@ -1,0 +1,153 @@
+"""``python -m benchmarks.hops``: where a lone request's time goes, step by step.
+
+One client, one request at a time; medians of each step over the requests, and beside them engine
+and preprocessing with nothing around them, by turns. Settings are the worker's.
+"""
+
+import argparse
+import os
+import socket
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import cycle, islice
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from benchmarks import table
+from benchmarks.limit import Limit, Setting
+from benchmarks.load import as_form
+from benchmarks.marks import FOLDER
+from benchmarks.photos import NoPhotos, photos
+from benchmarks.run import PLACE, limit, write_list
+from tests.chaos.cluster import Cluster
+
+ROUNDS = 3
+WARM_UP = 20
+SENT, ANSWERED = "sent", "answered"
+# What lies between two marks that follow each other.
+STEPS = [
+    ("HTTP: head, route, form", SENT, "store begins"),
+    ("store: the photo is written", "store begins", "store ends"),
+    ("record, message and its way to the worker", "store ends", "message begins"),
+    ("Celery: the message goes to a task thread", "message begins", "task begins"),
+    ("the record says that it is running", "task begins", "start ends"),
+    ("the photo is read, its header looked at", "start ends", "preprocessing begins"),
+    ("preprocessing", "preprocessing begins", "preprocessing ends"),
+    ("to the engine's thread", "preprocessing ends", "engine begins"),
+    ("engine", "engine begins", "engine ends"),
+    ("result: recorded, and its way to the api", "engine ends", "told begins"),
+    ("HTTP: the answer", "told begins", ANSWERED),
+]
+Times = dict[str, float]
+
+
+def ask(connection: socket.socket, request: bytes) -> Times:
+    """One request; returns when it was sent and answered.
+
+    Raises:
+        ValueError: The answer is not a 200.
+    """
+    sent = time.monotonic()
+    connection.sendall(request)
+    with connection.makefile("rb") as file:
+        status = file.readline()
+        if b" 200 " not in status:
+            raise ValueError(f"the service answered {status.decode().strip()!r}")
+        head = {name.lower(): value for name, value in _headers(file)}
+        file.read(int(head[b"content-length"]))
+    return {SENT: sent, ANSWERED: time.monotonic()}
+
+
+def _headers(file: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    for line in file:
+        name, colon, value = line.partition(b":")
+        if not colon:
+            return
+        yield name, value.strip()
+
+
+def with_marks(requests: list[Times], lines: Iterable[str]) -> list[Times]:
+    """Add to each request what the processes noted while it was under way."""
+    noted = sorted((float(at), step) for at, _, step in (line.partition(" ") for line in lines))
+    return [
+        {step: at for at, step in noted if times[SENT] <= at <= times[ANSWERED]} | times
+        for times in requests
+    ]
+
+
+def medians_ms(requests: list[Times]) -> list[tuple[str, float]]:
+    """Each step's median, of the requests that noted all of them."""
+    marks = {mark for _, *pair in STEPS for mark in pair}
+    whole = [times for times in requests if marks <= times.keys()]
+    if 2 * len(whole) < len(requests):
+        raise ValueError("marks are missing: is a function of benchmarks.marked_… gone?")
+
+    def median(begin: str, end: str) -> float:
+        return statistics.median(1000 * (times[end] - times[begin]) for times in whole)
+
+    return [(name, median(begin, end)) for name, begin, end in STEPS]
+
+
+def asked(cluster: Cluster, forms: Sequence[bytes], count: int) -> list[Times]:
+    """So many requests on one connection, after some that warm it up."""
+    where = urlsplit(cluster.url)
+    with socket.create_connection((where.hostname, where.port)) as connection:
+        each = [ask(connection, form) for form in islice(cycle(forms), WARM_UP + count)]
+    return each[WARM_UP:]
+
+
+def measure(names: list[Path], count: int) -> tuple[list[tuple[str, float]], list[Limit]]:
+    """Each step's median over so many requests, and what there is without a service."""
+    listed = write_list(names)
+    requests, raw = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        marks = Path(folder, "marks")
+        marks.mkdir()
+        environment = {**os.environ, FOLDER: str(marks), "MODEL": "resnet50"}
+        safe = ("--appendfsync", "everysec")
+        with Cluster(Path(folder), environment, redis_options=safe) as cluster:
+            cluster.start_redis()
+            cluster.start_api(app="benchmarks.marked_api:app")
+            cluster.start_worker(app="benchmarks.marked_worker", ITEM_TIMEOUT_S="60")
+            cluster.wait_ready()
+            forms = [as_form(f"{cluster.url}/predict", name.read_bytes()) for name in names]
+            for _ in range(ROUNDS):
+                raw.append(limit(listed, "auto", 0.5, Setting(1, 1)))
+                requests += asked(cluster, forms, count // ROUNDS)
+        lines = [line for file in marks.iterdir() for line in file.read_text().splitlines()]
+        return medians_ms(with_marks(requests, lines)), raw
+
+
+def rows(steps: list[tuple[str, float]], raw: list[Limit]) -> list[tuple[str, str, str]]:
+    """The table: a step, its median, and the same with nothing around it."""
+    alone = {
+        "preprocessing": statistics.median(found.lone_preprocessing_ms for found in raw),
+        "engine": statistics.median(found.lone_engine_ms for found in raw),
+    }
+    around = sum(ms for name, ms in steps if name not in alone)
+    all_steps = [*steps, ("all but these two", around)]
+    return [
+        (name, f"{ms:.2f}", f"{alone[name]:.2f}" if name in alone else "") for name, ms in all_steps
+    ]
+
+
+def main() -> int:
+    """Measure, and print Markdown."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.hops", description=__doc__)
+    parser.add_argument("--photos", type=Path, help="a folder of JPEGs; default: derived ones")
+    parser.add_argument("--requests", type=int, default=300)
+    options = parser.parse_args()
+    try:
+        found = measure(photos(options.photos, PLACE / "photos"), options.requests)
+    except (NoPhotos, ValueError, OSError) as error:
+        print(f"hops: {error}", file=sys.stderr)
+        return 1
+    print(table.markdown(("step", "ms (median)", "with nothing around it"), rows(*found)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
