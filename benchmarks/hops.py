@@ -79,7 +79,11 @@ def with_marks(requests: list[Times], lines: Iterable[str]) -> list[Times]:
 
 
 def medians_ms(requests: list[Times]) -> list[tuple[str, float]]:
-    """Each step's median, of the requests that noted all of them."""
+    """Each step's median, of the requests that noted all of them.
+
+    Raises:
+        ValueError: Most did not.
+    """
     marks = {mark for _, *pair in STEPS for mark in pair}
     whole = [times for times in requests if marks <= times.keys()]
     if 2 * len(whole) < len(requests):
