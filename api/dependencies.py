@@ -7,15 +7,15 @@ from typing import Annotated, NamedTuple
 from fastapi import Depends, Path, Query, Request
 from redis.asyncio import Redis
 
-from api.access import owner_of
-from api.admission import Admission
-from api.budget import IntakeBudget
-from api.desk import Desk
-from api.progress import Progress
+from api.admission.controller import Admission
+from api.auth.middleware import owner_of
+from api.intake.memory_budget import MemoryBudget
+from api.jobs.completion import CompletionListener
+from api.jobs.progress import Progress
+from api.jobs.service import JobService
 from api.settings import ApiSettings
-from api.waiting import Waiter
 from shared.errors import InvalidParameter, JobNotFound
-from shared.limits import EXPLAIN_TOP_K_MAX, TOP_K_DEFAULT, TOP_K_MAX
+from shared.messages import EXPLAIN_TOP_K_MAX, TOP_K_DEFAULT, TOP_K_MAX
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class Services:
 
     settings: ApiSettings
     redis: Redis
-    desk: Desk
-    waiter: Waiter
+    jobs: JobService
+    completions: CompletionListener
     admission: Admission
-    budget: IntakeBudget
+    budget: MemoryBudget
     progress: Progress
 
 
@@ -59,7 +59,7 @@ async def known_id(
     if not _ID.fullmatch(job_id):
         raise JobNotFound("No such job. An id is 32 hexadecimal digits.")
     if owner := owner_of(request.scope):
-        await services.desk.check_owner(job_id, owner)
+        await services.jobs.check_owner(job_id, owner)
     return job_id
 
 
@@ -74,14 +74,16 @@ Explain = Annotated[
 ]
 
 
-class Asked(NamedTuple):
+class ClassifyOptions(NamedTuple):
     """What is to be said of each photo."""
 
     top_k: int
     explain: bool
 
 
-async def asked(top_k: TopK = TOP_K_DEFAULT, *, explain: Explain = False) -> Asked:
+async def classify_options(
+    top_k: TopK = TOP_K_DEFAULT, *, explain: Explain = False
+) -> ClassifyOptions:
     """The parameters of a request with photos.
 
     Raises:
@@ -92,7 +94,7 @@ async def asked(top_k: TopK = TOP_K_DEFAULT, *, explain: Explain = False) -> Ask
             f"top_k: with explain=true at most {EXPLAIN_TOP_K_MAX}. Ask for fewer classes, or "
             "without explain."
         )
-    return Asked(top_k, explain)
+    return ClassifyOptions(top_k, explain)
 
 
-AskedDep = Annotated[Asked, Depends(asked)]
+ClassifyOptionsDep = Annotated[ClassifyOptions, Depends(classify_options)]

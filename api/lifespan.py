@@ -9,22 +9,22 @@ from anyio import to_thread
 from fastapi import FastAPI
 from redis.asyncio import Redis
 
-from api.admission import Admission
-from api.budget import IntakeBudget
+from api.admission.controller import Admission
 from api.dependencies import Services
-from api.desk import SENDERS, Desk
-from api.progress import Progress
+from api.intake.memory_budget import MemoryBudget
+from api.jobs.completion import CompletionListener
+from api.jobs.progress import Progress
+from api.jobs.service import SENDERS, JobService
 from api.settings import ApiSettings
-from api.waiting import Waiter
 from shared import log, tracing
-from shared.jobs import JobStore
-from shared.queue import make_celery
+from shared.queue.celery_app import make_celery
+from shared.records.jobs import JobStore
 from shared.redis_client import connect_async
 from shared.uploads import open_uploads
 
 _log = log.get(__name__)
 
-# Only a backstop: each call has its own bound (api.broker), and that of a large batch is longer.
+# Only a backstop: each call has its own bound (api.redis_timeout), longer for a large batch.
 REDIS_S = 10.0
 # A call holds one for about a millisecond; each more is one more to open when a crowd comes.
 CONNECTIONS = 16
@@ -40,12 +40,12 @@ async def running(app: FastAPI, settings: ApiSettings) -> AsyncIterator[None]:
         app.state.services = services = _build(settings, stack)
         app.state.metrics.watch(services.admission)
         await services.admission.refresh()
-        loops = (services.admission.run(), services.waiter.run(), services.progress.run())
-        for loop in (*loops, app.state.guard.run()):
+        loops = (services.admission.run(), services.completions.run(), services.progress.run())
+        for loop in (*loops, app.state.limits.run()):
             task = asyncio.create_task(loop)
             stack.push_async_callback(_end, task)
-        stack.push_async_callback(services.desk.close)
-        _log.info("ready", broker="up" if services.admission.fleet.broker_up else "down")
+        stack.push_async_callback(services.jobs.close)
+        _log.info("ready", broker="up" if services.admission.cluster.broker_up else "down")
         yield
 
 
@@ -63,10 +63,10 @@ def _build(settings: ApiSettings, stack: AsyncExitStack) -> Services:
     return Services(
         settings=settings,
         redis=redis,
-        desk=Desk(jobs, open_uploads(settings.uploads_url), celery, admission),
-        waiter=Waiter(client(None, 2)),
+        jobs=JobService(jobs, open_uploads(settings.uploads_url), celery, admission),
+        completions=CompletionListener(client(None, 2)),
         admission=admission,
-        budget=IntakeBudget(),
+        budget=MemoryBudget(),
         progress=Progress(jobs),
     )
 

@@ -8,16 +8,15 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 from starlette.middleware.cors import CORSMiddleware
 
-from api import problems
-from api.access import DOCS, METRICS, Access
-from api.door import Door
-from api.guard import Guard
-from api.guarded import GuardedApp
+from api.auth.middleware import DOCS, METRICS, ApiKeyMiddleware
+from api.http import responses
 from api.lifespan import running
-from api.linger import Linger
-from api.metrics import Metrics
-from api.middleware import RequestContext
+from api.metrics.requests import Metrics
 from api.routes import events, health, jobs, metrics, model, page, predict, results
+from api.server.app import Application
+from api.server.connection_limits import ConnectionLimits
+from api.server.early_response import EarlyResponseMiddleware
+from api.server.request_context import RequestContext
 from api.settings import ApiSettings
 from shared.settings import explain
 
@@ -49,8 +48,8 @@ def create_app(settings: ApiSettings) -> FastAPI:
             yield
 
     metering = Metrics()
-    app = GuardedApp(
-        Guard(settings.max_connections, settings.client_timeout_s, metering.refused),
+    app = Application(
+        ConnectionLimits(settings.max_connections, settings.client_timeout_s, metering.refused),
         title="Image classifier",
         version="0.1.0",
         description=DESCRIPTION,
@@ -61,14 +60,13 @@ def create_app(settings: ApiSettings) -> FastAPI:
         telemetry={"exclude": lambda scope: scope.get("path", "").startswith(UNTRACED)},
     )
     app.state.metrics = metering
-    problems.install(app, metering.refused)
+    responses.install(app, metering.refused)
     for routes in (predict, jobs, results, events, health, model, metrics):
         app.include_router(routes.router)
     page.mount(app, settings)
-    app.add_middleware(Door)
     _close(app, settings)
     app.add_middleware(RequestContext, metrics=metering)
-    app.add_middleware(Linger)
+    app.add_middleware(EarlyResponseMiddleware)
     return app
 
 
@@ -76,7 +74,7 @@ def _close(app: FastAPI, settings: ApiSettings) -> None:
     """Ask for keys where there are any, and let the named sites in."""
     switches = {DOCS: settings.docs_enabled, METRICS: settings.metrics_enabled}
     if settings.keyring or False in switches.values():
-        app.add_middleware(Access, keyring=settings.keyring, switches=switches)
+        app.add_middleware(ApiKeyMiddleware, keyring=settings.keyring, switches=switches)
     if settings.origins:  # in front: a browser asks without a key whether it may ask
         app.add_middleware(
             CORSMiddleware,

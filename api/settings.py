@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
 
-from api.keys import ApiKey, Keyring, parse
+from api.auth.keys import ApiKey, Keyring, parse
 from shared.settings import SharedSettings
 
 _ORIGIN = re.compile(r"\*|https?://[A-Za-z0-9.\-\[\]:]+")

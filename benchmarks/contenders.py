@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmarks.generator import ROOT
 from benchmarks.peers import install
 from benchmarks.server import Contender
-from worker.registry import ModelSpec
+from worker.models.catalog import ModelSpec
 
 OURS = "ours"
 # what a peer must not do while it is measured: ask home

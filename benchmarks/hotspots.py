@@ -23,14 +23,14 @@ RATE_HZ = 100
 # The innermost frame that is named here says what a sample was spent on: Redis's client serves the
 # queue as well as the record.
 PARTS = {
-    "preprocessing": ("worker/preprocessing", "worker/cropping", "worker/photo", "PIL/"),
-    "engine": ("worker/inference", "worker/batching"),
+    "preprocessing": ("worker/imaging/", "PIL/"),
+    "engine": ("worker/inference/",),
     "store": ("shared/uploads",),
     "record and result": (
-        *("shared/jobs", "shared/items", "shared/scripts", "shared/contract", "api/waiting"),
-        *("api/desk", "worker/ledger", "worker/heartbeat", "worker/reconciler"),
+        *("shared/records/", "shared/messages", "api/jobs/completion"),
+        *("api/jobs/service", "worker/recovery/", "worker/monitoring/heartbeat"),
     ),
-    "queue": ("shared/queue", "celery/", "kombu/", "vine/", "worker/transport"),
+    "queue": ("shared/queue", "celery/", "kombu/", "vine/", "worker/queue/"),
     "HTTP": ("api/", "uvicorn/", "starlette/", "fastapi/", "prometheus_client/"),
 }
 OTHER = "other"

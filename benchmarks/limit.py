@@ -1,7 +1,6 @@
 """The limit: what the engine and the preprocessing cost when there is nothing around them.
 
-``python -m benchmarks.limit LIST`` prints one line of JSON. Settings are the worker's. Depends on
-the worker.
+``python -m benchmarks.limit LIST`` prints one line of JSON. Settings are the worker's.
 """
 
 import argparse
@@ -21,12 +20,12 @@ from numpy.typing import NDArray
 from openvino import properties
 from openvino.properties import hint
 
+from worker.imaging.preprocess import preprocess
 from worker.inference.conversion import converted
+from worker.inference.cpu_limit import processors
 from worker.inference.openvino_runtime import OpenVINORuntime
 from worker.inference.quantization import quantized
-from worker.preprocessing import preprocess
-from worker.processors import processors
-from worker.registry import ModelSpec, resolve
+from worker.models.catalog import ModelSpec, resolve
 from worker.settings import WorkerSettings
 
 BATCHES = (1, 2, 4, 8)

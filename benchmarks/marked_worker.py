@@ -1,17 +1,17 @@
 """The worker, which notes when a photo passes its steps: ``celery -A`` runs `app`."""
 
-import worker.pipeline
+import worker.processing.pipeline
 from benchmarks.marks import mark
-from shared.items import ItemStore
+from shared.records.items import ItemStore
 from worker.inference.openvino_runtime import OpenVINORuntime
 from worker.main import app
-from worker.pipeline import Pipeline
-from worker.transport import SurvivingTransport
+from worker.processing.pipeline import Pipeline
+from worker.queue.transport import TolerantTransport
 
 __all__ = ["app"]
 
-mark(SurvivingTransport, "_deliver", "message")
+mark(TolerantTransport, "_deliver", "message")
 mark(Pipeline, "run", "task")
 mark(ItemStore, "start", "start")
-mark(worker.pipeline, "preprocess", "preprocessing")
+mark(worker.processing.pipeline, "preprocess", "preprocessing")
 mark(OpenVINORuntime, "predict", "engine")

@@ -27,7 +27,7 @@ from benchmarks.server import Contender, Server, ServerFailed
 from scripts.environment import InstallError
 from tests.support.photos import free_port
 from worker.inference import load_runtime
-from worker.registry import ModelSpec, ModelUnavailable, resolve
+from worker.models.catalog import ModelSpec, ModelUnavailable, resolve
 from worker.settings import WorkerSettings
 
 PLACE = ROOT / ".bench"

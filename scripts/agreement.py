@@ -2,7 +2,7 @@
 
 `python -m scripts.agreement` compares whole pipelines, from a file's bytes to the probabilities, on
 views (crops, rotations, scales) of scikit-image's photos. The settings are the worker's: `MODEL`,
-`MODEL_WEIGHTS`, `MODEL_RECIPE`, `RUNTIME`, `DEVICE`. Depends on the worker and scikit-image.
+`MODEL_WEIGHTS`, `MODEL_RECIPE`, `RUNTIME`, `DEVICE`.
 """
 
 import argparse
@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torchvision import models, transforms
 
-from worker.agreement import Probabilities, Tally
+from worker.imaging.preprocess import preprocess
 from worker.inference import load_runtime
-from worker.preprocessing import preprocess
-from worker.registry import ModelSpec, resolve
+from worker.models.catalog import ModelSpec, resolve
+from worker.quantize import Probabilities, Tally
 from worker.settings import WorkerSettings
 
 # Those with something in them that ImageNet has a word for come first.

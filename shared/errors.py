@@ -2,7 +2,6 @@
 
 An error carries one string, its detail, which says what to do; slug, status and title belong to
 its class. One string survives serialisation, and one class is one row of the API's error table.
-Depends on nothing.
 """
 
 from typing import ClassVar

@@ -17,7 +17,7 @@ from redis.retry import Retry
 REDIS_DOWN = (redis.exceptions.RedisError, OSError)
 
 CONNECT_S = 0.3
-# The api bounds each call whole (api.broker); on a busy host it is late to see its connection.
+# The api bounds each whole call (api.redis_timeout); on a busy host it sees its connection late.
 CONNECT_ASYNC_S = 1.0
 
 

@@ -1,14 +1,13 @@
-"""`python -m worker.download` puts the weights that the settings ask for into `MODEL_CACHE`.
+"""`python -m worker.download` puts the weights that the settings name into `MODEL_CACHE`.
 
-Depends on `worker.registry` and `worker.fetching`; not on torch. Its errors are one line on stderr
-and exit code 1.
+Errors are one line on stderr and exit code 1.
 """
 
 import sys
 
-from worker.command import run, say
-from worker.fetching import fetch
-from worker.registry import ModelSpec, published_weights, resolve
+from worker.cli import run, say
+from worker.models.catalog import ModelSpec, published_weights, resolve
+from worker.models.downloader import fetch
 from worker.settings import WorkerSettings
 
 

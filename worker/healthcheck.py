@@ -7,7 +7,7 @@ line that says why. Imports no model.
 import socket
 import sys
 
-from shared.contract import WorkerReport, WorkerState
+from shared.messages import WorkerReport, WorkerState
 from shared.redis_client import REDIS_DOWN, connect
 from worker.settings import WorkerSettings
 

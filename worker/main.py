@@ -14,13 +14,13 @@ from celery.worker.consumer import Gossip, Mingle
 from pydantic import ValidationError
 
 from shared import log, tracing
-from shared.queue import make_celery
+from shared.messages import ItemRef
+from shared.queue.celery_app import TASK_CLASSIFY, make_celery
 from shared.settings import explain
-from worker import transport
-from worker.registry import ModelUnavailable
-from worker.service import Service
+from worker.lifecycle import Service
+from worker.models.catalog import ModelUnavailable
+from worker.queue import transport
 from worker.settings import WorkerSettings
-from worker.tasks import register
 
 _log = log.get(__name__)
 
@@ -43,7 +43,7 @@ def make_app(settings: WorkerSettings) -> Celery:
             "socket_keepalive": True,
             "health_check_interval": 10,
             "priority_steps": [0],
-            "queue_order_strategy": "worker.transport:PreferInteractive",
+            "queue_order_strategy": "worker.queue.transport:PreferInteractive",
         },
         # A refused write (full Redis) must cost a reconnect, not the worker.
         broker_channel_error_retry=True,
@@ -80,7 +80,12 @@ settings = read_settings()
 service = Service(settings, "worker")
 transport.install()
 app = make_app(settings)
-register(app, service.handle)
+
+
+@app.task(name=TASK_CLASSIFY, acks_late=True, ignore_result=True)
+def classify(job_id: str, index: int, attempt: int, alone: bool) -> None:
+    """The one task: classify one item, see :meth:`worker.lifecycle.Service.handle`."""
+    service.handle(ItemRef(str(job_id), int(index), int(attempt)), bool(alone))
 
 
 @signals.setup_logging.connect(weak=False)

@@ -1,8 +1,7 @@
 """`python -m worker.quantize PHOTOS/` makes the int8 model that `PRECISION=int8` serves.
 
 It is calibrated on the user's own photos and compared with fp32 on others of them: whether the
-speed is worth the answers that change is for the user to say. Depends on the worker's model side;
-on NNCF, which `worker/requirements-quantize.txt` installs. Errors are one line and exit code 1.
+speed is worth the answers that change is for the user to say. Errors are one line and exit code 1.
 """
 
 import argparse
@@ -10,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -18,22 +18,48 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from shared.errors import ServiceError
-from worker.agreement import Probabilities, Tally
-from worker.command import run, say
+from worker.cli import run, say
+from worker.imaging.preprocess import preprocess
 from worker.inference.openvino_runtime import OpenVINORuntime
 from worker.inference.quantization import calibrate
-from worker.preprocessing import preprocess
-from worker.registry import ModelSpec, resolve
+from worker.models.catalog import ModelSpec, resolve
+from worker.models.weights import ModelUnavailable
 from worker.settings import WorkerSettings
-from worker.weights import ModelUnavailable
 
 Pixels = NDArray[np.uint8]
+Probabilities = NDArray[np.float32]
 
 SUFFIXES = {".jpg", ".jpeg", ".png"}
 # More than this change the ranges no more; each costs one inference in fp32.
 MOST_CALIBRATED, MOST_COMPARED = 300, 1_000
 # Below this an agreement in percent says little.
 LEAST = 20
+
+
+@dataclass
+class Tally:
+    """Counts over the views that were compared."""
+
+    views: int = 0
+    top_1: int = 0
+    top_3: int = 0
+    furthest: float = 0.0
+
+    def add(self, ours: Probabilities, theirs: Probabilities) -> bool:
+        """Count one view; says whether both see the same class."""
+        a, b = np.argsort(-ours)[:3], np.argsort(-theirs)[:3]
+        same = bool(a[0] == b[0])
+        self.views += 1
+        self.top_1 += same
+        self.top_3 += bool((a == b).all())
+        self.furthest = max(self.furthest, float(np.abs(ours - theirs).max()))
+        return same
+
+    def __str__(self) -> str:
+        return (
+            f"{self.views} views: top 1 agrees on {self.top_1 / self.views:.2%}, top 3 in order on "
+            f"{self.top_3 / self.views:.2%}, confidence differs by {self.furthest:.4f} at most"
+        )
 
 
 def read(folder: Path, spec: ModelSpec, max_pixels: int) -> list[Pixels]:

@@ -7,13 +7,13 @@ from fastapi import APIRouter, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from api.dependencies import JobId, ServicesDep
-from api.documentation import problems
-from api.examples import EVENTS
-from api.progress import Progress
-from api.schemas import JobProgress
+from api.http.openapi import problems
+from api.http.openapi_examples import EVENTS
+from api.http.schemas import JobProgress
+from api.jobs.progress import Progress
 from shared import errors
-from shared.contract import Problem
-from shared.jobs import JobRecord, job_not_found
+from shared.messages import Problem
+from shared.records.jobs import JobRecord, job_not_found
 
 router = APIRouter(tags=["jobs"])
 

@@ -4,14 +4,14 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 
+from api.admission.health import Purpose, health_of, readiness_of
 from api.dependencies import ServicesDep
-from api.documentation import example, problems
-from api.examples import HEALTH
-from api.health import Purpose, health_of, readiness_of
-from api.responses import json_response
-from api.schemas import Health, Readiness
+from api.http.openapi import example, problems
+from api.http.openapi_examples import HEALTH
+from api.http.responses import json_response
+from api.http.schemas import Health, Readiness
 from shared import errors
-from shared.contract import Wire
+from shared.messages import Wire
 
 router = APIRouter(tags=["health"])
 
@@ -43,7 +43,7 @@ async def health(services: ServicesDep) -> Response:
     """`ok`: broker and every worker work. `degraded`: some worker works, another is stalled or
     serves other weights. `unavailable`: no photo can be answered now.
     """  # noqa: D205 - one paragraph in the API's description
-    answer = health_of(services.admission.fleet)
+    answer = health_of(services.admission.cluster)
     return json_response(answer, 503 if answer.status == "unavailable" else 200)
 
 
@@ -67,7 +67,7 @@ async def ready(
     With `for=jobs` a service without workers is `degraded`, not `unavailable`: it takes jobs, which
     wait for a worker to come.
     """
-    status = readiness_of(services.admission.fleet, purpose)
+    status = readiness_of(services.admission.cluster, purpose)
     return json_response(Readiness(status=status), 503 if status == "unavailable" else 200)
 
 

@@ -6,18 +6,18 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from structlog.contextvars import bind_contextvars
 
-from api.accepted import as_created
-from api.access import owner_of
-from api.batch_intake import BatchIntake
-from api.dependencies import AskedDep, JobId, Services, ServicesDep
-from api.documentation import PHOTO, example, form, problems
-from api.examples import JOB_CANCELLED, JOB_COMPLETED, JOB_QUEUED
-from api.idempotency import Fingerprint, IdempotencyKey, own_key
-from api.responses import job_response, json_response
-from api.schemas import Job
+from api.auth.middleware import owner_of
+from api.dependencies import ClassifyOptionsDep, JobId, Services, ServicesDep
+from api.http.openapi import PHOTO, example, form, problems
+from api.http.openapi_examples import JOB_CANCELLED, JOB_COMPLETED, JOB_QUEUED
+from api.http.responses import job_response, json_response
+from api.http.schemas import Job
+from api.intake.batch import BatchIntake
+from api.jobs.idempotency import Fingerprint, IdempotencyKey, own_key
+from api.jobs.snapshots import as_created
 from shared import errors, log
-from shared.jobs import NewJob
-from shared.queue_names import QueueName
+from shared.queue.names import QueueName
+from shared.records.jobs import NewJob
 
 _log = log.get(__name__)
 
@@ -68,7 +68,7 @@ Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="most items of the p
 async def create_job(
     request: Request,
     services: ServicesDep,
-    asked: AskedDep,
+    options: ClassifyOptionsDep,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """The photos as repeated form field `files`.
@@ -77,15 +77,15 @@ async def create_job(
     `Idempotency-Key` the same photos under the same names are one job however often they are sent,
     as long as its record lives.
     """
-    desk, job_id, owner = services.desk, uuid.uuid4().hex, owner_of(request.scope)
+    jobs, job_id, owner = services.jobs, uuid.uuid4().hex, owner_of(request.scope)
     key = own_key(idempotency_key, owner) if idempotency_key else None
     await _admit(services, key)
-    top_k, explain = asked
+    top_k, explain = options
     if explain:
         services.admission.check_explain()
     bind_contextvars(job=job_id)
     fingerprint = Fingerprint(top_k=top_k, explain=explain) if key else None
-    intake = BatchIntake(job_id, desk, services.settings, services.budget, fingerprint, explain)
+    intake = BatchIntake(job_id, jobs, services.settings, services.budget, fingerprint, explain)
     job = NewJob(
         job_id=job_id,
         queue=QueueName.BATCH,
@@ -95,16 +95,16 @@ async def create_job(
         owner=owner,
         request_id=log.request_id(),
     )
-    answering = await desk.create(job)
+    answering = await jobs.create(job)
     if answering != job_id:
         _log.info("job repeated", answering=answering)
         return job_response(
-            Job.of(await desk.read(answering, 0, PAGE_DEFAULT), 0, PAGE_DEFAULT), 202
+            Job.of(await jobs.read(answering, 0, PAGE_DEFAULT), 0, PAGE_DEFAULT), 202
         )
     _log.info("job accepted", items=len(job.items))
-    desk.send_later(job)
+    jobs.send_later(job)
     try:
-        record = await desk.read(job_id, 0, PAGE_DEFAULT)
+        record = await jobs.read(job_id, 0, PAGE_DEFAULT)
     except errors.BrokerUnavailable:  # it is accepted; a 503 would have it sent twice
         record = as_created(job, PAGE_DEFAULT)
     return job_response(Job.of(record, 0, PAGE_DEFAULT), 202)
@@ -121,7 +121,7 @@ async def _admit(services: Services, key: str | None) -> None:
         services.admission.check(QueueName.BATCH)
     except errors.QueueFull:
         # what fills the queue may be the very job whose answer was lost
-        if key is None or not await services.desk.has_key(key):
+        if key is None or not await services.jobs.has_key(key):
             raise
 
 
@@ -142,7 +142,7 @@ async def get_job(
 
     A record lives for a day after the job's end.
     """
-    record = await services.desk.read(job_id, offset, limit)
+    record = await services.jobs.read(job_id, offset, limit)
     return json_response(Job.of(record, offset, limit))
 
 
@@ -158,6 +158,6 @@ async def get_job(
 )
 async def cancel_job(services: ServicesDep, job_id: JobId) -> Response:
     """Cancels what is queued; what runs may finish. Nothing changes for a job that has ended."""
-    await services.desk.cancel(job_id)
-    record = await services.desk.read(job_id, 0, PAGE_DEFAULT)
+    await services.jobs.cancel(job_id)
+    record = await services.jobs.read(job_id, 0, PAGE_DEFAULT)
     return json_response(Job.of(record, 0, PAGE_DEFAULT))

@@ -5,9 +5,9 @@ import contextlib
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, Metric
 
-from api import pipeline_metrics
-from api.broker import broker_within
 from api.dependencies import ServicesDep
+from api.metrics import pipeline
+from api.redis_timeout import broker_within
 from shared import errors
 
 router = APIRouter(tags=["health"])
@@ -36,8 +36,8 @@ async def metrics(request: Request, services: ServicesDep) -> Response:
     `http_…` and `process_…` are of this process, `classifier_…` of the whole service and the same
     from each api. While Redis does not answer, only what this process knows is there.
     """
-    pipeline: list[Metric] = []
+    figures: list[Metric] = []
     with contextlib.suppress(errors.BrokerUnavailable):
         async with broker_within():
-            pipeline = await pipeline_metrics.read(services.redis)
-    return Response(request.app.state.metrics.text(pipeline), media_type=CONTENT_TYPE_LATEST)
+            figures = await pipeline.read(services.redis)
+    return Response(request.app.state.metrics.text(figures), media_type=CONTENT_TYPE_LATEST)

@@ -2,12 +2,12 @@
 
 from fastapi import APIRouter, Response
 
-from api.broker import broker_within
 from api.dependencies import ServicesDep
-from api.documentation import example, problems
-from api.examples import MODEL_CARD
+from api.http.openapi import example, problems
+from api.http.openapi_examples import MODEL_CARD
+from api.redis_timeout import broker_within
 from shared import errors
-from shared.contract import ModelCard
+from shared.messages import ModelCard
 
 router = APIRouter(tags=["model"])
 

@@ -8,21 +8,20 @@ from fastapi import APIRouter, Request, Response
 from starlette.datastructures import Headers
 from structlog.contextvars import bind_contextvars
 
-from api.accepted import as_created, as_ended
-from api.access import owner_of
-from api.dependencies import Asked, AskedDep, Services, ServicesDep
-from api.documentation import PHOTO, example, form, problems
-from api.examples import JOB_QUEUED, PHOTO_URI, PREDICTION
-from api.hangup import HangUp
-from api.intake import read_photo
-from api.prefer import Preference, parse
-from api.problems import respond_error, respond_item
-from api.responses import job_response, json_response
-from api.schemas import Job, PredictAnswer
+from api.auth.middleware import owner_of
+from api.dependencies import ClassifyOptions, ClassifyOptionsDep, Services, ServicesDep
+from api.http.openapi import PHOTO, example, form, problems
+from api.http.openapi_examples import JOB_QUEUED, PHOTO_URI, PREDICTION
+from api.http.prefer_header import Preference, parse
+from api.http.responses import job_response, json_response, respond_error, respond_item
+from api.http.schemas import Job, PredictAnswer
+from api.intake.body import read_photo
+from api.jobs.disconnect import DisconnectWatch
+from api.jobs.snapshots import as_created, as_ended
 from shared import errors, log
-from shared.contract import ItemState
-from shared.jobs import JobRecord, NewItem, NewJob
-from shared.queue_names import QueueName
+from shared.messages import ItemState
+from shared.queue.names import QueueName
+from shared.records.jobs import JobRecord, NewItem, NewJob
 from shared.uploads import upload_key
 
 router = APIRouter(tags=["predict"])
@@ -94,16 +93,16 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     responses=_RESPONSES,
     openapi_extra={"requestBody": _BODY, "parameters": [_PREFER]},
 )
-async def predict(request: Request, services: ServicesDep, asked: AskedDep) -> Response:
+async def predict(request: Request, services: ServicesDep, options: ClassifyOptionsDep) -> Response:
     """The photo as form field `file`, as the raw body, or as base64 in JSON.
 
     Waits for the answer as long as `Prefer` says, 30 s by default. When that runs out the answer
     is 202 and the job goes on. A client that hangs up while it waits cancels the job.
     """
     preference = admit(services, request.headers)
-    if asked.explain:
+    if options.explain:
         services.admission.check_explain()
-    job = await _take(request, services, asked)
+    job = await _take(request, services, options)
     record = await _run(request, services, job, preference)
     return _answer(record, preference)
 
@@ -112,31 +111,31 @@ def admit(services: Services, headers: Headers) -> Preference:
     """How long this request would wait, if it may.
 
     Raises:
-        RetryableError: It may not; see :meth:`api.admission.Admission.check`.
+        RetryableError: It may not; see :meth:`api.admission.controller.Admission.check`.
     """
     preference = parse(headers.getlist("prefer"), services.settings.predict_wait_s)
     services.admission.check(
         QueueName.INTERACTIVE,
         patience_s=preference.patience_s,
-        waiting=services.waiter.count,
+        waiting=services.completions.count,
     )
     return preference
 
 
-async def _take(request: Request, services: Services, asked: Asked) -> NewJob:
+async def _take(request: Request, services: Services, options: ClassifyOptions) -> NewJob:
     """Store the photo; its bytes are held no longer than that takes."""
     job_id = uuid.uuid4().hex
     bind_contextvars(job=job_id)
     key = upload_key(job_id, 0)
-    with services.budget.holding() as held:
-        photo = await read_photo(request, services.settings.max_upload_bytes, held)
-        await services.desk.store(key, photo.data)
+    with services.budget.lease() as lease:
+        photo = await read_photo(request, services.settings.max_upload_bytes, lease)
+        await services.jobs.store(key, photo.data)
     return NewJob(
         job_id=job_id,
         queue=QueueName.INTERACTIVE,
-        top_k=asked.top_k,
-        items=[NewItem(photo.filename, key, explain=asked.explain)],
-        reply_to=services.waiter.channel,
+        top_k=options.top_k,
+        items=[NewItem(photo.filename, key, explain=options.explain)],
+        reply_to=services.completions.channel,
         owner=owner_of(request.scope),
         request_id=log.request_id(),
     )
@@ -146,11 +145,11 @@ async def _run(
     request: Request, services: Services, job: NewJob, preference: Preference
 ) -> JobRecord:
     """Submit, and wait until the job ends, the client hangs up or time is over."""
-    loop, desk = asyncio.get_running_loop(), services.desk
+    loop, jobs = asyncio.get_running_loop(), services.jobs
     deadline = loop.time() + preference.wait_s
-    with services.waiter.expect(job.job_id) as woken:
-        await desk.submit(job, services.admission.room(preference.patience_s))
-        async with HangUp(request) as hang_up:
+    with services.completions.expect(job.job_id) as woken:
+        await jobs.submit(job, services.admission.room(preference.patience_s))
+        async with DisconnectWatch(request) as hang_up:
             while await hang_up.or_event(woken, deadline - loop.time()):
                 woken.clear()
                 if woken.ended and (told := as_ended(job, woken.ended)):
@@ -159,14 +158,14 @@ async def _run(
                 if record.finished_ms is not None:
                     return record
             if hang_up.happened:
-                await desk.cancel(job.job_id)
+                await jobs.cancel(job.job_id)
     return await _read(services, job)
 
 
 async def _read(services: Services, job: NewJob) -> JobRecord:
     """The job as it stands; as it was created, while Redis does not answer."""
     try:
-        return await services.desk.read(job.job_id)
+        return await services.jobs.read(job.job_id)
     except errors.BrokerUnavailable:
         return as_created(job)
     except errors.JobNotFound as error:

@@ -5,12 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from starlette.responses import StreamingResponse
 
-from api import results
 from api.dependencies import JobId, ServicesDep
-from api.documentation import problems
-from api.examples import JOB_COMPLETED, RESULTS_CSV, RESULTS_NDJSON
-from api.results import MEDIA_TYPES, PAGE, ResultFormat
-from api.schemas import Job
+from api.http.openapi import problems
+from api.http.openapi_examples import JOB_COMPLETED, RESULTS_CSV, RESULTS_NDJSON
+from api.http.schemas import Job
+from api.jobs import export
+from api.jobs.export import MEDIA_TYPES, PAGE, ResultFormat
 from shared import errors
 
 router = APIRouter(tags=["jobs"])
@@ -49,10 +49,10 @@ async def job_results(
     a spreadsheet would run as a formula has an apostrophe in front. A document that breaks off (the
     connection closes early) is to be asked for again.
     """
-    first = await services.desk.read(job_id, 0, PAGE)
+    first = await services.jobs.read(job_id, 0, PAGE)
     name = f'attachment; filename="{job_id}.{form}"'
     return StreamingResponse(
-        results.write(services.desk, first, form),
+        export.write(services.jobs, first, form),
         headers={"content-disposition": name},
         media_type=MEDIA_TYPES[form],
     )

@@ -1,6 +1,5 @@
-"""What every peer answers, and the engine that it asks."""
+"""What every peer answers, and the protocol of the engine behind it."""
 
-import os
 from typing import Any, Protocol
 
 TOP = 3
@@ -21,14 +20,3 @@ def predictions(indices: list[int], values: list[float]) -> list[Prediction]:
     """One photo's answer."""
     pairs = zip(indices, values, strict=True)
     return [{"class_index": index, "confidence": value} for index, value in pairs]
-
-
-def load_engine() -> Engine:
-    """The engine that ``PEER_ENGINE`` names: ``torch`` or ``ours``."""
-    if os.environ["PEER_ENGINE"] == "torch":
-        from benchmarks.peers.torch_engine import TorchEngine  # noqa: PLC0415 - one of the two
-
-        return TorchEngine()
-    from benchmarks.peers.our_engine import OurEngine  # noqa: PLC0415 - likewise
-
-    return OurEngine()

@@ -2,7 +2,8 @@
 
 from fastapi import FastAPI, UploadFile
 
-from benchmarks.peers.answer import Prediction, load_engine
+from benchmarks.peers.answer import Prediction
+from benchmarks.peers.engine_choice import load_engine
 
 engine = load_engine()
 app = FastAPI()

@@ -1,7 +1,4 @@
-"""An environment for each peer: its own packages on top of the project's, so that torch is shared.
-
-Depends on ``scripts.environment``.
-"""
+"""An environment for each peer: its own packages above the project's, so that torch is shared."""
 
 import re
 import sysconfig

@@ -9,7 +9,8 @@ from typing import Any
 import litserve
 from fastapi import Request
 
-from benchmarks.peers.answer import Engine, Prediction, load_engine
+from benchmarks.peers.answer import Engine, Prediction
+from benchmarks.peers.engine_choice import load_engine
 
 MAX_BATCH_SIZE = 8
 BATCH_TIMEOUT_S = 0.01

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.peers.answer import TOP, Prediction, predictions
+from worker.imaging.preprocess import preprocess
 from worker.inference import load_runtime
-from worker.preprocessing import preprocess
-from worker.registry import resolve
+from worker.models.catalog import resolve
 from worker.settings import WorkerSettings
 
 

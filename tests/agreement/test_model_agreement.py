@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from scripts.agreement import PHOTOS, Probabilities, Reference, Tally, View, views
-from worker.inference import Runtime, load_runtime
-from worker.preprocessing import preprocess
-from worker.registry import ModelSpec, resolve
+from worker.imaging.preprocess import preprocess
+from worker.inference import load_runtime
+from worker.inference.runtime import Runtime
+from worker.models.catalog import ModelSpec, resolve
 from worker.settings import WorkerSettings
 
 Answers = list[tuple[View, Probabilities]]

@@ -10,9 +10,9 @@ import psutil
 import pytest
 from playwright.sync_api import Route, expect
 
-from shared.contract import ItemResult, Problem
 from shared.errors import InferenceFailed
-from shared.items import StartedItem
+from shared.messages import ItemResult, Problem
+from shared.records.items import StartedItem
 from tests.browser.conftest import Visiting
 from tests.support.api_process import ApiProcess
 from tests.support.photos import jpeg

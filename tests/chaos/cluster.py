@@ -12,9 +12,10 @@ import httpx
 from redis import Redis
 from redis.exceptions import RedisError
 
-from shared.contract import WorkerReport
+from shared.messages import WorkerReport
 from shared.redis_client import connect
-from shared.uploads import FileUploadStore, UploadStore
+from shared.uploads import UploadStore
+from shared.uploads.files import FileUploadStore
 from tests.chaos.processes import Supervised
 from tests.support.photos import free_port
 from tests.support.redis_server import RedisServer

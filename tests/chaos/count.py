@@ -9,11 +9,11 @@ from functools import partial
 import httpx
 from redis import Redis
 
-from shared.contract import ItemResult
+from shared.messages import ItemResult
 from tests.chaos.cluster import Cluster, ask
 from tests.chaos.traffic import AT_LEAST, Told, expected
-from worker.ledger import Ledger
-from worker.sweeper import Sweeper
+from worker.recovery.redis_index import RecoveryIndex
+from worker.recovery.upload_sweeper import Sweeper
 
 DRAIN_WITHIN_S = 100
 OPEN = {"queued", "running"}
@@ -121,7 +121,9 @@ def _polled(url: str) -> httpx.Response | None:
 def _look_for_leaks(cluster: Cluster, total: Count) -> None:
     # Requests that broke off and workers that died before the delete leave theirs to the sweeper;
     # now, not in two hours.
-    total.swept = Sweeper(Ledger(cluster.client, "count"), cluster.store(), spare_s=0).sweep()
+    total.swept = Sweeper(
+        RecoveryIndex(cluster.client, "count"), cluster.store(), spare_s=0
+    ).sweep()
     total.leaked += cluster.stored()
     keys = map(str, cluster.client.scan_iter(count=1000))
     total.leaked += [key for key in keys if not any(fnmatch(key, allowed) for allowed in STAY)]

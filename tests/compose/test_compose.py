@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from api import keys
+from api.auth import keys
 from tests.support.photos import CATS, free_port, jpeg
 from tests.support.served import eventually
 from tests.support.stack import PROJECT, WORKER_CPUS, Stack

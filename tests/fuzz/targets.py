@@ -13,14 +13,14 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
-from api.content import MAX_FILENAME, clean_filename
-from api.json_photo import decode_json
-from api.multipart import PartReader, boundary_of
-from api.prefer import WAIT_MAX_S, parse
+from api.http.prefer_header import WAIT_MAX_S, parse
+from api.intake.image_check import MAX_FILENAME, clean_filename
+from api.intake.json_body import decode_json
+from api.intake.multipart import PartReader, boundary_of
 from shared.errors import InvalidImage, MalformedRequest, UnsupportedMediaType
-from worker.photo_structure import JPEG_MAGIC, MAX_SCANS, PNG_MAGIC, count_scans
-from worker.preprocessing import decode_cost, preprocess
-from worker.recipes import IMAGENET1K_V1
+from worker.imaging.decode import JPEG_MAGIC, MAX_SCANS, PNG_MAGIC, count_scans
+from worker.imaging.preprocess import decode_cost, preprocess
+from worker.models.transforms import IMAGENET1K_V1
 
 MAX_PIXELS = 1_000_000
 MAX_PART = 64

@@ -18,8 +18,8 @@ from tests.hostile.live import said_of
 from tests.hostile.odd import Picture, odd_pictures
 from tests.hostile.table import row_of
 from tests.support.scripted_worker import FAILS, HANGS, KILLS, NO_NUMBER
-from worker.preprocessing import preprocess
-from worker.recipes import IMAGENET1K_V1
+from worker.imaging.preprocess import preprocess
+from worker.models.transforms import IMAGENET1K_V1
 
 LARGEST = 50_000
 

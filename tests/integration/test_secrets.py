@@ -7,7 +7,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from api import keys
+from api.auth import keys
 from tests.support.api_process import ApiProcess
 from tests.support.photos import jpeg
 from tests.support.redis_server import RedisServer

@@ -7,10 +7,10 @@ import pytest
 
 from scripts.agreement import views
 from worker import quantize
-from worker.agreement import Tally
+from worker.imaging.preprocess import preprocess
 from worker.inference import load_runtime
-from worker.preprocessing import preprocess
-from worker.registry import ModelUnavailable, resolve
+from worker.models.catalog import ModelUnavailable, resolve
+from worker.quantize import Tally
 from worker.settings import WorkerSettings
 
 PHOTOS = 48

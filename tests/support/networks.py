@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torchvision.transforms.functional import normalize, to_tensor
 
-from worker.recipes import IMAGENET1K_V2
-from worker.registry import ModelSpec, ModelUnavailable
+from worker.models.catalog import ModelSpec, ModelUnavailable
+from worker.models.transforms import IMAGENET1K_V2
 from worker.settings import WorkerSettings
 
 CLASSES = 37

@@ -13,8 +13,16 @@ from typing import Self
 from redis import Redis
 from redis.exceptions import RedisError
 
-from shared.contract import ItemResult, ModelInfo, Prediction, TimingMs, WorkerReport, WorkerState
-from shared.items import ItemRef, ItemStore, StartedItem
+from shared.messages import (
+    ItemRef,
+    ItemResult,
+    ModelInfo,
+    Prediction,
+    TimingMs,
+    WorkerReport,
+    WorkerState,
+)
+from shared.records.items import ItemStore, StartedItem
 from shared.redis_client import connect
 
 MODEL = ModelInfo(name="played", weights="none", sha256="0" * 64, device="cpu", precision="fp32")

@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-import worker.heartbeat
-import worker.ledger
-import worker.reconciler
-import worker.service
-import worker.transport
-from worker.inference import Runtime
-from worker.recipes import RECIPES
-from worker.registry import ModelSpec
+import worker.lifecycle
+import worker.monitoring.heartbeat
+import worker.queue.transport
+import worker.recovery.reconciler
+import worker.recovery.redis_index
+from worker.inference.runtime import Runtime
+from worker.models.catalog import ModelSpec
+from worker.models.transforms import RECIPES
 
 KILLS, HANGS, FAILS, NO_NUMBER = 250, 240, 230, 220
 CLASSES = 256
@@ -81,7 +81,7 @@ def _load_runtime(*_: object) -> Runtime:
     return ScriptedRuntime()
 
 
-class GoesDeaf(worker.transport.SurvivingChannel):
+class GoesDeaf(worker.queue.transport.TolerantChannel):
     """Asks for no more messages, for good, once a file exists: as kombu's silent stalls look."""
 
     _deaf = False
@@ -94,14 +94,14 @@ class GoesDeaf(worker.transport.SurvivingChannel):
 
 if os.environ.get("SCRIPTED_FAST"):
     # A fifth of the real times: the rules are the same, a test of two deaths takes seconds.
-    worker.reconciler.DEAD_MS, worker.reconciler.UNSENT_MS = 3_000, 2_000
-    worker.reconciler.TICK_S, worker.heartbeat.PERIOD_S = 0.2, 0.4
-    worker.ledger.LOCK_MS = 1_200
+    worker.recovery.reconciler.DEAD_MS, worker.recovery.reconciler.UNSENT_MS = 3_000, 2_000
+    worker.recovery.reconciler.TICK_S, worker.monitoring.heartbeat.PERIOD_S = 0.2, 0.4
+    worker.recovery.redis_index.LOCK_MS = 1_200
 
 if os.environ.get("SCRIPTED_DEAF_ONCE"):
-    worker.transport.SurvivingTransport.Channel = GoesDeaf
+    worker.queue.transport.TolerantTransport.Channel = GoesDeaf
 
-worker.service.resolve = _resolve
-worker.service.load_runtime = _load_runtime
+worker.lifecycle.resolve = _resolve
+worker.lifecycle.load_runtime = _load_runtime
 
 from worker.main import app  # noqa: E402, F401 - after the model is replaced

@@ -10,7 +10,7 @@ from typing import Self
 
 import redis
 
-from shared.contract import WorkerReport
+from shared.messages import WorkerReport
 from tests.support.forked import Forked
 
 ROOT = Path(__file__).resolve().parents[2]

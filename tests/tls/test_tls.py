@@ -9,9 +9,9 @@ import trustme
 from kombu.exceptions import OperationalError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from shared.items import ItemRef
-from shared.queue import make_celery, send
-from shared.queue_names import QueueName
+from shared.messages import ItemRef
+from shared.queue.celery_app import make_celery, send
+from shared.queue.names import QueueName
 from shared.redis_client import connect, connect_async
 from shared.settings import SharedSettings
 from tests.integration.secured.conftest import Guarded, guarded  # noqa: F401 - a fixture

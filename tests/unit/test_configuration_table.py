@@ -9,8 +9,8 @@ from pydantic_settings import BaseSettings
 from api.settings import ApiSettings
 from scripts.serve.settings import ServeSettings
 from shared.settings import SharedSettings
+from worker.models.weights import DEFAULT_WEIGHTS
 from worker.settings import WorkerSettings
-from worker.weights import DEFAULT_WEIGHTS
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES: list[type[BaseSettings]] = [SharedSettings, ApiSettings, WorkerSettings, ServeSettings]

@@ -1,4 +1,4 @@
-"""Class activation maps: where in the photo a class was seen. Depends on numpy alone.
+"""Class activation maps: where in the photo a class was seen.
 
 Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016, equation 2. The
 model's last convolution's features must be averaged over the photo and then go through one linear

@@ -1,7 +1,6 @@
 """Weights in a file → a torch module that takes pixels and answers probabilities.
 
-Both engines begin here, so that both compute the same. Depends on torch, torchvision, safetensors,
-efficientnet-lite-pytorch and `worker.registry`.
+Both engines begin here, so that both compute the same.
 """
 
 import pickle
@@ -14,9 +13,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.models import ResNet, resnet50
 
-from worker.recipes import Recipe
-from worker.registry import ModelSpec
-from worker.weights import ModelUnavailable
+from worker.models.catalog import ModelSpec
+from worker.models.transforms import Recipe
+from worker.models.weights import ModelUnavailable
 
 State = dict[str, Tensor]
 

@@ -1,7 +1,7 @@
 """The torch module as an OpenVINO graph, converted once and kept in the cache.
 
-Depends on openvino. torch is imported in a process of its own, which ends with the conversion: it
-would hold several hundred megabytes until the worker's own end.
+torch is imported in a separate process, which ends with the conversion: it would hold
+several hundred megabytes until the worker ends.
 """
 
 import errno
@@ -20,8 +20,8 @@ from pathlib import Path
 import openvino as ov
 
 from shared import log
-from worker.registry import ModelSpec
-from worker.weights import ModelUnavailable
+from worker.models.catalog import ModelSpec
+from worker.models.weights import ModelUnavailable
 
 _log = log.get(__name__)
 

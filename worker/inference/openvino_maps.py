@@ -1,7 +1,4 @@
-"""Class activation maps from an OpenVINO graph, which is cut at its last convolution's features.
-
-Depends on openvino and `worker.inference.activation_maps`.
-"""
+"""Class activation maps from an OpenVINO graph, which is cut at its last convolution's features."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

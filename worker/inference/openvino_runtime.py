@@ -1,7 +1,7 @@
 """The model in OpenVINO: the fast way on a processor.
 
 The first start converts the torch module and keeps the result; later ones read it and load no
-torch. Depends on openvino and `worker.inference.conversion`.
+torch.
 """
 
 import threading
@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from openvino import properties
 from openvino.properties import hint
 
-from worker.inference import OutOfMemory
 from worker.inference.conversion import converted
+from worker.inference.cpu_limit import processors, quota
 from worker.inference.openvino_maps import Mapper, head_of
 from worker.inference.quantization import quantized
-from worker.processors import processors, quota
-from worker.registry import ModelSpec
-from worker.weights import ModelUnavailable
+from worker.inference.runtime import OutOfMemory
+from worker.models.catalog import ModelSpec
+from worker.models.weights import ModelUnavailable
 
 # As many as a worker has task threads; each holds the activations of one call.
 MAX_STREAMS = 8

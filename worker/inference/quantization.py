@@ -1,7 +1,4 @@
-"""The graph in int8, calibrated on photos, and kept beside the one that it was made from.
-
-Depends on openvino and `worker.inference.conversion`; on NNCF only to calibrate.
-"""
+"""The graph in int8, calibrated on photos, and kept beside the one that it was made from."""
 
 import os
 import shutil
@@ -14,8 +11,8 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from worker.inference.conversion import cache_key, checked, converted, kept_whole, save
-from worker.registry import ModelSpec
-from worker.weights import ModelUnavailable
+from worker.models.catalog import ModelSpec
+from worker.models.weights import ModelUnavailable
 
 QUANTIZE_COMMAND = "python -m worker.quantize PHOTOS/"
 REQUIREMENTS = "worker/requirements-quantize.txt"

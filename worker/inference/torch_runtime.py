@@ -1,7 +1,4 @@
-"""The model in torch: the reference on a processor, and the fast way on an NVIDIA GPU.
-
-Depends on torch and `worker.inference.architectures`.
-"""
+"""The model in torch: the reference on a processor, and the fast way on an NVIDIA GPU."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,12 +7,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from worker.inference import OutOfMemory
 from worker.inference.activation_maps import activation_maps
 from worker.inference.architectures import build
-from worker.processors import processors, quota
-from worker.registry import ModelSpec
-from worker.weights import ModelUnavailable
+from worker.inference.cpu_limit import processors, quota
+from worker.inference.runtime import OutOfMemory
+from worker.models.catalog import ModelSpec
+from worker.models.weights import ModelUnavailable
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 

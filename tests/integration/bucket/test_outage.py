@@ -11,8 +11,8 @@ from shared.uploads import open_uploads
 from tests.support.answers import slug
 from tests.support.bucket_server import BucketServer
 from tests.support.live_service import LiveService, coloured
-from worker.ledger import Ledger
-from worker.sweeper import Sweeper
+from worker.recovery.redis_index import RecoveryIndex
+from worker.recovery.upload_sweeper import Sweeper
 
 # Four seconds for a turn at one of the threads, five for one try, and what surrounds them. Without
 # a bound on the turn the last of so many would wait for five tries of others.
@@ -34,7 +34,7 @@ def records(service: LiveService) -> list[str]:
 def sweep(service: LiveService, server: BucketServer) -> int:
     client = connect(service.api.redis_url, 2)
     try:
-        return Sweeper(Ledger(client, "test"), open_uploads(server.url), spare_s=0).sweep()
+        return Sweeper(RecoveryIndex(client, "test"), open_uploads(server.url), spare_s=0).sweep()
     finally:
         client.close()
 

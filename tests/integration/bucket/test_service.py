@@ -10,8 +10,8 @@ from tests.support.answers import slug
 from tests.support.bucket_server import BucketServer
 from tests.support.live_service import LiveService, coloured
 from tests.support.photos import jpeg
-from worker.ledger import Ledger
-from worker.sweeper import Sweeper
+from worker.recovery.redis_index import RecoveryIndex
+from worker.recovery.upload_sweeper import Sweeper
 
 
 def ended(service: LiveService, location: str) -> dict[str, int]:
@@ -79,7 +79,7 @@ def test_what_no_live_item_will_read_is_swept_and_the_rest_is_spared(
     time.sleep(3)
     uploads.put("young.0", b"photo")
     client = connect(service.api.redis_url, 2)
-    assert Sweeper(Ledger(client, "test"), uploads, spare_s=2).sweep() == 1
+    assert Sweeper(RecoveryIndex(client, "test"), uploads, spare_s=2).sweep() == 1
     client.close()
     assert server.stored() == sorted(
         ["elsewhere/unknown.0", "uploads/README", "uploads/young.0"]

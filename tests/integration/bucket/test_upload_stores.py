@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.bucket_uploads import BucketUploadStore
 from shared.uploads import UploadStore, open_uploads
+from shared.uploads.bucket import BucketUploadStore
 from tests.support.bucket_server import BUCKET, BucketServer
 
 # One try of five seconds, and what surrounds it.

@@ -4,16 +4,16 @@ from pathlib import Path
 
 from redis import Redis
 
-from shared.queue_names import DISCARDED
+from shared.queue.names import DISCARDED
 from shared.redis_client import connect
-from shared.uploads import FileUploadStore
+from shared.uploads.files import FileUploadStore
 from tests.support.api_process import ApiProcess
 from tests.support.live_service import coloured
 from tests.support.scripted_worker import KILLS
 from tests.support.served import eventually
 from tests.support.worker_process import WorkerProcess
-from worker.ledger import Ledger
-from worker.sweeper import Sweeper
+from worker.recovery.redis_index import RecoveryIndex
+from worker.recovery.upload_sweeper import Sweeper
 
 
 class Everything:
@@ -67,7 +67,7 @@ class Everything:
         assert again[0] == again[1]
         (self.api.uploads / "unknown.0").touch()
         with connect(self.url, 2) as redis:
-            sweeper = Sweeper(Ledger(redis, "test"), FileUploadStore(self.api.uploads), -1)
+            sweeper = Sweeper(RecoveryIndex(redis, "test"), FileUploadStore(self.api.uploads), -1)
             eventually(lambda: sweeper.sweep() >= 0 and not self.api.stored(), 10)
 
     def with_deaths(self) -> None:

@@ -11,13 +11,13 @@ import pytest
 import redis
 from PIL import Image
 
-from shared.contract import ItemState
-from shared.items import ItemRef
-from shared.jobs import JobRecord, JobStore, NewItem, NewJob
-from shared.queue import make_celery, send
-from shared.queue_names import QueueName
+from shared.messages import ItemRef, ItemState
+from shared.queue.celery_app import make_celery, send
+from shared.queue.names import QueueName
+from shared.records.jobs import JobRecord, JobStore, NewItem, NewJob
 from shared.redis_client import connect, connect_async
-from shared.uploads import FileUploadStore, upload_key
+from shared.uploads import upload_key
+from shared.uploads.files import FileUploadStore
 from tests.support.redis_server import RedisServer
 from tests.support.worker_process import WorkerProcess
 

@@ -4,15 +4,17 @@ import pytest
 
 from benchmarks.hotspots import NATIVE, OTHER, counted, part, shares
 
-OUTER = "run (threading.py:975);trace (celery/app/trace.py:400);run (worker/pipeline.py:70)"
+OUTER = (
+    "run (threading.py:975);trace (celery/app/trace.py:400);run (worker/processing/pipeline.py:70)"
+)
 
 
 @pytest.mark.parametrize(
     ("inner", "name"),
     [
-        ("preprocess (worker/preprocessing.py:60);load (PIL/ImageFile.py:1)", "preprocessing"),
-        ("finish (shared/items.py:9);send (redis/connection.py:5)", "record and result"),
-        ("get (shared/uploads.py:3)", "store"),
+        ("preprocess (worker/imaging/preprocess.py:60);load (PIL/ImageFile.py:1)", "preprocessing"),
+        ("finish (shared/records/items.py:9);send (redis/connection.py:5)", "record and result"),
+        ("get (shared/uploads/__init__.py:3)", "store"),
         ("ack (kombu/transport/redis.py:5);send (redis/connection.py:5)", "queue"),
         ("", "queue"),
     ],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.contract import WorkerReport, WorkerState
+from shared.messages import WorkerReport, WorkerState
 from worker.healthcheck import verdict
 
 NOW_MS = 1_000_000

@@ -1,0 +1,1 @@
+"""Which requests are accepted now, from what Redis reports about the cluster."""

@@ -1,0 +1,106 @@
+"""What Redis says of broker, workers and queues: one look, as of one moment."""
+
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from pydantic import ValidationError
+from redis.asyncio import Redis
+
+from shared.messages import WorkerReport, WorkerState
+from shared.queue.names import DISCARDED, QueueName
+
+# Workers write a heartbeat every 2 s.
+STALLED_AFTER_S = 10.0
+FORGOTTEN_AFTER_S = 60.0
+WORKING = (WorkerState.IDLE, WorkerState.BUSY)
+
+
+@dataclass(frozen=True)
+class WorkerSeen:
+    """A worker's own report, overruled where its heartbeat is too old."""
+
+    report: WorkerReport
+    status: WorkerState
+    heartbeat_age_s: float
+
+
+@dataclass(frozen=True)
+class ClusterState:
+    """Broker, workers and queues; without ``latency_ms`` the broker did not answer."""
+
+    latency_ms: float | None = None
+    workers: list[WorkerSeen] = field(default_factory=list)
+    memory_share: float = 0.0
+    queued: dict[QueueName, int] = field(default_factory=lambda: dict.fromkeys(QueueName, 0))
+    ended: dict[QueueName, int] = field(default_factory=lambda: dict.fromkeys(QueueName, 0))
+    discarded: int = 0
+
+    @property
+    def broker_up(self) -> bool:
+        """Whether Redis answered."""
+        return self.latency_ms is not None
+
+    @property
+    def working(self) -> list[WorkerSeen]:
+        """The workers that can answer now."""
+        return [worker for worker in self.workers if worker.status in WORKING]
+
+    @property
+    def rate_per_s(self) -> float:
+        """Items a second that the working workers say they end while busy."""
+        return sum(worker.report.rate_per_s or 0.0 for worker in self.working)
+
+
+async def look(client: Redis) -> ClusterState:
+    """Ask Redis for everything in one round trip.
+
+    Raises:
+        redis.exceptions.RedisError: Redis does not answer.
+    """
+    began = perf_counter()
+    async with client.pipeline(transaction=False) as pipe:
+        pipe.time()
+        pipe.zrange("ic:beats", 0, -1, withscores=True)
+        pipe.hgetall("ic:workers")
+        pipe.hgetall("ic:ended")
+        pipe.info("memory")
+        pipe.get(DISCARDED)
+        for queue in QueueName:
+            pipe.zcard(f"ic:queued:{queue}")
+        now, beats, reports, ended, memory, discarded, *depths = await pipe.execute()
+    latency_ms = (perf_counter() - began) * 1000
+    now_s = now[0] + now[1] / 1e6
+    return ClusterState(
+        latency_ms=round(latency_ms, 2),
+        memory_share=_share(memory),
+        # one ahead of now is of before Redis's clock was set back: as old, and nobody knows how old
+        workers=_workers({name: abs(now_s - ms / 1000) for name, ms in beats}, reports),
+        queued=dict(zip(QueueName, depths, strict=True)),
+        ended={queue: _ended(ended, queue) for queue in QueueName},
+        discarded=int(discarded or 0),
+    )
+
+
+def _ended(counts: dict[str, str], queue: QueueName) -> int:
+    """Items of a queue that workers have ended, however they did."""
+    return sum(int(n) for name, n in counts.items() if name.startswith(f"{queue}|"))
+
+
+def _share(memory: dict[str, int]) -> float:
+    """Used memory as a part of ``maxmemory``; 0 where Redis has no limit."""
+    limit = memory.get("maxmemory", 0)
+    return memory["used_memory"] / limit if limit else 0.0
+
+
+def _workers(ages_s: dict[str, float], reports: dict[str, str]) -> list[WorkerSeen]:
+    seen = []
+    for incarnation, age_s in ages_s.items():
+        if age_s > FORGOTTEN_AFTER_S or incarnation not in reports:
+            continue
+        try:
+            report = WorkerReport.model_validate_json(reports[incarnation])
+        except ValidationError:
+            continue
+        status = WorkerState.STALLED if age_s > STALLED_AFTER_S else report.status
+        seen.append(WorkerSeen(report, status, round(age_s, 1)))
+    return sorted(seen, key=lambda worker: (worker.report.name, worker.heartbeat_age_s))

@@ -1,0 +1,91 @@
+"""Which paths are open to all, which are shut, and whose key opens the rest.
+
+Decided before a body is read. Closed is the rule: where there are keys, a new route is closed
+without being named here.
+"""
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.auth.keys import Keyring
+from api.http.responses import NotFound, respond_error
+from shared.errors import ServiceError, Unauthorized
+
+# What ends in a slash stands for all that is below it.
+OPEN = ("/static/", "/health/live", "/health/ready")
+ROOT = "/"
+DOCS = ("/docs", "/openapi.json", "/swagger-ui/")
+METRICS = ("/metrics",)
+
+_REALM = 'Bearer realm="image-classifier"'
+_WANTED = "Send an API key: 'Authorization: Bearer KEY' or 'X-API-Key: KEY'."
+_WRONG = "This API key does not open this service. Send another."
+
+
+class Paths:
+    """A set of paths and of folders of paths."""
+
+    def __init__(self, *paths: str) -> None:
+        self._exact = {path for path in paths if path == ROOT or not path.endswith("/")}
+        self._below = tuple(path for path in paths if path not in self._exact)
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._exact or (isinstance(path, str) and path.startswith(self._below))
+
+
+ALWAYS_OPEN = Paths(ROOT, *OPEN)
+
+
+class ApiKeyMiddleware:
+    """Lets in whoever has a key, and everybody where there are no keys.
+
+    Args:
+        app: What is behind.
+        keyring: Who has a key.
+        switches: Of each group of paths whether it is open (``True``), shut (``False``), or as
+            everything else is (``None``).
+    """
+
+    def __init__(
+        self, app: ASGIApp, keyring: Keyring, switches: dict[tuple[str, ...], bool | None]
+    ) -> None:
+        self.app = app
+        self._keyring = keyring
+        groups = list(switches.items())
+        opened = [path for paths, switch in groups if switch for path in paths]
+        self._open = Paths(ROOT, *OPEN, *opened)
+        self._shut = Paths(*(path for paths, switch in groups if switch is False for path in paths))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "lifespan":
+            error, headers = self._judge(scope)
+            if error is not None:
+                scope["app"].state.metrics.refused(error.slug)
+                await respond_error(error, headers)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+    def _judge(self, scope: Scope) -> tuple[ServiceError | None, dict[str, str]]:
+        path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+        if path in self._shut:
+            return NotFound("This is switched off here."), {}
+        if not self._keyring or path in self._open:
+            return None, {}
+        owner = self._keyring.owner_of(scope["headers"])
+        if owner is None:
+            return _unauthorized(scope)
+        scope["owner"] = owner
+        return None, {}
+
+
+def _unauthorized(scope: Scope) -> tuple[ServiceError, dict[str, str]]:
+    names = {name for name, _ in scope["headers"]}
+    tried = not names.isdisjoint({b"authorization", b"x-api-key"})
+    challenge = _REALM + (', error="invalid_token"' if tried else "")
+    return Unauthorized(_WRONG if tried else _WANTED), {"www-authenticate": challenge}
+
+
+def owner_of(scope: Scope) -> str:
+    """Who asks; nobody in particular where there are no keys."""
+    owner: str = scope.get("owner", "")
+    return owner

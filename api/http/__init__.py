@@ -1,0 +1,1 @@
+"""What requests and responses look like: schemas, problem documents, OpenAPI."""

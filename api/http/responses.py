@@ -1,0 +1,128 @@
+"""Errors as clients see them: ``application/problem+json`` (RFC 9457), never a bare 500."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+
+from api.http.schemas import Job
+from shared.errors import InvalidParameter, RetryableError, ServiceError
+from shared.messages import Problem
+
+MEDIA_TYPE = "application/problem+json"
+# What a client is told to wait when an item failed through no fault of its own.
+RETRY_ITEM_S = 2
+_METHODS = ("DELETE", "GET", "HEAD", "POST")  # all that any route has
+
+
+class NotFound(ServiceError):
+    """No route has this path."""
+
+    slug, status, title = "not_found", 404, "Not found"
+
+
+class MethodNotAllowed(ServiceError):
+    """The path exists, but not with this method."""
+
+    slug, status, title = "method_not_allowed", 405, "Method not allowed"
+
+
+class InternalError(ServiceError):
+    """A fault of this service; its reason is in the log under the request's id."""
+
+    detail_text = "The service failed on this request. Its log says why, under the X-Request-ID."
+
+
+def respond(problem: Problem, headers: dict[str, str] | None = None, **members: Any) -> Response:
+    """A problem as a response; ``members`` extend it, as RFC 9457 allows."""
+    body = to_json({**problem.model_dump(), **members})
+    return Response(body, problem.status, headers, MEDIA_TYPE)
+
+
+def respond_error(error: ServiceError, headers: dict[str, str] | None = None) -> Response:
+    """A raised error as a response, with ``Retry-After`` where trying again may help."""
+    headers = dict(headers or {})
+    if isinstance(error, RetryableError):
+        headers["retry-after"] = str(error.retry_after_s)
+    return respond(Problem.of(error), headers)
+
+
+def respond_item(problem: Problem, job_id: str) -> Response:
+    """How an item failed, as the answer to the request that waited for it."""
+    headers = {"retry-after": str(RETRY_ITEM_S)} if problem.status == 503 else None
+    return respond(problem, headers, job_id=job_id)
+
+
+def internal_error() -> Response:
+    """The answer to an exception that nothing expected; tells nothing of it."""
+    return respond_error(InternalError(InternalError.detail_text))
+
+
+def _invalid_parameter(error: RequestValidationError) -> InvalidParameter:
+    faults = [f"{'.'.join(map(str, f['loc'][1:]))}: {f['msg']}" for f in error.errors()]
+    return InvalidParameter("; ".join(faults))
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - likewise
+    if error.status_code == 404:
+        return respond_error(NotFound("Nothing is served here. GET /docs lists what is."))
+    if error.status_code == 405:
+        detail = f"{request.method} is not served here. GET /docs lists what is."
+        return respond_error(MethodNotAllowed(detail), {"allow": ", ".join(_allowed(request))})
+    title = HTTPStatus(error.status_code).phrase
+    problem = Problem(
+        type="about:blank", title=title, status=error.status_code, detail=str(error.detail)
+    )
+    return respond(problem, dict(error.headers or {}))
+
+
+def _allowed(request: Request) -> list[str]:
+    """Every method of a path; the exception names those of the first route alone."""
+    scopes = ((method, {**request.scope, "method": method}) for method in _METHODS)
+    routes = request.app.routes
+    return [
+        method
+        for method, scope in scopes
+        if any(route.matches(scope)[0] is Match.FULL for route in routes)
+    ]
+
+
+def install(app: FastAPI, refused: Callable[[str], None] = lambda _: None) -> None:
+    """Make every error of this app a problem, and tell ``refused`` its slug."""
+
+    async def _service_error(_: Request, error: Exception) -> Response:
+        assert isinstance(error, ServiceError)  # noqa: S101 - registered for this class alone
+        refused(error.slug)
+        return respond_error(error)
+
+    async def _validation_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - likewise
+        return await _service_error(request, _invalid_parameter(error))
+
+    app.add_exception_handler(ServiceError, _service_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+
+
+# Polls of a job that is not done: soon enough to feel quick, rarely enough to cost nothing.
+POLL_S = 1
+
+
+def json_response(
+    message: BaseModel, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """The message as JSON, without the second validation that a response model would cost."""
+    return Response(message.model_dump_json(), status, headers, "application/json")
+
+
+def job_response(job: Job, status: int, headers: dict[str, str] | None = None) -> Response:
+    """A job that was accepted: where it is, and when to look."""
+    where = {"location": f"/jobs/{job.job_id}", "retry-after": str(POLL_S)}
+    return json_response(job, status, {**where, **(headers or {})})

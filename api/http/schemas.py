@@ -1,0 +1,171 @@
+"""What the api answers, as clients see it; built from the shared contract's records."""
+
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from shared.messages import (
+    ItemResult,
+    ItemState,
+    JobState,
+    ModelInfo,
+    Prediction,
+    Problem,
+    TimingMs,
+    Wire,
+    WorkerReport,
+)
+from shared.records.jobs import ItemRecord, JobRecord
+
+
+def _absent(value: Any) -> bool:
+    return value is None
+
+
+class PredictAnswer(Wire):
+    """One photo's answer: the most probable classes first."""
+
+    job_id: str
+    filename: str | None
+    status: Literal["succeeded"] = "succeeded"
+    predictions: list[Prediction]
+    model: ModelInfo
+    timing_ms: TimingMs
+
+    @classmethod
+    def of(cls, job_id: str, item: ItemRecord, result: ItemResult) -> "PredictAnswer":
+        """From the record of an item that succeeded."""
+        outcome = {name: getattr(result, name) for name in ("predictions", "model", "timing_ms")}
+        return cls.model_construct(job_id=job_id, filename=item.filename, **outcome)
+
+
+class Counts(Wire):
+    """How many items stand where; the five states sum to total."""
+
+    total: int
+    queued: int
+    running: int
+    succeeded: int
+    failed: int
+    cancelled: int
+
+
+class JobItem(Wire):
+    """One photo of a job; once ended it has what `/predict` would have answered."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
+    index: int
+    filename: str | None
+    status: ItemState
+    predictions: list[Prediction] | None = Field(default=None, exclude_if=_absent)
+    model: ModelInfo | None = Field(default=None, exclude_if=_absent)
+    timing_ms: TimingMs | None = Field(default=None, exclude_if=_absent)
+    error: Problem | None = Field(default=None, exclude_if=_absent)
+
+    @classmethod
+    def of(cls, item: ItemRecord) -> "JobItem":
+        """From an item's record."""
+        result = item.result or ItemResult()
+        return cls.model_construct(
+            index=item.index,
+            filename=item.filename,
+            status=item.status,
+            predictions=result.predictions,
+            model=result.model,
+            timing_ms=result.timing_ms,
+            error=result.error,
+        )
+
+
+class JobProgress(Wire):
+    """How far a job is."""
+
+    job_id: str
+    status: JobState
+    created_at: datetime
+    finished_at: datetime | None = Field(description="when the last item ended")
+    expires_at: datetime | None = Field(description="when the record goes; set at the end")
+    counts: Counts
+
+    @classmethod
+    def of_record(cls, record: JobRecord) -> "JobProgress":
+        """From a job's record."""
+        return cls.model_construct(**_progress(record))
+
+
+class Job(JobProgress):
+    """A job with one page of its items, in the order in which they were sent."""
+
+    items: list[JobItem]
+    next: str | None = Field(description="URL path of the next page of items")
+
+    @classmethod
+    def of(cls, record: JobRecord, offset: int, limit: int) -> "Job":
+        """From a job's record, read with the same offset and limit."""
+        end = offset + limit
+        following = f"/jobs/{record.job_id}?offset={end}&limit={limit}"
+        return cls.model_construct(
+            **_progress(record),
+            items=[JobItem.of(item) for item in record.items],
+            next=following if end < record.total else None,
+        )
+
+
+def _progress(record: JobRecord) -> dict[str, Any]:
+    return {
+        "job_id": record.job_id,
+        "status": record.status,
+        "created_at": _time(record.created_ms),
+        "finished_at": _time(record.finished_ms) if record.finished_ms else None,
+        "expires_at": _time(record.expires_ms) if record.expires_ms else None,
+        "counts": Counts(
+            total=record.total, **{state.value: record.counts[state] for state in ItemState}
+        ),
+    }
+
+
+def _time(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+class BrokerHealth(Wire):
+    """Whether Redis answers, and how fast it did last."""
+
+    status: Literal["up", "down"]
+    latency_ms: float | None
+
+
+class WorkerHealth(WorkerReport):
+    """A worker's own report, and how old it is; `stalled` when it is too old."""
+
+    heartbeat_age_s: float
+
+
+class QueueDepths(Wire):
+    """Items that wait in each queue."""
+
+    interactive: int
+    batch: int
+
+
+HealthStatus = Literal["ok", "degraded", "unavailable"]
+
+
+class Health(Wire):
+    """How the service is."""
+
+    status: HealthStatus
+    broker: BrokerHealth
+    workers: list[WorkerHealth]
+    queues: QueueDepths
+    notice: str | None = Field(
+        default=None, exclude_if=_absent, description="set when a fallback model answers"
+    )
+
+
+class Readiness(Wire):
+    """The status word alone."""
+
+    status: HealthStatus

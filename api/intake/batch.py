@@ -1,0 +1,99 @@
+"""A batch's form → stored photos, one in memory at a time; a bad one fails alone."""
+
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+
+from api.intake.body import body_chunks
+from api.intake.image_check import check_photo, clean_filename, too_large
+from api.intake.memory_budget import MemoryBudget, MemoryLease
+from api.intake.multipart import Part, boundary_of, read_parts
+from api.jobs.idempotency import Fingerprint
+from api.jobs.service import JobService
+from api.settings import ApiSettings
+from shared.errors import MalformedRequest, ServiceError, UploadTooLarge
+from shared.messages import Problem
+from shared.records.jobs import NewItem
+from shared.uploads import upload_key
+
+BATCH_FIELD = "files"
+
+
+@dataclass
+class BatchIntake:
+    """Reads the photos of one job.
+
+    Args:
+        job_id: The job that they belong to.
+        desk: Stores each photo as soon as it is whole.
+        settings: The limits.
+        budget: Bounds what all requests hold together.
+        fingerprint: Takes in each photo, where the request can be repeated.
+        explain: Whether each photo's classes are to have activation maps.
+    """
+
+    job_id: str
+    jobs: JobService
+    settings: ApiSettings
+    budget: MemoryBudget
+    fingerprint: Fingerprint | None = None
+    explain: bool = False
+    items: list[NewItem] = field(default_factory=list)
+
+    async def read(self, request: Request) -> list[NewItem]:
+        """Every photo of the form, in order; on any refusal nothing stays stored.
+
+        Raises:
+            MalformedRequest: The body is no form, or holds anything but the field ``files``.
+            UploadTooLarge: Too many photos, or too many bytes in all.
+            BrokerUnavailable: The store takes no bytes.
+            starlette.requests.ClientDisconnect: The client has gone.
+        """
+        boundary = boundary_of(request.headers.get("content-type", ""))
+        if boundary is None:
+            raise MalformedRequest(
+                "Send multipart/form-data with one part named 'files' per photo."
+            )
+        try:
+            with self.budget.lease() as lease:
+                await self._read(request, boundary, lease)
+        except BaseException:
+            await self.jobs.discard(item.upload_key for item in self.items if item.upload_key)
+            raise
+        return self.items
+
+    async def _read(self, request: Request, boundary: bytes, lease: MemoryLease) -> None:
+        most = self.settings.max_job_bytes
+        limit = UploadTooLarge(f"A job may have at most {most} bytes. Send it as several jobs.")
+        chunks = body_chunks(request, most, limit)
+        hashing = self.fingerprint is not None
+        parts = read_parts(chunks, boundary, self.settings.max_upload_bytes, hashing=hashing)
+        async for part in parts:
+            self._check(part)
+            lease.set(len(part.data))
+            if part.complete:
+                self.items.append(await self._take(part))
+        if not self.items:
+            raise MalformedRequest("The form has no field 'files'. Put one photo in each.")
+
+    def _check(self, part: Part) -> None:
+        if part.name != BATCH_FIELD:
+            name = clean_filename(part.name) or ""
+            raise MalformedRequest(f"Unknown form field '{name}': each photo goes into 'files'.")
+        most = min(self.settings.max_job_items, self.settings.max_queued_items)
+        if len(self.items) >= most:
+            raise UploadTooLarge(f"A job may have at most {most} photos. Send it as several jobs.")
+
+    async def _take(self, part: Part) -> NewItem:
+        filename = clean_filename(part.filename)
+        if self.fingerprint and part.sha256:
+            self.fingerprint.add(filename, part.sha256.digest())
+        try:
+            if part.too_large:
+                raise too_large(self.settings.max_upload_bytes)
+            check_photo(part.data)
+        except ServiceError as error:
+            return NewItem(filename, None, Problem.of(error))
+        key = upload_key(self.job_id, len(self.items))
+        await self.jobs.store(key, part.data)
+        return NewItem(filename, key, explain=self.explain)

@@ -1,0 +1,147 @@
+"""One request body → the bytes of one photo, bounded; the content is believed, not the header."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from anyio import CapacityLimiter, to_thread
+from starlette.requests import Request
+
+from api.intake.image_check import (
+    PNG,
+    Photo,
+    check_photo,
+    clean_filename,
+    looks_like_photo,
+    too_large,
+)
+from api.intake.json_body import decode_json
+from api.intake.memory_budget import MemoryLease
+from api.intake.multipart import boundary_of, read_parts
+from shared.errors import MalformedRequest, UploadTooLarge
+
+PREDICT_FIELD = "file"
+# Below the sweeper's SPARE_S: a body's first photos must not be swept before its last has come.
+BODY_WITHIN_S = 3600.0
+# Each holds the interpreter's lock while it parses: more of them would hold up every other request.
+_JSON_THREADS = CapacityLimiter(2)
+# What a form may add to its photo: boundaries and headers of parts.
+FORM_OVERHEAD = 64 * 1024
+
+
+async def body_chunks(request: Request, limit: int, error: UploadTooLarge) -> AsyncIterator[bytes]:
+    """The body as it arrives; refused by its declared length, or once it outgrows the limit.
+
+    Raises:
+        UploadTooLarge: ``error``, when there are more than ``limit`` bytes.
+        MalformedRequest: It takes longer than ``BODY_WITHIN_S``.
+        starlette.requests.ClientDisconnect: The client has gone.
+    """
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit:
+        raise error
+    seen = 0
+    deadline = asyncio.get_running_loop().time() + BODY_WITHIN_S
+    stream = request.stream()
+    while True:
+        try:
+            async with asyncio.timeout_at(deadline):
+                chunk = await anext(stream, None)
+        except TimeoutError:
+            raise MalformedRequest("The body takes too long. Send it as several jobs.") from None
+        if chunk is None:
+            return
+        seen += len(chunk)
+        if seen > limit:
+            raise error
+        yield chunk
+
+
+async def read_photo(request: Request, max_bytes: int, lease: MemoryLease) -> Photo:
+    """The photo of a ``/predict`` body, in whichever of the three forms it comes.
+
+    Raises:
+        MalformedRequest: The body holds no photo, or is not what its form promises.
+        UploadTooLarge: More than ``max_bytes``; raised as soon as that is known.
+        UnsupportedMediaType: Neither JPEG nor PNG.
+        InvalidImage: An empty file.
+        QueueFull: All requests together hold too many bytes.
+    """
+    boundary = boundary_of(request.headers.get("content-type", ""))
+    chunks = _Peeked(
+        _counted(body_chunks(request, _json_limit(max_bytes), too_large(max_bytes)), lease)
+    )
+    head = await chunks.peek(len(PNG))
+    if not head:
+        raise MalformedRequest("The body is empty. Send a JPEG or PNG.")
+    if boundary and not looks_like_photo(head):
+        photo = await _from_form(chunks, boundary, max_bytes)
+    elif head.lstrip()[:1] == b"{":
+        photo = Photo(None, await _from_json(await chunks.rest(_json_limit(max_bytes))))
+    else:
+        check_photo(head)
+        photo = Photo(None, await chunks.rest(max_bytes))
+    if len(photo.data) > max_bytes:
+        raise too_large(max_bytes)
+    check_photo(photo.data)
+    return photo
+
+
+async def _counted(chunks: AsyncIterator[bytes], lease: MemoryLease) -> AsyncIterator[bytes]:
+    async for chunk in chunks:
+        lease.set(lease.bytes + len(chunk))
+        yield chunk
+
+
+def _json_limit(max_bytes: int) -> int:
+    return max_bytes * 4 // 3 + max_bytes // 32 + FORM_OVERHEAD
+
+
+class _Peeked:
+    """Chunks of which the first bytes can be looked at before the form is known."""
+
+    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+        self._chunks = chunks
+        self._head = b""
+
+    async def peek(self, size: int) -> bytes:
+        """At least ``size`` bytes, or all there are."""
+        while len(self._head) < size and (chunk := await anext(self._chunks, None)) is not None:
+            self._head += chunk
+        return self._head
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._head
+        async for chunk in self._chunks:
+            yield chunk
+
+    async def rest(self, limit: int) -> bytearray:
+        """Everything, as long as it stays within ``limit`` bytes."""
+        body = bytearray()
+        async for chunk in self:
+            body += chunk
+            if len(body) > limit:
+                raise too_large(limit)
+        return body
+
+
+async def _from_form(chunks: _Peeked, boundary: bytes, max_bytes: int) -> Photo:
+    photo: Photo | None = None
+    async for part in read_parts(chunks, boundary, max_bytes):
+        if part.name != PREDICT_FIELD:
+            name = clean_filename(part.name) or ""
+            raise MalformedRequest(f"Unknown form field '{name}': the photo goes into 'file'.")
+        if part.too_large:
+            raise too_large(max_bytes)
+        if photo is not None:
+            raise MalformedRequest("/predict takes one photo. Send many to POST /jobs.")
+        if part.complete:
+            photo = Photo(clean_filename(part.filename), part.data)
+    if photo is None:
+        raise MalformedRequest("The form has no field 'file'. Put the photo there.")
+    return photo
+
+
+async def _from_json(body: bytearray) -> bytes:
+    if len(body) < FORM_OVERHEAD:
+        return decode_json(body)
+    return await to_thread.run_sync(decode_json, body, limiter=_JSON_THREADS)

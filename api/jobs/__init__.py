@@ -1,0 +1,1 @@
+"""Submitting, waiting for, reading, exporting and cancelling jobs."""

@@ -1,0 +1,107 @@
+"""One pub/sub connection of this process wakes the requests that wait for a job.
+
+A worker publishes the id of a job that is done, and how its one photo ended, on the channel that
+the job was created with. Nothing polls: after a lost connection everything that waits is woken
+once, to read.
+"""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import Iterator
+
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+
+from shared import log
+from shared.redis_client import REDIS_DOWN
+
+_log = log.get(__name__)
+
+LISTEN_S = 1.0
+# redis-py never notices a half-open connection, so a silent one is pinged and then dropped.
+SILENT_S = 3.0
+RECONNECT_S = 0.2
+
+
+class Completion(asyncio.Event):
+    """Set when the job may have ended; ``ended`` says how, if the message that woke it did."""
+
+    ended: str | None = None
+
+
+class CompletionListener:
+    """Wakes whoever waits for a job.
+
+    Args:
+        client: An asyncio client whose sockets have no read timeout.
+    """
+
+    def __init__(self, client: Redis) -> None:
+        self.channel = f"ic:done:{uuid.uuid4().hex}"
+        self.subscribed = asyncio.Event()
+        self._client = client
+        self._waiting: dict[str, Completion] = {}
+
+    @property
+    def count(self) -> int:
+        """How many requests of this process wait now."""
+        return len(self._waiting)
+
+    @contextlib.contextmanager
+    def expect(self, job_id: str) -> Iterator[Completion]:
+        """What wakes the request that waits for this job; enter before creating the job."""
+        event = self._waiting[job_id] = Completion()
+        try:
+            yield event
+        finally:
+            del self._waiting[job_id]
+
+    async def run(self) -> None:
+        """Listen for ever, through every outage of Redis."""
+        while True:
+            pubsub = self._client.pubsub()
+            try:
+                await self._listen(pubsub)
+            except REDIS_DOWN as error:
+                if self.subscribed.is_set():
+                    _log.warning("subscription lost", reason=type(error).__name__)
+            except Exception:  # noqa: BLE001 - without a listener every request waits to its end
+                _log.exception("listener failed, trying again")
+            finally:
+                self.subscribed.clear()
+                await _drop(pubsub)
+            await asyncio.sleep(RECONNECT_S)
+
+    async def _listen(self, pubsub: PubSub) -> None:
+        async with asyncio.timeout(SILENT_S):
+            await pubsub.subscribe(self.channel)
+        loop = asyncio.get_running_loop()
+        heard = loop.time()
+        while True:
+            message = await pubsub.get_message(timeout=LISTEN_S)
+            if message is not None:
+                heard = loop.time()
+                self._handle(message["type"], message["data"])
+            elif loop.time() - heard > SILENT_S:
+                raise TimeoutError
+            else:
+                async with asyncio.timeout(SILENT_S):
+                    await pubsub.ping()
+
+    def _handle(self, kind: str, data: str) -> None:
+        if kind == "message":
+            job_id, _, ended = data.partition(" ")
+            if call := self._waiting.get(job_id):
+                call.ended = ended or None
+                call.set()
+        elif kind == "subscribe":
+            self.subscribed.set()
+            # What was published while nobody listened is lost: let everyone look.
+            for event in self._waiting.values():
+                event.set()
+
+
+async def _drop(pubsub: PubSub) -> None:
+    with contextlib.suppress(*REDIS_DOWN):
+        await pubsub.aclose()  # type: ignore[no-untyped-call]

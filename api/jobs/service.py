@@ -1,0 +1,177 @@
+"""Where photos are handed in: bytes to the store, record to Redis, messages to Celery.
+
+Every step is bounded in time, and none that could block runs on the event loop.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from typing import Any
+
+from anyio import CapacityLimiter, fail_after, to_thread
+from celery import Celery
+from redis.exceptions import ResponseError
+
+from api.admission.controller import Admission
+from api.redis_timeout import BROKER_S, broker_within
+from shared import log
+from shared.errors import BrokerUnavailable, IdempotencyConflict, QueueFull
+from shared.messages import ItemRef
+from shared.queue.celery_app import SEND_FAILED, send
+from shared.queue.message_template import MessageTemplate
+from shared.records.jobs import JobRecord, JobStore, NewJob, job_not_found
+from shared.uploads import UploadStore, upload_key
+
+_log = log.get(__name__)
+
+# Items that Redis records in a second at the very least; 10,000 took it 0.2 s on two busy cores.
+CREATED_PER_S = 2_000
+# Messages of a batch that one thread sends before the next sender has its turn.
+SEND_CHUNK = 200
+SENDERS, STORE_THREADS = 4, 16
+# Seconds that a photo waits for one of these threads, all of which a store that hangs can hold.
+STORE_TURN_S = 4.0
+
+
+class JobService:
+    """Takes jobs in, reads them and cancels them.
+
+    Args:
+        jobs: The record of every job.
+        uploads: Where photos wait.
+        celery: Sends; needs a pool of ``SENDERS`` connections.
+        admission: Says when a refused client should come back.
+
+    Raises:
+        BrokerUnavailable: From every method but ``send_later`` and ``discard``, within a second.
+    """
+
+    def __init__(
+        self, jobs: JobStore, uploads: UploadStore, celery: Celery, admission: Admission
+    ) -> None:
+        self._jobs = jobs
+        self._uploads = uploads
+        self._celery = celery
+        self._admission = admission
+        self._drafter = MessageTemplate(celery)
+        self._senders = CapacityLimiter(SENDERS)
+        self._storing = CapacityLimiter(STORE_THREADS)
+        self._beside: set[asyncio.Task[None]] = set()
+
+    async def store(self, key: str, data: bytes | bytearray) -> None:
+        """Keep one photo's bytes until a worker has read them.
+
+        Raises:
+            BrokerUnavailable: The store refuses, cannot be reached or takes longer than it may.
+        """
+        try:
+            with fail_after(STORE_TURN_S):  # once its turn has come, the store bounds itself
+                await to_thread.run_sync(self._uploads.put, key, data, limiter=self._storing)
+        except OSError as error:
+            _log.warning("cannot store an upload", reason=repr(error))
+            if not isinstance(error, TimeoutError):  # its turn came; a slow store may have kept it
+                self._do_beside(self.discard([key]))
+            raise BrokerUnavailable("Photos cannot be stored now. Try again later.") from error
+
+    async def discard(self, keys: Iterable[str]) -> None:
+        """Remove uploads that no job will read; what cannot be removed is left to the sweeper."""
+        try:
+            with fail_after(STORE_TURN_S):
+                await to_thread.run_sync(self._uploads.delete, *keys, limiter=self._storing)
+        except OSError as error:
+            _log.warning("uploads left to the sweeper", reason=repr(error))
+
+    async def submit(self, job: NewJob, room: int | None = None) -> str:
+        """`create` for a job of one photo, whose message goes out in the same step."""
+        return await self.create(job, room, self._drafter.draft(job.queue, *_refs(job)))
+
+    async def create(self, job: NewJob, room: int | None = None, message: str = "") -> str:
+        """Write the job's record, or delete its uploads; where neither is sure, keep them.
+
+        Returns the job's id, or that of the earlier job that this one only repeats.
+
+        Raises:
+            QueueFull: With the time until there is room.
+            IdempotencyConflict: The job's idempotency key belongs to another one.
+        """
+        keys = [item.upload_key for item in job.items if item.upload_key]
+        try:
+            async with broker_within(BROKER_S + len(keys) / CREATED_PER_S):
+                job_id = await self._jobs.create(job, room, message)
+        except QueueFull as error:
+            await self.discard(keys)
+            raise self._admission.queue_full(job.queue, len(keys), room) from error
+        except IdempotencyConflict:
+            await self.discard(keys)
+            raise
+        except BrokerUnavailable as error:
+            if isinstance(error.__cause__, ResponseError):  # it did answer, with a refusal
+                await self.discard(keys)
+            raise
+        if job_id != job.job_id:
+            await self.discard(keys)
+        return job_id
+
+    def send_later(self, job: NewJob) -> None:
+        """Send a batch's messages beside the answer, which need not wait for thousands."""
+        self._do_beside(self._send_batch(job))
+
+    def _do_beside(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
+
+    async def _send_batch(self, job: NewJob) -> None:
+        refs = _refs(job)
+        for start in range(0, len(refs), SEND_CHUNK):
+            chunk = refs[start : start + SEND_CHUNK]
+            try:
+                await to_thread.run_sync(
+                    send, self._celery, job.queue, chunk, limiter=self._senders
+                )
+            except SEND_FAILED as error:
+                _log.warning("left to the reconciler", job=job.job_id, reason=type(error).__name__)
+                return
+
+    async def has_key(self, own_key: str) -> bool:
+        """Whether some job was made under this idempotency key."""
+        async with broker_within():
+            return await self._jobs.has_key(own_key)
+
+    async def check_owner(self, job_id: str, owner: str) -> None:
+        """Make sure that the job is this owner's.
+
+        Raises:
+            JobNotFound: It is another's, or there is no such job: nobody learns which.
+        """
+        async with broker_within():
+            if await self._jobs.owner_of(job_id) != owner:
+                raise job_not_found()
+
+    async def read(self, job_id: str, offset: int = 0, limit: int = 1) -> JobRecord:
+        """One page of a job.
+
+        Raises:
+            JobNotFound: No such job, or its record has expired.
+        """
+        async with broker_within():
+            return await self._jobs.read(job_id, offset, limit)
+
+    async def cancel(self, job_id: str) -> None:
+        """Cancel what is queued, and delete its uploads.
+
+        Raises:
+            JobNotFound: No such job, or its record has expired.
+        """
+        async with broker_within():
+            cancelled = await self._jobs.cancel(job_id)
+        await self.discard(upload_key(job_id, index) for index in cancelled)
+
+    async def close(self) -> None:
+        """Stop sending; the reconciler sends the rest."""
+        for task in self._beside:
+            task.cancel()
+        await asyncio.gather(*self._beside, return_exceptions=True)
+
+
+def _refs(job: NewJob) -> list[ItemRef]:
+    return [ItemRef(job.job_id, at, 1) for at, item in enumerate(job.items) if item.upload_key]

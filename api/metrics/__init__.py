@@ -1,0 +1,1 @@
+"""Prometheus metrics of the api and of the pipeline behind it."""

@@ -1,0 +1,93 @@
+"""The pipeline's figures, read from Redis when Prometheus asks: the same from every api."""
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from prometheus_client import Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from redis.asyncio import Redis
+
+from shared.queue.names import QueueName
+from shared.worker_metrics import BY_WORKERS, PREFIX, read_field
+
+
+async def read(client: Redis) -> list[Metric]:
+    """Everything that Redis knows of the pipeline.
+
+    Raises:
+        redis.exceptions.RedisError: Redis does not answer.
+    """
+    async with client.pipeline(transaction=False) as pipe:
+        pipe.hgetall("ic:metrics")
+        pipe.hgetall("ic:ended")
+        pipe.hgetall("ic:unrun")
+        pipe.hgetall("ic:resent")
+        pipe.time()
+        for queue in QueueName:
+            pipe.zrange(f"ic:queued:{queue}", 0, 0)
+        totals, ended, unrun, resent, now, *oldest = await pipe.execute()
+        # what is queued may be started before this second look
+        for members in oldest:
+            job_id = members[0].rpartition(":")[0] if members else ""
+            pipe.hget(f"ic:job:{job_id}", "created_ms")
+        created = await pipe.execute()
+    now_ms = now[0] * 1000 + now[1] / 1000
+    return [*_by_workers(totals), _ended(ended, unrun), _resent(resent), _age(created, now_ms)]
+
+
+def _age(created: list[str | None], now_ms: float) -> Metric:
+    age = GaugeMetricFamily(
+        PREFIX + "queue_oldest_age_seconds",
+        "Age of the job whose item is next; 0 while none waits.",
+        labels=["queue"],
+    )
+    for queue, created_ms in zip(QueueName, created, strict=True):
+        seconds = max(0.0, now_ms - int(created_ms)) / 1000 if created_ms else 0.0
+        age.add_metric([queue.value], seconds)
+    return age
+
+
+def _ended(*counts: Mapping[str, str]) -> Metric:
+    """Ends by queue and reason: what ran and what never did, together."""
+    ends: Counter[tuple[str, ...]] = Counter()
+    for queue in QueueName:
+        ends[queue.value, "succeeded"] = 0
+    for by_field in counts:
+        ends.update({tuple(name.split("|")): int(count) for name, count in by_field.items()})
+    family = CounterMetricFamily(
+        PREFIX + "items_ended", "Items that ended, and how.", labels=["queue", "end"]
+    )
+    for labels, total in sorted(ends.items()):
+        family.add_metric(labels, total)
+    return family
+
+
+def _resent(counts: Mapping[str, str]) -> Metric:
+    family = CounterMetricFamily(
+        PREFIX + "items_resent",
+        "Items that were sent again: their worker or their message was lost.",
+        labels=["reason"],
+    )
+    # a series that begins at its first event hides that event from rate()
+    for reason in ("worker_lost", "message_lost"):
+        family.add_metric([reason], int(counts.get(reason, 0)))
+    return family
+
+
+def _by_workers(totals: Mapping[str, str]) -> Iterable[Metric]:
+    metrics = {family: Metric(family.name, family.help, family.kind) for family in BY_WORKERS}
+    owners = {name: family for family in BY_WORKERS for name in family.sample_names}
+    for text, value in totals.items():
+        # a worker of another version may count what this one does not know
+        with contextlib.suppress(ValueError, KeyError):
+            name, labels = read_field(text)
+            metrics[owners[name]].add_sample(name, labels, float(value))
+    for metric in metrics.values():
+        metric.samples.sort(key=lambda sample: (sample.name, _order(sample.labels)))
+    return metrics.values()
+
+
+def _order(labels: dict[str, str]) -> tuple[list[tuple[str, str]], float]:
+    others = sorted((name, value) for name, value in labels.items() if name != "le")
+    return others, float(labels.get("le", "inf"))

@@ -1,0 +1,119 @@
+"""What Prometheus is told; one registry per app, so that tests may build many."""
+
+from collections.abc import Iterable
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from api.admission.cluster_state import ClusterState
+from api.admission.controller import Admission
+from shared.errors import every_error
+from shared.messages import WorkerState
+from shared.worker_metrics import PREFIX
+
+# From the few milliseconds of a warm photo to the longest wait.
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+METHODS = {"GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT", "PATCH"}
+
+
+class Metrics:
+    """Counts and times requests by route, never by path: an id in a path is no label."""
+
+    def __init__(self) -> None:
+        # a series more for each, of which nobody asks
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "http_requests",
+            "Requests answered.",
+            ["route", "method", "status"],
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "http_request_duration_seconds",
+            "Time from request to answer.",
+            ["route"],
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self._refusals = Counter(
+            PREFIX + "refusals",
+            "Requests that were refused, by the slug of the problem.",
+            ["reason"],
+            registry=self.registry,
+        )
+        # A series that begins at its first event hides that event from rate().
+        for error in every_error():
+            self._refusals.labels(error.slug)
+        ProcessCollector(registry=self.registry)
+
+    def observe(self, route: str, method: str, status: int, seconds: float) -> None:
+        """One request has ended."""
+        method = method if method in METHODS else "other"
+        self._requests.labels(route, method, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def refused(self, reason: str) -> None:
+        """One request was refused, perhaps before it was whole."""
+        self._refusals.labels(reason).inc()
+
+    def text(self, pipeline: Iterable[Metric]) -> bytes:
+        """Everything, with the pipeline's figures, in Prometheus's text format."""
+        return generate_latest(_Together(self.registry, pipeline))
+
+    def watch(self, admission: Admission) -> None:
+        """Tell of broker, workers and queues too, from the last look at them."""
+        self.registry.register(_FleetCollector(admission))
+
+
+class _Together(Collector):
+    def __init__(self, registry: CollectorRegistry, more: Iterable[Metric]) -> None:
+        self._registry = registry
+        self._more = more
+
+    def collect(self) -> Iterable[Metric]:
+        yield from self._registry.collect()
+        yield from self._more
+
+
+class _FleetCollector(Collector):
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+
+    def describe(self) -> Iterable[Metric]:
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        cluster = self._admission.cluster
+        yield GaugeMetricFamily(
+            PREFIX + "broker_up", "1 while Redis answers.", value=int(cluster.broker_up)
+        )
+        if cluster.broker_up:  # a zero of the unknown would be taken for a reset, or raise an alarm
+            yield from self._seen(cluster)
+
+    @staticmethod
+    def _seen(cluster: ClusterState) -> Iterable[Metric]:
+        depth = GaugeMetricFamily(PREFIX + "queue_items", "Items that wait.", labels=["queue"])
+        for queue, items in cluster.queued.items():
+            depth.add_metric([queue.value], items)
+        yield depth
+        workers = GaugeMetricFamily(PREFIX + "workers", "Workers by status.", labels=["status"])
+        for state in WorkerState:
+            count = sum(worker.status is state for worker in cluster.workers)
+            workers.add_metric([state.value], count)
+        yield workers
+        yield CounterMetricFamily(
+            PREFIX + "messages_discarded",
+            "Messages that were none of ours.",
+            value=cluster.discarded,
+        )
+        held = sum(worker.report.in_flight for worker in cluster.workers)
+        yield GaugeMetricFamily(PREFIX + "in_flight_items", "Items that workers hold.", value=held)

@@ -1,0 +1,1 @@
+"""Before FastAPI: connections and ASGI middleware."""

@@ -1,0 +1,44 @@
+"""What a connection answers by itself, before a request reaches the app."""
+
+from collections.abc import Iterable
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from api.http.responses import respond_error
+from api.server.request_context import defaults_for
+from shared.errors import MalformedRequest, ServiceError
+
+MAX_HEAD_BYTES = 32 * 1024
+MAX_FIELDS = 100
+
+
+class HeadersTooLarge(ServiceError):
+    """The request line and header fields exceed the limits."""
+
+    slug, status, title = "headers_too_large", 431, "Request header fields too large"
+
+
+def too_large() -> HeadersTooLarge:
+    """The refusal of a head beyond the limits."""
+    return HeadersTooLarge(
+        f"The request line and header fields are limited to {MAX_HEAD_BYTES} bytes and "
+        f"{MAX_FIELDS} fields."
+    )
+
+
+def cause_of(error: httptools.HttpParserError) -> ServiceError:
+    """What a parser callback raised, or that the bytes are not HTTP."""
+    raised = error.__context__
+    if isinstance(raised, ServiceError):
+        return raised
+    return MalformedRequest("Malformed HTTP request.")
+
+
+def raw_response(error: ServiceError, default_headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """A whole HTTP/1.1 response that closes the connection."""
+    response = respond_error(error, {"connection": "close"})
+    own = response.raw_headers
+    fields = [*default_headers, *own, *defaults_for(own)]
+    lines = [name + b": " + value + b"\r\n" for name, value in fields]
+    return b"".join([STATUS_LINE[error.status], *lines, b"\r\n", bytes(response.body)])

@@ -1,0 +1,16 @@
+"""Which engine a peer uses."""
+
+import os
+
+from benchmarks.peers.answer import Engine
+
+
+def load_engine() -> Engine:
+    """The engine that ``PEER_ENGINE`` names: ``torch`` or ``ours``."""
+    if os.environ["PEER_ENGINE"] == "torch":
+        from benchmarks.peers.torch_engine import TorchEngine  # noqa: PLC0415 - one of the two
+
+        return TorchEngine()
+    from benchmarks.peers.our_engine import OurEngine  # noqa: PLC0415 - likewise
+
+    return OurEngine()

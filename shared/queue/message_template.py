@@ -1,0 +1,60 @@
+"""A message as Celery would send it, for the script that records and sends in one step.
+
+Celery's and kombu's own functions write one for each queue; the others differ from it in their ids.
+Written anew each took 0.3 ms of the api's 3 for a photo.
+"""
+
+import json
+import uuid
+from base64 import b64decode, b64encode
+from typing import Any
+
+from celery import Celery
+from kombu import Connection
+from kombu.transport import memory
+
+from shared import tracing
+from shared.messages import ItemRef
+from shared.queue.celery_app import arguments, message_id, publish
+from shared.queue.names import QueueName
+
+
+class _Channel(memory.Channel):
+    def _put(self, queue: str, message: Any, **_: Any) -> None:  # noqa: ARG002 - kombu names it
+        self.drafted = message
+
+
+class _Transport(memory.Transport):
+    Channel = _Channel
+
+
+class MessageTemplate:
+    """Writes messages.
+
+    Args:
+        app: As `shared.queue.celery_app.make_celery` makes it.
+    """
+
+    def __init__(self, app: Celery) -> None:
+        channel = Connection(transport=_Transport).channel()
+        producer = app.amqp.Producer(channel)
+        self._forms: dict[QueueName, tuple[dict[str, Any], list[Any]]] = {}
+        for queue in QueueName:
+            publish(app, producer, queue, ItemRef("", 0, 1), alone=False)
+            form = channel.drafted
+            self._forms[queue] = form, json.loads(b64decode(form["body"]))
+
+    def draft(self, queue: QueueName, ref: ItemRef) -> str:
+        """What ``LPUSH`` onto the queue of that name sends."""
+        form, (_, *unchanged) = self._forms[queue]
+        args, task_id = arguments(ref, alone=False), message_id(ref)
+        body = b64encode(json.dumps([args, *unchanged]).encode()).decode()
+        ids = {"id": task_id, "root_id": task_id, "argsrepr": repr(args)}
+        own = {"correlation_id": task_id, "delivery_tag": str(uuid.uuid4())}
+        message = {
+            **form,
+            "body": body,
+            "headers": {**form["headers"], **tracing.headers(), **ids},
+            "properties": {**form["properties"], **own},
+        }
+        return json.dumps(message)

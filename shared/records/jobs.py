@@ -1,0 +1,235 @@
+"""JobStore: the api's side of the job record.
+
+The record is the truth and Celery only delivers: creating, reading and cancelling a job are one
+atomic call each. Asynchronous, because the api's event loop calls it.
+"""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis.asyncio
+
+from shared.errors import IdempotencyConflict, JobNotFound, QueueFull
+from shared.messages import ItemResult, ItemState, JobState, Problem
+from shared.queue.names import QueueName
+from shared.records.lua import load
+
+
+def job_not_found() -> JobNotFound:
+    """The answer to an id without a record."""
+    return JobNotFound("No such job, or its record has expired. Submit the photos again.")
+
+
+@dataclass(frozen=True)
+class NewItem:
+    """One photo of a new job: stored under ``upload_key``, or refused with ``problem``."""
+
+    filename: str | None
+    upload_key: str | None
+    problem: Problem | None = None
+    explain: bool = False
+
+
+@dataclass(frozen=True)
+class Idempotency:
+    """What makes a repeated request the same: its key, and a digest of all that it asks for."""
+
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """Everything that a job's record begins with."""
+
+    job_id: str
+    queue: QueueName
+    top_k: int
+    items: list[NewItem] = field(repr=False)
+    reply_to: str = ""
+    idempotency: Idempotency | None = None
+    owner: str = ""
+    request_id: str = ""
+
+
+@dataclass(frozen=True)
+class ItemRecord:
+    """Where one photo of a job stands."""
+
+    index: int
+    filename: str | None
+    upload_key: str | None
+    status: ItemState
+    result: ItemResult | None
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """A job as it stands now, with one page of its items in input order; times in ms since 1970."""
+
+    job_id: str
+    queue: QueueName
+    status: JobState
+    top_k: int
+    created_ms: int
+    finished_ms: int | None
+    expires_ms: int | None
+    total: int
+    counts: dict[ItemState, int]
+    items: list[ItemRecord] = field(repr=False)
+
+
+class JobStore:
+    """Creates, reads and cancels jobs.
+
+    Args:
+        client: An asyncio client with ``decode_responses=True``.
+        ttl_s: Seconds that a job's record lives after the job's end.
+        max_queued: Most items that may wait in one queue.
+
+    Raises:
+        redis.exceptions.RedisError: From every method, when Redis does not answer.
+    """
+
+    def __init__(self, client: redis.asyncio.Redis, ttl_s: int, max_queued: int) -> None:
+        self._client = client
+        self._ttl_s = ttl_s
+        self._max_queued = max_queued
+        self._create = client.register_script(load("create"))
+        self._cancel = client.register_script(load("cancel"))
+
+    async def create(self, job: NewJob, room: int | None = None, message: str = "") -> str:
+        """Write record and index, if there is room; repeating the call changes nothing.
+
+        Returns the job's id, or that of the earlier job which has the same idempotency key.
+
+        ``room`` is the most items that may wait in the queue for this job to be taken in, where
+        that is less than usual. ``message`` goes onto the queue in the same step.
+
+        Raises:
+            QueueFull: The queue holds as many items as it may.
+            IdempotencyConflict: The earlier job with this key has other contents.
+        """
+        idempotency = job.idempotency or Idempotency("", "")
+        args: list[str | int] = [
+            job.job_id,
+            job.queue.value,
+            job.top_k,
+            job.reply_to,
+            self._ttl_s,
+            self._max_queued if room is None else min(room, self._max_queued),
+            idempotency.key,
+            idempotency.fingerprint,
+            job.owner,
+            message,
+            job.request_id,
+        ]
+        for item in job.items:
+            args.append(_dump(item))
+            args.append(
+                ItemResult(error=item.problem).model_dump_json(exclude_none=True)
+                if item.problem
+                else ""
+            )
+        answer = await self._create(args=args)
+        if answer == "full":
+            raise QueueFull(f"The {job.queue} queue is full. Try again later.")
+        if answer == "conflict":
+            raise IdempotencyConflict(
+                "This Idempotency-Key was used for other photos, names or parameters: take another."
+            )
+        return str(answer[0]) if isinstance(answer, list) else job.job_id
+
+    async def has_key(self, idempotency_key: str) -> bool:
+        """Whether a job that still has a record was made under this key."""
+        job_id = await self._client.hget(f"ic:idempotency:{idempotency_key}", "job_id")
+        return job_id is not None and bool(await self._client.exists(f"ic:job:{job_id!s}"))
+
+    async def owner_of(self, job_id: str) -> str | None:
+        """Whose job it is; ``None`` for nobody's, and for no such job."""
+        owner = await self._client.hget(f"ic:job:{job_id}", "owner")
+        return None if owner is None else str(owner)
+
+    async def read(self, job_id: str, offset: int = 0, limit: int = 1) -> JobRecord:
+        """The job and its items ``offset`` to ``offset + limit``, as of one moment.
+
+        Raises:
+            JobNotFound: No such job, or its record has expired.
+        """
+        key = f"ic:job:{job_id}"
+        indices = [str(index) for index in range(offset, offset + limit)]
+        async with self._client.pipeline(transaction=True) as pipe:
+            pipe.hgetall(key)
+            pipe.lrange(f"{key}:items", offset, offset + limit - 1)
+            pipe.hmget(f"{key}:states", indices)
+            pipe.hmget(f"{key}:results", indices)
+            job, items, states, results = await pipe.execute()
+        if not job:
+            raise job_not_found()
+        page = zip(items, states, results, strict=False)
+        return _job_record(
+            job_id, job, [_item_record(offset + at, *row) for at, row in enumerate(page)]
+        )
+
+    async def progress(self, job_ids: list[str]) -> dict[str, JobRecord | None]:
+        """Where each job stands, without its items, in one round trip; ``None`` for no such job."""
+        async with self._client.pipeline(transaction=False) as pipe:
+            for job_id in job_ids:
+                pipe.hgetall(f"ic:job:{job_id}")
+            jobs = await pipe.execute()
+        return {
+            job_id: _job_record(job_id, job, []) if job else None
+            for job_id, job in zip(job_ids, jobs, strict=True)
+        }
+
+    async def cancel(self, job_id: str) -> list[int]:
+        """Cancel what is queued; returns the indices whose uploads may go.
+
+        Raises:
+            JobNotFound: No such job, or its record has expired.
+        """
+        gone = await self._cancel(args=[job_id])
+        if gone is None:
+            raise job_not_found()
+        return [int(index) for index in gone]
+
+
+def _dump(item: NewItem) -> str:
+    kept = {"filename": item.filename, "upload": item.upload_key}
+    return json.dumps({**kept, "explain": True} if item.explain else kept)
+
+
+def _item_record(index: int, item: str, state: str, result: str | None) -> ItemRecord:
+    meta = json.loads(item)
+    return ItemRecord(
+        index=index,
+        filename=meta["filename"],
+        upload_key=meta["upload"],
+        status=ItemState(state.partition("|")[0]),
+        result=ItemResult.model_validate_json(result) if result else None,
+    )
+
+
+def _job_record(job_id: str, job: dict[str, Any], items: list[ItemRecord]) -> JobRecord:
+    counts = {state: int(job[state.value]) for state in ItemState}
+    finished = int(job["finished_ms"]) if "finished_ms" in job else None
+    total = int(job["total"])
+    if "cancel_requested" in job:
+        status = JobState.CANCELLED
+    elif finished is not None:
+        status = JobState.COMPLETED
+    else:
+        status = JobState.QUEUED if counts[ItemState.QUEUED] == total else JobState.RUNNING
+    return JobRecord(
+        job_id=job_id,
+        queue=QueueName(job["queue"]),
+        status=status,
+        top_k=int(job["top_k"]),
+        created_ms=int(job["created_ms"]),
+        finished_ms=finished,
+        expires_ms=finished + int(job["ttl_s"]) * 1000 if finished is not None else None,
+        total=total,
+        counts=counts,
+        items=items,
+    )

@@ -1,0 +1,91 @@
+"""Traces by OpenTelemetry, where ``OTEL_EXPORTER_OTLP_ENDPOINT`` is set; otherwise nothing.
+
+Nothing of OpenTelemetry is imported unless it is asked for: hence the imports inside functions.
+What else the SDK reads from the environment (``OTEL_SERVICE_NAME``, ``OTEL_TRACES_SAMPLER``, …)
+holds too.
+"""
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from shared import log
+from shared.settings import SharedSettings
+
+_log = log.get(__name__)
+
+_NOTHING = nullcontext()
+_tracer: Any = None
+_provider: Any = None
+
+
+def start(settings: SharedSettings, name: str, *, consumes: bool = False) -> None:
+    """Trace this process from now on, if that is asked for and can be had.
+
+    Args:
+        settings: Say whether it is asked for.
+        name: The service's name, unless ``OTEL_SERVICE_NAME`` is set.
+        consumes: Whether this process runs Celery's tasks.
+    """
+    if not settings.otel_exporter_otlp_endpoint:
+        return
+    try:
+        _start(name, consumes=consumes)
+    except ImportError as error:
+        _log.error(
+            "no traces: OTEL_EXPORTER_OTLP_ENDPOINT is set, but OpenTelemetry is not installed: "
+            "pip install -r shared/requirements-tracing.txt",
+            missing=error.name,
+        )
+    else:
+        _log.info("traces are sent", service=name)
+
+
+def _start(name: str, *, consumes: bool) -> None:
+    from opentelemetry import trace  # noqa: PLC0415 - only when asked for
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415 - likewise
+        OTLPSpanExporter,
+    )
+    from opentelemetry.instrumentation.celery import CeleryInstrumentor  # noqa: PLC0415 - likewise
+    from opentelemetry.instrumentation.redis import RedisInstrumentor  # noqa: PLC0415 - likewise
+    from opentelemetry.sdk.resources import SERVICE_NAME, Resource  # noqa: PLC0415 - likewise
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - likewise
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 - likewise
+
+    from shared.tracing.sampler import NoLoneCalls  # noqa: PLC0415 - likewise
+
+    global _tracer, _provider  # noqa: PLW0603 - OpenTelemetry's own provider is as global
+    resource = Resource.create({SERVICE_NAME: os.environ.get("OTEL_SERVICE_NAME") or name})
+    _provider = TracerProvider(resource=resource)
+    _provider.sampler = NoLoneCalls(_provider.sampler)
+    _provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    trace.set_tracer_provider(_provider)
+    _tracer = trace.get_tracer("image-classifier")
+    RedisInstrumentor().instrument()
+    if consumes:
+        CeleryInstrumentor().instrument()  # type: ignore[no-untyped-call]
+
+
+def stop() -> None:
+    """Send what is left."""
+    if _provider is not None:
+        _provider.shutdown()
+
+
+def span(name: str) -> AbstractContextManager[Any]:
+    """A step of the trace that this thread is in; nothing where none is kept."""
+    return _NOTHING if _tracer is None else _tracer.start_as_current_span(name)
+
+
+def headers() -> dict[str, str]:
+    """What a message carries so that its task goes on with this trace.
+
+    Celery's own instrumentation would do it with a span for each message, and loses those of tasks
+    that are sent by name.
+    """
+    carrier: dict[str, str] = {}
+    if _tracer is not None:
+        from opentelemetry.propagate import inject  # noqa: PLC0415 - only when asked for
+
+        inject(carrier)
+    return carrier

@@ -1,0 +1,109 @@
+"""Uploads in a bucket: S3 and whatever else obstore speaks, one object per photo.
+
+Loaded only where ``UPLOADS_URL`` names a bucket. Where it is and who asks are the library's own
+variables (``AWS_ENDPOINT_URL``, ``AWS_ACCESS_KEY_ID``, …).
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import AzureStore, GCSStore, S3Store, from_url
+
+# Together they bound a request: a second to connect, five for one try, no try after a second.
+CONNECT = timedelta(seconds=1)
+TRY = timedelta(seconds=5)
+TRIES_WITHIN = timedelta(seconds=1)
+# Written for a moment by the sweeper, because no other answer tells the store's own time.
+CLOCK_KEY = ".clock"
+_CODE = re.compile(r"<Code>(\w+)</Code>")
+
+
+class BucketUploadStore:
+    """Objects below one prefix of one bucket; each request ends within some six seconds.
+
+    Args:
+        url: ``s3://bucket/prefix``, or likewise ``gs://`` and ``az://``.
+
+    Raises:
+        ValueError: What the environment says does not make a store.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            store = from_url(
+                url,
+                # the endpoint's own scheme says whether there is TLS, as for Redis
+                client_options={"allow_http": True, "connect_timeout": CONNECT, "timeout": TRY},
+                retry_config={"max_retries": 3, "retry_timeout": TRIES_WITHIN},
+            )
+        except (BaseError, ValueError, OSError) as error:
+            raise ValueError(f"the bucket's settings (AWS_…): {_first_line(error)}") from None
+        assert isinstance(store, S3Store | GCSStore | AzureStore)  # noqa: S101 - for the types
+        self._store = store
+
+    def put(self, key: str, data: bytes | bytearray) -> None:
+        """One request, so that no half of a photo is ever kept, not even out of sight."""
+        with _os_errors():
+            obstore.put(self._store, key, data, use_multipart=False)
+
+    def get(self, key: str) -> bytes:
+        """Read the whole object."""
+        with _os_errors():
+            return obstore.get(self._store, key).bytes().to_bytes()
+
+    def delete(self, *keys: str) -> None:
+        """Remove the objects that are there, as many as the store allows with each request."""
+        if not keys:
+            return
+        try:
+            with _os_errors():
+                obstore.delete(self._store, list(keys))
+        except FileNotFoundError:  # of other stores; to S3 a missing object is a deleted one
+            for key in keys if len(keys) > 1 else ():
+                self.delete(key)
+
+    def old_keys(self, age_s: float) -> Iterator[str]:
+        """Every object right below the prefix last written ``age_s`` ago or earlier."""
+        limit = self._now() - timedelta(seconds=age_s)
+        pages = obstore.list(self._store)
+        while True:
+            with _os_errors():
+                page = next(pages, None)
+            if page is None:
+                return
+            for found in page:
+                key = found["path"]
+                if found["last_modified"] <= limit and "/" not in key and key != CLOCK_KEY:
+                    yield key
+
+    def _now(self) -> datetime:
+        with _os_errors():
+            obstore.put(self._store, CLOCK_KEY, b"")
+            written = obstore.head(self._store, CLOCK_KEY)["last_modified"]
+            obstore.delete(self._store, CLOCK_KEY)
+            return written
+
+
+@contextmanager
+def _os_errors() -> Iterator[None]:
+    """Raise what a file system would: FileNotFoundError for a missing object, else OSError."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        if "NoSuchBucket" in str(error):  # the photo may well be there, when the bucket is again
+            raise OSError(_first_line(error)) from None
+        raise FileNotFoundError(_first_line(error)) from None
+    except (BaseError, OSError, ValueError) as error:
+        raise OSError(_first_line(error)) from None
+
+
+def _first_line(error: Exception) -> str:
+    """What went wrong, without the store's own text: some repeat the request, tokens included."""
+    text = str(error)
+    code = _CODE.search(text)
+    line = text.splitlines()[0].partition(": <")[0] if text else type(error).__name__
+    return f"{line} ({code[1]})" if code else line

@@ -1,0 +1,182 @@
+"""Each route declares the statuses that are provoked here, and no other."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from redis import Redis
+
+from api.auth import keys
+from shared.messages import ModelCard
+from tests.integration.api.conftest import LIMITS, wait_for_status
+from tests.support.answers import waiting_job
+from tests.support.api_process import ROOT, ApiProcess
+from tests.support.photos import jpeg
+from tests.support.played_worker import BOTH, MODEL, PlayedWorker
+from tests.support.raw_client import raw
+from tests.support.redis_server import RedisServer
+from tests.support.served import eventually
+
+PHOTO = jpeg()
+NO_JOB = "/jobs/" + "0" * 32
+TOO_LARGE = b"\xff\xd8\xff" + bytes(200_000)
+CARD = ModelCard(
+    **MODEL.model_dump(), runtime="none", input_size=[224, 224, 3], transform="none", classes=[]
+)
+
+
+@dataclass
+class Scene:
+    """An api that may be asked, and the worker behind it."""
+
+    api: ApiProcess
+    worker: PlayedWorker
+    job: str
+
+    def ask(self, method: str, path: str, **options: object) -> int:
+        """The status of one request."""
+        answer: httpx.Response = self.api.client.request(method, path, **options)  # type: ignore[arg-type]
+        return answer.status_code
+
+    def slowly(self, path: str) -> int:
+        """The status of a request whose body does not come."""
+        with raw(self.api.port) as line:
+            line.send(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n".encode())
+            line.send(b"Content-Type: multipart/form-data; boundary=x\r\n\r\n")
+            return line.answer().status
+
+    def unanswered(self) -> int:
+        """The status of a request that does not wait, while nobody works."""
+        self.worker.listen_to("no such queue")
+        status = self.ask("POST", "/predict", content=PHOTO, headers={"prefer": "respond-async"})
+        self.worker.listen_to(*BOTH)
+        return status
+
+    def cancelled(self) -> int:
+        """The status of a request whose job is cancelled while it waits."""
+        self.worker.listen_to("no such queue")
+        with raw(self.api.port) as line:
+            line.send(
+                b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(PHOTO)
+            )
+            line.send(PHOTO)
+            self.ask("DELETE", f"/jobs/{waiting_job(self.worker.client)}")
+            status = line.answer().status
+        self.worker.listen_to(*BOTH)
+        return status
+
+    def twice(self) -> int:
+        """The status of another batch under a key that is taken."""
+        for name in "ab":
+            status = self.ask(
+                "POST", "/jobs", files={"files": (name, PHOTO)}, headers={"Idempotency-Key": "k"}
+            )
+        return status
+
+
+Provoked = dict[tuple[str, int], Callable[[Scene], int]]
+WHILE_ALL_IS_WELL: Provoked = {
+    ("predict", 200): lambda s: s.ask("POST", "/predict", content=PHOTO),
+    ("predict", 202): lambda s: s.unanswered(),
+    ("predict", 400): lambda s: s.ask("POST", "/predict"),
+    ("predict", 408): lambda s: s.slowly("/predict"),
+    ("predict", 409): lambda s: s.cancelled(),
+    ("predict", 413): lambda s: s.ask("POST", "/predict", content=TOO_LARGE),
+    ("predict", 415): lambda s: s.ask("POST", "/predict", content=b"GIF89a"),
+    ("predict", 422): lambda s: s.ask("POST", "/predict?top_k=0", content=PHOTO),
+    ("create_job", 202): lambda s: s.ask("POST", "/jobs", files={"files": PHOTO}),
+    ("create_job", 400): lambda s: s.ask("POST", "/jobs"),
+    ("create_job", 408): lambda s: s.slowly("/jobs"),
+    ("create_job", 409): lambda s: s.twice(),
+    ("create_job", 413): lambda s: s.ask("POST", "/jobs", files=[("files", b"x")] * 51),
+    ("create_job", 422): lambda s: s.ask("POST", "/jobs?top_k=0", files={"files": PHOTO}),
+    ("get_job", 200): lambda s: s.ask("GET", s.job),
+    ("get_job", 404): lambda s: s.ask("GET", NO_JOB),
+    ("get_job", 422): lambda s: s.ask("GET", f"{s.job}?limit=0"),
+    ("job_results", 200): lambda s: s.ask("GET", f"{s.job}/results"),
+    ("job_results", 404): lambda s: s.ask("GET", f"{NO_JOB}/results"),
+    ("job_results", 422): lambda s: s.ask("GET", f"{s.job}/results?format=xml"),
+    ("job_events", 200): lambda s: s.ask("GET", f"{s.job}/events"),
+    ("job_events", 404): lambda s: s.ask("GET", f"{NO_JOB}/events"),
+    ("cancel_job", 200): lambda s: s.ask("DELETE", s.job),
+    ("cancel_job", 404): lambda s: s.ask("DELETE", NO_JOB),
+    ("health", 200): lambda s: s.ask("GET", "/health"),
+    ("ready", 200): lambda s: s.ask("GET", "/health/ready"),
+    ("ready", 422): lambda s: s.ask("GET", "/health/ready?for=tea"),
+    ("live", 200): lambda s: s.ask("GET", "/health/live"),
+    ("model", 200): lambda s: s.ask("GET", "/model"),
+    ("metrics", 200): lambda s: s.ask("GET", "/metrics"),
+}
+WHILE_REDIS_IS_DOWN: Provoked = {
+    ("predict", 503): lambda s: s.ask("POST", "/predict", content=PHOTO),
+    ("create_job", 503): lambda s: s.ask("POST", "/jobs", files={"files": PHOTO}),
+    ("get_job", 503): lambda s: s.ask("GET", s.job),
+    ("job_results", 503): lambda s: s.ask("GET", f"{s.job}/results"),
+    ("job_events", 503): lambda s: s.ask("GET", f"{s.job}/events"),
+    ("cancel_job", 503): lambda s: s.ask("DELETE", s.job),
+    ("health", 503): lambda s: s.ask("GET", "/health"),
+    ("ready", 503): lambda s: s.ask("GET", "/health/ready"),
+    ("model", 503): lambda s: s.ask("GET", "/model"),
+}
+WITHOUT_A_KEY: Provoked = {
+    ("predict", 401): lambda s: s.ask("POST", "/predict", content=PHOTO),
+    ("create_job", 401): lambda s: s.ask("POST", "/jobs", files={"files": PHOTO}),
+    ("get_job", 401): lambda s: s.ask("GET", NO_JOB),
+    ("job_results", 401): lambda s: s.ask("GET", f"{NO_JOB}/results"),
+    ("job_events", 401): lambda s: s.ask("GET", f"{NO_JOB}/events"),
+    ("cancel_job", 401): lambda s: s.ask("DELETE", NO_JOB),
+    ("health", 401): lambda s: s.ask("GET", "/health"),
+    ("model", 401): lambda s: s.ask("GET", "/model"),
+    ("metrics", 401): lambda s: s.ask("GET", "/metrics"),
+}
+
+
+@pytest.fixture(scope="module")
+def running_api(
+    shared_redis: RedisServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ApiProcess]:
+    folder: Path = tmp_path_factory.mktemp("api")
+    with ApiProcess(shared_redis.url, folder, CLIENT_TIMEOUT_S="1", **LIMITS) as process:
+        yield process
+
+
+@pytest.fixture
+def scene(api: ApiProcess, worker: PlayedWorker) -> Scene:
+    with Redis.from_url(api.redis_url) as client:
+        client.set("ic:model", CARD.model_dump_json())
+    job = api.client.post("/jobs", files={"files": PHOTO}).headers["location"]
+    eventually(lambda: api.client.get(job).json()["status"] == "completed", 10)
+    return Scene(api, worker, job)
+
+
+@pytest.fixture
+def locked(scene: Scene, tmp_path: Path) -> Iterator[Scene]:
+    """An api that has keys, and is asked without one."""
+    _, entry = keys.make("somebody")
+    with ApiProcess(scene.api.redis_url, tmp_path, API_KEYS=entry) as api:
+        yield Scene(api, scene.worker, scene.job)
+
+
+def test_what_is_declared_is_what_is_provoked(
+    scene: Scene, locked: Scene, shared_redis: RedisServer
+) -> None:
+    provoked = {key: ask(scene) for key, ask in WHILE_ALL_IS_WELL.items()}
+    provoked |= {key: ask(locked) for key, ask in WITHOUT_A_KEY.items()}
+    shared_redis.pause()
+    try:
+        eventually(lambda: scene.ask("GET", "/health/ready") == 503, 10)
+        provoked |= {key: ask(scene) for key, ask in WHILE_REDIS_IS_DOWN.items()}
+    finally:
+        shared_redis.resume()
+        wait_for_status(scene.api.client, 200)
+    assert {key: key[1] for key in provoked} == provoked
+    document = json.loads((ROOT / "openapi.json").read_text())
+    assert set(provoked) == {
+        (operation["operationId"], int(status))
+        for path in document["paths"].values()
+        for operation in path.values()
+        for status in operation["responses"]
+    }

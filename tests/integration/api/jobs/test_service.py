@@ -1,0 +1,105 @@
+"""The desk against a Redis that is slow rather than dead."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from api.admission.controller import Admission
+from api.jobs.service import JobService
+from api.lifespan import REDIS_S
+from api.redis_timeout import own_time_within
+from shared.errors import BrokerUnavailable
+from shared.queue.celery_app import make_celery
+from shared.queue.names import QueueName
+from shared.records.jobs import JobStore, NewItem, NewJob
+from shared.redis_client import connect_async
+from shared.uploads import upload_key
+from shared.uploads.files import FileUploadStore
+from tests.support.redis_server import RedisServer
+
+
+@pytest.fixture
+async def desk(redis_server: RedisServer, tmp_path: Path) -> AsyncIterator[JobService]:
+    redis = connect_async(redis_server.url, REDIS_S, 4)
+    look = connect_async(redis_server.url, REDIS_S, 1)
+    admission = Admission(look, 20_000)
+    celery = make_celery(redis_server.url)
+    yield JobService(JobStore(redis, 60, 20_000), FileUploadStore(tmp_path), celery, admission)
+    celery.close()
+    await redis.aclose()
+    await look.aclose()
+
+
+def job(items: int) -> NewJob:
+    job_id = uuid.uuid4().hex
+    photos = [NewItem(None, upload_key(job_id, at)) for at in range(items)]
+    return NewJob(job_id=job_id, queue=QueueName.BATCH, top_k=3, items=photos)
+
+
+async def pause_for(server: RedisServer, seconds: float) -> None:
+    server.pause()
+    await asyncio.sleep(seconds)
+    server.resume()
+
+
+async def test_a_large_batch_is_not_given_up_while_redis_still_writes_it(
+    desk: JobService, redis_server: RedisServer
+) -> None:
+    large = job(4_000)
+    pause = asyncio.create_task(pause_for(redis_server, 1.2))
+    await asyncio.sleep(0)
+    await desk.create(large)
+    await pause
+    assert (await desk.read(large.job_id)).total == 4_000
+
+
+async def test_one_photo_is_given_up_within_a_second_and_its_upload_is_left(
+    desk: JobService, redis_server: RedisServer, tmp_path: Path
+) -> None:
+    small = job(1)
+    [key] = [item.upload_key for item in small.items]
+    assert key
+    await desk.store(key, b"photo")
+    redis_server.pause()
+    began = time.monotonic()
+    try:
+        with pytest.raises(BrokerUnavailable):
+            await desk.create(small)
+    finally:
+        redis_server.resume()
+    assert time.monotonic() - began < 1
+    assert (tmp_path / key).read_bytes() == b"photo", "the record may have been written after all"
+
+
+async def test_many_calls_at_once_wait_for_a_connection_rather_than_fail(desk: JobService) -> None:
+    stored = job(1)
+    await desk.create(stored)
+    records = await asyncio.gather(*(desk.read(stored.job_id) for _ in range(100)))
+    assert {record.total for record in records} == {1}
+
+
+async def test_a_process_that_is_late_does_not_take_redis_for_dead(desk: JobService) -> None:
+    wanted = job(1)
+    creating = asyncio.create_task(desk.create(wanted))
+    for _ in range(2):
+        await asyncio.sleep(0)
+        time.sleep(0.35)  # noqa: ASYNC251 - as on a host whose processors are all busy
+    assert await creating == wanted.job_id
+
+
+async def test_what_a_process_is_late_by_is_not_counted() -> None:
+    async def late() -> None:
+        async with own_time_within(0.3):
+            for _ in range(2):
+                await asyncio.sleep(0.01)
+                time.sleep(0.5)  # noqa: ASYNC251 - likewise
+            await asyncio.sleep(10)
+
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        await late()
+    assert 1.1 < time.monotonic() - began < 5

@@ -1,0 +1,241 @@
+"""At least once, counted once: a real worker on a real Redis."""
+
+import signal
+
+import pytest
+
+from shared.messages import ItemRef, ItemResult, ItemState, JobState
+from shared.queue.names import QueueName
+from shared.records.items import Finish, ItemStore
+from tests.integration.worker.conftest import Bench, ends, photo
+from tests.support.scripted_worker import FAILS, HANGS, KILLS, NO_NUMBER
+from tests.support.worker_process import WorkerProcess
+
+
+def test_a_batch_ends_in_order_and_its_uploads_are_gone(bench: Bench) -> None:
+    with bench.worker():
+        job = bench.wait(bench.submit([photo(0, green) for green in range(100)]))
+    assert job.status is JobState.COMPLETED
+    assert ends(job) == [str(green) for green in range(100)]
+    assert bench.stored() == []
+    assert 0 < bench.client.ttl(f"ic:job:{job.job_id}") <= 3600
+
+
+def test_a_message_that_comes_twice_gives_one_result(bench: Bench) -> None:
+    job_id = bench.record([photo(0, 7)])
+    for _ in range(5):
+        bench.send(job_id, 1)
+    with bench.worker():
+        bench.wait(job_id)
+        bench.until(lambda: bench.client.llen("batch") == 0)
+        job = bench.read(job_id)
+    assert ends(job) == ["7"]
+    assert sum(job.counts.values()) == 1
+    assert bench.client.hget("ic:ended", "batch|succeeded") == "1"
+
+
+def test_a_stale_finish_is_ignored(bench: Bench) -> None:
+    job_id = bench.record([photo(0)])
+    first, second = (ItemStore(bench.client, name) for name in ("first", "second"))
+    old = ItemRef(job_id, 0, 1)
+    assert first.start(old, "a") is not None
+    assert second.start(old, "b") is None
+    due = second.requeue_lost(old, "first")
+    assert due is not None
+    assert (due.ref.attempt, due.alone) == (2, True)
+    assert first.finish(old, ItemResult(predictions=[])) is Finish.STALE
+    assert first.start(old, "a") is None
+    assert second.start(due.ref, "c") is not None
+    assert first.finish(due.ref, ItemResult(predictions=[])) is Finish.STALE
+    assert second.finish(due.ref, ItemResult(predictions=[])) is Finish.COUNTED
+    assert second.finish(due.ref, ItemResult(predictions=[])) is Finish.ENDED
+    assert bench.read(job_id).status is JobState.COMPLETED
+
+
+def test_a_start_whose_answer_was_lost_may_be_asked_again(bench: Bench) -> None:
+    job_id = bench.record([photo(0)])
+    store, ref = ItemStore(bench.client, "worker"), ItemRef(job_id, 0, 1)
+    assert store.start(ref, "this run") is not None
+    assert store.start(ref, "this run") is not None
+    assert store.start(ref, "another run of the same message") is None
+    assert bench.read(job_id).counts[ItemState.RUNNING] == 1
+    assert store.finish(ref, ItemResult(predictions=[])) is Finish.COUNTED
+    assert store.start(ref, "this run") is None
+
+
+def test_a_recorded_item_without_a_message_is_sent(bench: Bench) -> None:
+    with bench.worker() as worker:
+        job = bench.wait(bench.record([photo(0, 1), photo(0, 2)]))
+        assert "sent again" in worker.log
+    assert ends(job) == ["1", "2"]
+    assert bench.attempts(job.job_id) == [2, 2]
+
+
+def test_an_overtaken_item_is_sent_while_its_queue_stays_busy(bench: Bench) -> None:
+    lost = bench.record([photo(0, 5)])
+    busy = bench.record([photo(0, 6)] * 150)
+    bench.send(busy, 150)
+    with bench.worker(SCRIPTED_SERVICE_TIME_S="0.1", MAX_BATCH_SIZE="2", WORKER_THREADS="2"):
+        bench.until(lambda: bench.attempts(lost) == [2])
+        assert bench.read(busy).finished_ms is None
+        assert bench.client.llen("batch") > 0
+        assert set(bench.attempts(busy)) == {1}
+        job = bench.wait(lost)
+    assert ends(job) == ["5"]
+
+
+def test_a_merely_waiting_item_is_never_sent_again(bench: Bench) -> None:
+    with bench.worker(SCRIPTED_SERVICE_TIME_S="0.1", MAX_BATCH_SIZE="1", WORKER_THREADS="1"):
+        job = bench.wait(bench.submit([photo(0, 1)] * 60))
+    assert set(bench.attempts(job.job_id)) == {1}
+
+
+def test_an_item_that_waits_behind_a_suspect_is_not_sent_again(bench: Bench) -> None:
+    with bench.worker(restart=True, SCRIPTED_SERVICE_TIME_S="4", MAX_BATCH_SIZE="1") as worker:
+        suspect = bench.submit([photo(0, 1)])
+        bench.until(lambda: bench.client.keys("ic:held:*"))
+        worker.kill()
+        bench.until(lambda: bench.attempts(suspect) == [2])
+        bench.until(lambda: bench.read(suspect).counts[ItemState.RUNNING])
+        # Its message is in no queue for four seconds, twice what makes an item suspicious.
+        behind = bench.submit([photo(0, 2)])
+        assert ends(bench.wait(behind)) == ["2"]
+    assert bench.attempts(suspect) == [2]
+    assert bench.attempts(behind) == [1]
+
+
+def test_a_killed_worker_loses_nothing(bench: Bench) -> None:
+    # long enough that the kill comes in the first call: between an item's end and its upload's, the
+    # upload would be left to the sweeper
+    with bench.worker(restart=True, SCRIPTED_SERVICE_TIME_S="0.4") as worker:
+        job_id = bench.submit([photo(0, green) for green in range(80)])
+        bench.until(lambda: bench.client.keys("ic:held:*"))
+        worker.kill()
+        job = bench.wait(job_id)
+        assert worker.starts == 2
+        # an upload goes a moment after its item's end
+        bench.until(lambda: not bench.stored())
+    assert ends(job) == [str(green) for green in range(80)]
+    assert max(bench.attempts(job_id)) > 1
+    assert bench.client.hget("ic:ended", "batch|succeeded") == "80"
+
+
+def test_a_photo_that_kills_its_process_fails_alone(bench: Bench) -> None:
+    photos = [photo(0, green) for green in range(12)]
+    photos[5] = photo(KILLS)
+    # Slow enough that its neighbours are with it in the model when it kills.
+    with bench.worker(restart=True, SCRIPTED_SERVICE_TIME_S="0.1") as worker:
+        job = bench.wait(bench.submit(photos), 120)
+        assert worker.starts == 4
+    expected = [str(green) for green in range(12)]
+    expected[5] = "worker_lost"
+    assert ends(job) == expected
+
+
+def test_a_photo_that_hangs_the_model_ends_as_item_timeout(bench: Bench) -> None:
+    photos = [photo(0, 1), photo(HANGS), photo(0, 2)]
+    with bench.worker(restart=True, ITEM_TIMEOUT_S="3") as worker:
+        job = bench.wait(bench.submit(photos), 120)
+        # its end is recorded a moment before the process ends
+        bench.until(lambda: worker.starts == 3)
+    assert ends(job) == ["1", "item_timeout", "2"]
+
+
+def test_a_photo_that_fails_the_model_fails_alone(bench: Bench) -> None:
+    with bench.worker():
+        photos = [photo(0, 1), photo(FAILS), photo(NO_NUMBER), photo(0, 2), b"no photo"]
+        job = bench.wait(bench.submit(photos))
+    failed = "inference_failed"
+    assert ends(job) == ["1", failed, failed, "2", "unsupported_media_type"]
+
+
+def test_waiting_for_the_model_is_not_over_time(bench: Bench) -> None:
+    slow = {"SCRIPTED_SERVICE_TIME_S": "0.6", "MAX_BATCH_SIZE": "1", "ITEM_TIMEOUT_S": "3"}
+    with bench.worker(**slow, WORKER_THREADS="8") as worker:
+        job = bench.wait(bench.submit([photo(0, 1)] * 16))
+        assert worker.starts == 1
+    assert ends(job) == ["1"] * 16
+    assert set(bench.attempts(job.job_id)) == {1}
+
+
+def test_a_cancelled_item_is_dropped_before_it_costs_a_decode(bench: Bench) -> None:
+    job_id = bench.submit([photo(KILLS)] * 3)
+    assert sorted(bench.cancel(job_id)) == [0, 1, 2]
+    with bench.worker() as worker:
+        bench.until(lambda: bench.client.llen("batch") == 0)
+        assert ends(bench.wait(bench.submit([photo(0, 3)]))) == ["3"]
+        assert worker.starts == 1
+    job = bench.read(job_id)
+    assert job.status is JobState.CANCELLED
+    assert ends(job) == ["cancelled"] * 3
+
+
+def test_waiting_requests_overtake_a_batch(bench: Bench) -> None:
+    slow = {"SCRIPTED_SERVICE_TIME_S": "0.1", "MAX_BATCH_SIZE": "1", "WORKER_THREADS": "2"}
+    with bench.worker(**slow):
+        batch = bench.submit([photo(0, 1)] * 100)
+        bench.until(lambda: bench.client.keys("ic:held:*"))
+        bench.wait(bench.submit([photo(0, 2)], QueueName.INTERACTIVE), 30)
+        assert bench.read(batch).finished_ms is None
+
+
+def test_sigterm_finishes_what_runs_and_signs_off(bench: Bench) -> None:
+    with bench.worker(SCRIPTED_SERVICE_TIME_S="0.2", MAX_BATCH_SIZE="2") as worker:
+        job_id = bench.submit([photo(0, 1)] * 100)
+        bench.until(lambda: bench.client.keys("ic:held:*"))
+        assert worker.terminate() == 0
+        assert bench.client.hgetall("ic:workers") == {}
+        assert bench.client.keys("ic:held:*") == []
+        with bench.worker(SCRIPTED_SERVICE_TIME_S="0", MAX_BATCH_SIZE="8"):
+            job = bench.wait(job_id)
+    assert ends(job) == ["1"] * 100
+    assert set(bench.attempts(job_id)) == {1}
+
+
+def test_a_stopped_worker_that_wakes_changes_nothing(bench: Bench) -> None:
+    with bench.worker(SCRIPTED_SERVICE_TIME_S="0.3", MAX_BATCH_SIZE="2") as sleeper:
+        job_id = bench.submit([photo(0, green) for green in range(40)])
+        bench.until(lambda: bench.client.keys("ic:held:*"))
+        sleeper.process.send_signal(signal.SIGSTOP)
+        with bench.worker():
+            bench.wait(job_id)
+            sleeper.process.send_signal(signal.SIGCONT)
+            bench.until(lambda: sleeper.log.count("result ignored") > 0)
+            job = bench.read(job_id)
+    assert ends(job) == [str(green) for green in range(40)]
+    assert bench.client.hget("ic:ended", "batch|succeeded") == "40"
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"MODEL_WEIGHTS": "/does/not/exist.pth", "MODEL_RECIPE": "IMAGENET1K_V1"},
+        {"WORKER_THREADS": "none"},
+        {"REDIS_URL": "http://wrong"},
+    ],
+    ids=["weights", "number", "scheme"],
+)
+def test_a_worker_that_cannot_serve_says_so_in_one_line(bench: Bench, env: dict[str, str]) -> None:
+    log = bench.folder / "worker.log"
+    with WorkerProcess({**bench.env(), **env}, log, app="worker.main") as worker:
+        assert worker.process.wait(60) == 3
+        lines = [line for line in worker.log.splitlines() if line.startswith("worker: ")]
+        assert len(lines) == 1
+        assert "Traceback" not in worker.log
+
+
+def test_a_worker_whose_model_breaks_while_loading_ends_instead_of_serving(bench: Bench) -> None:
+    broken = bench.folder / "broken.pth"
+    broken.write_bytes(b"no weights")
+    env = {**bench.env(), "MODEL_WEIGHTS": str(broken), "MODEL_RECIPE": "IMAGENET1K_V1"}
+    with WorkerProcess(env, bench.folder / "worker.log", app="worker.main") as worker:
+        assert worker.process.wait(60) == 3
+        assert "ready." not in worker.log
+
+
+def test_any_error_while_loading_ends_the_worker(bench: Bench) -> None:
+    env = bench.env(SCRIPTED_LOAD_ERROR="1")
+    with WorkerProcess(env, bench.folder / "worker.log") as worker:
+        assert worker.process.wait(60) == 3
+        assert "ready." not in worker.log
+        assert "out of luck" in worker.log

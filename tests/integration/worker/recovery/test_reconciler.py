@@ -1,0 +1,147 @@
+"""When a worker is taken for dead: on a real Redis, by a clock that the test sets."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from shared.messages import ItemRef, WorkerReport, WorkerState
+from shared.queue.celery_app import make_celery
+from shared.records.items import ItemStore
+from tests.integration.worker.conftest import Bench, photo
+from worker.recovery.reconciler import DEAD_MS, GAP_MS, Reconciler
+from worker.recovery.redis_index import LOCK_KEY, LOCK_MS, Observation, RecoveryIndex
+
+DEAD_S = DEAD_MS // 1000
+REPORT = WorkerReport(name="dead", status=WorkerState.BUSY)
+
+
+class Watch(RecoveryIndex):
+    """A ledger that sees a later time than Redis tells."""
+
+    later_ms = 0
+
+    def observe(self) -> Observation:
+        seen = super().observe()
+        return replace(seen, at_ms=seen.at_ms + self.later_ms)
+
+
+@pytest.fixture
+def watch(bench: Bench) -> Watch:
+    return Watch(bench.client, "alive")
+
+
+@pytest.fixture
+def watcher(bench: Bench, watch: Watch) -> Iterator[Reconciler]:
+    sender = make_celery(bench.redis_url)
+    yield Reconciler(watch, ItemStore(bench.client, "alive"), sender)
+    sender.close()
+
+
+@pytest.fixture
+def held(bench: Bench) -> str:
+    """A job whose only item runs in a worker that has just been heard for the last time."""
+    job_id = bench.record([photo(0)])
+    dead = ItemStore(bench.client, "dead")
+    dead.beat(REPORT)
+    assert dead.start(ItemRef(job_id, 0, 1), "run") is not None
+    return job_id
+
+
+def look_for(watcher: Reconciler, watch: Watch, seconds: int) -> None:
+    """Once a second."""
+    for _ in range(seconds):
+        watcher.tick()
+        watch.later_ms += 1000
+
+
+def test_who_takes_the_lock_over_has_watched_already(
+    bench: Bench, held: str, watcher: Reconciler, watch: Watch
+) -> None:
+    holder = RecoveryIndex(bench.client, "holder")
+    assert holder.lock()
+    look_for(watcher, watch, DEAD_S + 2)
+    assert bench.attempts(held) == [1], "another holds the lock"
+    holder.unlock()
+    watcher.tick()
+    assert bench.attempts(held) == [2]
+
+
+def test_an_old_heartbeat_alone_proves_nothing(
+    bench: Bench, held: str, watcher: Reconciler, watch: Watch
+) -> None:
+    watch.later_ms += 10 * DEAD_MS
+    look_for(watcher, watch, DEAD_S)
+    assert bench.attempts(held) == [1], "it has not watched for long enough"
+    watch.later_ms += GAP_MS + 1000
+    look_for(watcher, watch, DEAD_S)
+    assert bench.attempts(held) == [1], "what it saw before a gap counts no more"
+    look_for(watcher, watch, 2)
+    assert bench.attempts(held) == [2]
+
+
+def test_a_worker_that_is_heard_again_keeps_its_items(
+    bench: Bench, held: str, watcher: Reconciler, watch: Watch
+) -> None:
+    look_for(watcher, watch, DEAD_S - 2)
+    bench.client.zincrby("ic:beats", watch.later_ms, "dead")
+    look_for(watcher, watch, DEAD_S - 2)
+    assert bench.attempts(held) == [1]
+
+
+def test_a_clock_that_was_set_back_makes_no_dead_worker_live(
+    bench: Bench, held: str, watcher: Reconciler, watch: Watch
+) -> None:
+    look_for(watcher, watch, 3)
+    watch.later_ms -= 3_600_000
+    look_for(watcher, watch, DEAD_S)
+    assert bench.attempts(held) == [1], "what it saw before the clock was set counts no more"
+    look_for(watcher, watch, 2)
+    assert bench.attempts(held) == [2]
+
+
+def test_a_lock_of_before_the_clock_was_set_back_holds_nobody_up(bench: Bench) -> None:
+    bench.client.set(LOCK_KEY, "dead", px=LOCK_MS)
+    redis_index = RecoveryIndex(bench.client, "alive")
+    assert not redis_index.lock()
+    bench.client.pexpire(LOCK_KEY, 3_600_000)
+    assert redis_index.lock()
+
+
+def test_what_a_struck_off_worker_begins_before_it_is_heard_is_not_stranded(
+    bench: Bench, watch: Watch, watcher: Reconciler
+) -> None:
+    job_id = bench.record([photo(0)])
+    struck_off = ItemStore(bench.client, "dead")
+    struck_off.beat(REPORT)
+    watch.forget_worker("dead")
+    assert struck_off.start(ItemRef(job_id, 0, 1), "run") is not None  # and dies
+    look_for(watcher, watch, 2 * DEAD_S)
+    assert bench.attempts(job_id) == [2]
+
+
+def test_a_refused_send_does_not_break_the_watch(
+    bench: Bench, held: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a full Redis, in which something waits for its message."""
+
+    class Hurried(Watch):
+        def observe(self) -> Observation:
+            self.later_ms += 1000
+            return super().observe()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise ConnectionError("refused")
+
+    monkeypatch.setattr("worker.recovery.reconciler.send", refuse)
+    monkeypatch.setattr("worker.recovery.reconciler.TICK_S", 0.01)
+    sender = make_celery(bench.redis_url)
+    hurried = Hurried(bench.client, "alive")
+    bench.record([photo(1)])  # without a message
+    watcher = Reconciler(hurried, ItemStore(bench.client, "alive"), sender)
+    watcher.start()
+    try:
+        bench.until(lambda: bench.attempts(held)[0] >= 2, 10)
+    finally:
+        watcher.stop()
+        sender.close()

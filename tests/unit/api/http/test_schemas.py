@@ -1,0 +1,47 @@
+"""Records as clients see them."""
+
+import json
+
+from api.http.schemas import Job
+from api.jobs.snapshots import as_created
+from shared.errors import InvalidImage
+from shared.messages import ItemState, JobState, Problem
+from shared.queue.names import QueueName
+from shared.records.jobs import NewItem, NewJob
+
+REFUSED = Problem.of(InvalidImage("Cut off."))
+
+
+def new_job(good: int, bad: int) -> NewJob:
+    items = [NewItem(f"{at}.jpg", f"id.{at}") for at in range(good)]
+    items += [NewItem(None, None, REFUSED) for _ in range(bad)]
+    return NewJob(job_id="id", queue=QueueName.BATCH, top_k=3, items=items)
+
+
+def test_a_job_that_cannot_be_read_is_shown_as_it_was_created() -> None:
+    record = as_created(new_job(3, 2), limit=4)
+    assert record.counts[ItemState.QUEUED] == 3
+    assert record.counts[ItemState.FAILED] == 2
+    assert sum(record.counts.values()) == record.total == 5
+    assert record.status is JobState.RUNNING
+    assert [item.status.value for item in record.items] == ["queued"] * 3 + ["failed"]
+    assert as_created(new_job(1, 0)).status is JobState.QUEUED
+
+
+def test_items_have_only_what_they_have_and_jobs_have_every_field() -> None:
+    job = json.loads(Job.of(as_created(new_job(1, 1), limit=2), 0, 2).model_dump_json())
+    assert set(job) == {
+        "job_id", "status", "created_at", "finished_at", "expires_at", "counts", "items", "next",
+    }  # fmt: skip
+    queued, failed = job["items"]
+    assert queued == {"index": 0, "filename": "0.jpg", "status": "queued"}
+    assert failed["error"]["type"] == "/problems/invalid_image"
+    assert job["created_at"].endswith("Z")
+
+
+def test_next_is_there_until_the_last_page() -> None:
+    record = as_created(new_job(25, 0), limit=10)
+    assert Job.of(record, 0, 10).next == "/jobs/id?offset=10&limit=10"
+    assert Job.of(record, 10, 10).next == "/jobs/id?offset=20&limit=10"
+    assert Job.of(record, 20, 10).next is None
+    assert Job.of(record, 15, 10).next is None

@@ -1,0 +1,102 @@
+"""The upload store on a real folder."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.uploads import open_uploads, parse_upload_key, upload_key
+from shared.uploads.files import FileUploadStore
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FileUploadStore:
+    return FileUploadStore(tmp_path / "not" / "there" / "yet")
+
+
+def test_bytes_come_back_as_they_went_in(store: FileUploadStore) -> None:
+    store.put("a.0", b"photo")
+    assert store.get("a.0") == b"photo"
+    assert list(store.folder.iterdir()) == [store.folder / "a.0"]
+
+
+def test_a_deleted_photo_is_gone_and_may_be_deleted_again(store: FileUploadStore) -> None:
+    store.put("a.0", b"photo")
+    store.delete("a.0")
+    store.delete("a.0")
+    with pytest.raises(FileNotFoundError):
+        store.get("a.0")
+
+
+def test_a_write_that_breaks_off_leaves_no_half_photo(
+    store: FileUploadStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    store.put("a.0", b"old")
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(OSError, match="No space"):
+        store.put("a.0", b"new")
+    assert store.get("a.0") == b"old"
+    assert [path.name for path in store.folder.iterdir()] == ["a.0"]
+
+
+def test_only_what_is_old_enough_is_named(store: FileUploadStore) -> None:
+    assert list(store.old_keys(0)) == []
+    for key in ("old.0", "young.0", "old.1.part"):
+        store.put(key, b"")
+    for key in ("old.0", "old.1.part"):
+        os.utime(store.folder / key, (0, 0))
+    assert sorted(store.old_keys(3600)) == ["old.0", "old.1.part"]
+
+
+def test_a_photo_is_not_old_because_this_process_has_a_wrong_clock(
+    store: FileUploadStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put("young.0", b"photo")
+    monkeypatch.setattr(time, "time", lambda: 4e9)
+    assert list(store.old_keys(3600)) == []
+
+
+@settings(deadline=None)
+@given(st.uuids(), st.integers(0, 10_000))
+def test_a_key_names_its_job_and_item(job: object, index: int) -> None:
+    assert parse_upload_key(upload_key(str(job), index)) == (str(job), index)
+
+
+@pytest.mark.parametrize("name", ["", "x", ".5", "a.", "a.b", "a.-1", "a.1.part", "lost+found"])
+def test_a_foreign_name_is_no_key(name: str) -> None:
+    assert parse_upload_key(name) is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["file://host/x", "file:relative", "/x", "", "s3://", "s3:///x", "s3://b/x?y", "https://b/x"],
+)
+def test_an_url_that_is_not_served_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="UPLOADS_URL"):
+        open_uploads(url)
+
+
+def test_keys_do_not_belong_into_a_buckets_url() -> None:
+    with pytest.raises(ValueError, match="UPLOADS_URL") as raised:
+        open_uploads("s3://key:secret@bucket/x")
+    assert "secret" not in str(raised.value)
+
+
+def test_a_folder_loads_nothing_that_a_bucket_needs(tmp_path: Path) -> None:
+    look = f"open_uploads({tmp_path.as_uri()!r}); print('obstore' in sys.modules)"
+    run = [sys.executable, "-c", f"import sys; from shared.uploads import open_uploads; {look}"]
+    assert subprocess.run(run, capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_a_folder_with_spaces_is_found(tmp_path: Path) -> None:
+    folder = tmp_path / "with space"
+    open_uploads(folder.as_uri()).put("a.0", b"x")
+    assert (folder / "a.0").read_bytes() == b"x"

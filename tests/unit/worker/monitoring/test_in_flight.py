@@ -1,0 +1,132 @@
+"""Heartbeat and watchdog count their own ticks: a stopped process does not end when it wakes."""
+
+import threading
+from collections.abc import Iterator
+
+import fakeredis
+import pytest
+
+from shared.messages import ItemRef, ModelCard, WorkerState
+from shared.queue.names import QueueName
+from shared.records.items import ItemStore
+from worker.monitoring.heartbeat import DEAF_TICKS, EXIT_DEAF, STALLED_TICKS, Heartbeat
+from worker.monitoring.in_flight import InFlightItems
+from worker.monitoring.watchdog import EXIT_TIMEOUT, TICK_S, Watchdog
+
+REF = ItemRef("job", 0, 1)
+NOTHING = {QueueName.INTERACTIVE: 0, QueueName.BATCH: 0}
+SOMETHING = {QueueName.INTERACTIVE: 0, QueueName.BATCH: 3}
+CARD = ModelCard(
+    name="resnet50",
+    weights="test",
+    sha256="0" * 64,
+    device="cpu",
+    precision="fp32",
+    runtime="torch",
+    input_size=[224, 224, 3],
+    transform="test",
+    classes=["cat"],
+)
+
+
+@pytest.fixture
+def items() -> Iterator[ItemStore]:
+    with fakeredis.FakeRedis(decode_responses=True) as client:
+        yield ItemStore(client, "test")
+
+
+@pytest.fixture
+def ended() -> list[int]:
+    return []
+
+
+@pytest.fixture
+def heartbeat(items: ItemStore, ended: list[int]) -> Heartbeat:
+    beat = Heartbeat(items, InFlightItems(), "test", 2, threading.Event(), end=ended.append)
+    beat.ready(CARD)
+    return beat
+
+
+def test_a_worker_is_starting_until_its_model_is_loaded(items: ItemStore) -> None:
+    beat = Heartbeat(items, InFlightItems(), "test", 2, threading.Event())
+    for _ in range(100):
+        beat.tick(SOMETHING)
+    assert beat.state is WorkerState.STARTING
+    beat.ready(CARD)
+    assert beat.state is WorkerState.IDLE
+
+
+def test_holding_work_without_an_end_for_ten_seconds_is_stalled(heartbeat: Heartbeat) -> None:
+    with heartbeat._activity.item(REF, alone=False):
+        for _ in range(STALLED_TICKS - 1):
+            heartbeat.tick(NOTHING)
+            assert heartbeat.state is WorkerState.BUSY
+        heartbeat.tick(NOTHING)
+        assert heartbeat.state is WorkerState.STALLED
+    heartbeat.tick(NOTHING)
+    assert heartbeat.state is WorkerState.IDLE
+
+
+def test_a_slow_worker_that_ends_something_now_and_then_is_busy(heartbeat: Heartbeat) -> None:
+    with heartbeat._activity.item(REF, alone=False):
+        for _ in range(10):
+            for _ in range(STALLED_TICKS - 1):
+                heartbeat.tick(NOTHING)
+            with heartbeat._activity.item(REF, alone=False):
+                pass
+            heartbeat.tick(NOTHING)
+            assert heartbeat.state is WorkerState.BUSY
+
+
+def test_a_deaf_consumer_is_stalled_and_then_ended(heartbeat: Heartbeat, ended: list[int]) -> None:
+    for _ in range(STALLED_TICKS):
+        heartbeat.tick(SOMETHING)
+    assert heartbeat.state is WorkerState.STALLED
+    assert ended == []
+    for _ in range(DEAF_TICKS - STALLED_TICKS):
+        heartbeat.tick(SOMETHING)
+    assert ended == [EXIT_DEAF]
+
+
+def test_full_threads_with_a_long_queue_are_not_deaf(
+    heartbeat: Heartbeat, ended: list[int]
+) -> None:
+    activity = heartbeat._activity
+    with activity.item(REF, alone=False), activity.item(REF, alone=False):
+        for _ in range(2 * DEAF_TICKS):
+            heartbeat.tick(SOMETHING)
+    assert ended == []
+
+
+def test_only_what_runs_is_timed_and_a_wait_is_not(items: ItemStore, ended: list[int]) -> None:
+    activity = InFlightItems()
+    watchdog = Watchdog(items, activity, item_timeout_s=2, end=ended.append)
+    with activity.item(REF, alone=False) as entry:
+        for _ in range(100):
+            watchdog.tick()
+        assert ended == []
+        with activity.timed(entry):
+            for _ in range(int(2 / TICK_S)):
+                watchdog.tick()
+            assert ended == []
+            watchdog.tick()
+    assert ended == [EXIT_TIMEOUT]
+
+
+def test_each_phase_has_the_whole_time(items: ItemStore, ended: list[int]) -> None:
+    activity = InFlightItems()
+    watchdog = Watchdog(items, activity, item_timeout_s=2, end=ended.append)
+    with activity.item(REF, alone=False) as entry:
+        for _ in range(2):
+            with activity.timed(entry):
+                for _ in range(int(2 / TICK_S)):
+                    watchdog.tick()
+    assert ended == []
+
+
+def test_a_worker_that_stops_is_not_deaf(heartbeat: Heartbeat, ended: list[int]) -> None:
+    heartbeat._stopping.set()
+    for _ in range(2 * DEAF_TICKS):
+        heartbeat.tick(SOMETHING)
+    assert heartbeat.state is WorkerState.IDLE
+    assert ended == []

@@ -1,0 +1,60 @@
+"""The protocol of what runs the model."""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class OutOfMemory(Exception):
+    """The device has too little memory for this batch; a smaller one may fit."""
+
+
+class Runtime(Protocol):
+    """A model on a device, ready to answer; `predict` may be called from several threads."""
+
+    name: str
+    """`torch` or `openvino`."""
+    device: str
+    """`cpu`, `cuda:0`, …"""
+    precision: str
+    """What the layers are computed in: `fp32`, `bf16`, `fp16` or `int8`."""
+    concurrency: int
+    """How many calls of `predict` may usefully run at once."""
+    best_batch: int
+    """Photos in one call, unless `MAX_BATCH_SIZE` says otherwise."""
+
+    def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Classify photos.
+
+        Args:
+            batch: RGB as `worker.imaging.preprocess` returns it, shape (n, crop, crop, 3).
+
+        Returns:
+            Probabilities, shape (n, classes); each row sums to 1.
+
+        Raises:
+            OutOfMemory: The device has too little memory for n photos at once.
+        """
+
+    explains: bool
+    """Whether `explain` can be called: the model ends in an average and one linear layer."""
+
+    def explain(self, photo: NDArray[np.uint8], classes: Sequence[int]) -> NDArray[np.float32]:
+        """Say where in a photo some classes were seen, by one more pass through the model.
+
+        Args:
+            photo: RGB, shape (crop, crop, 3).
+            classes: Indices of the classes that are asked for.
+
+        Returns:
+            Class activation maps in fp32, shape (len(classes), h, w), 7 x 7 for 224 pixels; see
+            `worker.inference.activation_maps`.
+
+        Raises:
+            OutOfMemory: The device has too little memory.
+        """
+
+    def warm_up(self, sizes: Iterable[int]) -> None:
+        """Run each batch size once, so that no client waits for what a first call costs."""

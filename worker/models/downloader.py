@@ -1,0 +1,208 @@
+"""One file from the network into a folder: resumed, checked, and there whole or not at all."""
+
+import fcntl
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from tqdm import tqdm
+
+from shared import log
+from worker.models.weights import ModelUnavailable, Published, file_sha256
+
+_log = log.get(__name__)
+
+# No byte for this long is a failed try; a slow link may take as long as it needs in all.
+TIMEOUT = httpx.Timeout(20.0, connect=5.0)
+TRIES = 3
+PAUSE_S = 1.0
+_BUFFER = 1 << 20
+_SERVER_ERROR = 500
+
+
+class DownloadFailed(ModelUnavailable):
+    """The file did not come, or is not the one it should be."""
+
+
+class Unreachable(DownloadFailed):
+    """No connection to the server, or none that holds."""
+
+
+def fetch(
+    published: Published, folder: Path, *, tries: int = TRIES, pause_s: float = PAUSE_S
+) -> Path:
+    """Download weights unless the folder has them.
+
+    What a broken transfer leaves behind is continued, by this call and by later ones. A second
+    process that wants the same file waits for the first.
+
+    Args:
+        published: What to fetch.
+        folder: Where to; it is made if need be.
+        tries: How many connections in a row may fail without bringing a byte.
+        pause_s: How long to wait before another try, in seconds.
+
+    Returns:
+        The file, whose SHA-256 is right; beside it lies one for `sha256sum -c`.
+
+    Raises:
+        Unreachable: The server could not be reached, or broke off ``tries`` times without a byte.
+        DownloadFailed: It answered with an error or another file, or the folder takes no files.
+    """
+    path = folder / published.filename
+    if path.exists():
+        return path
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone(folder / f".{published.filename}.lock"):
+            if not path.exists():
+                _download(published, path, tries, pause_s)
+    except OSError as error:
+        raise DownloadFailed(
+            f"MODEL_CACHE={folder} takes no files ({error.strerror}): point MODEL_CACHE at a "
+            "folder that can be written and has 300 MB left"
+        ) from error
+    return path
+
+
+def _download(published: Published, path: Path, tries: int, pause_s: float) -> None:
+    part = path.with_name(f"{path.name}.part")
+    continued = part.exists()
+    _transfer(published.url, part, tries, pause_s)
+    digest = file_sha256(part)
+    if continued and not digest.startswith(published.sha256_prefix):
+        # The older part may belong to another file: once more from the first byte.
+        part.unlink()
+        _transfer(published.url, part, tries, pause_s)
+        digest = file_sha256(part)
+    if not digest.startswith(published.sha256_prefix):
+        part.unlink()
+        raise DownloadFailed(
+            f"{published.url} gave another file than torchvision publishes (SHA-256 {digest}, not "
+            f"{published.sha256_prefix}…): nothing was kept; look for a proxy that alters "
+            "downloads, or put the right file into the cache by hand"
+        )
+    path.with_name(f"{path.name}.sha256").write_text(f"{digest}  {path.name}\n", encoding="ascii")
+    part.replace(path)
+
+
+def _transfer(url: str, part: Path, tries: int, pause_s: float) -> None:
+    """Bring ``part`` to its full length, in as many connections as bring it further."""
+    failed = 0
+    while True:
+        before = _size(part)
+        try:
+            _continue(url, part)
+        except (httpx.TransportError, _TryAgain) as error:
+            failed = 0 if _size(part) > before else failed + 1
+            if failed < tries:
+                time.sleep(pause_s)
+                continue
+            if isinstance(error, _TryAgain):
+                raise DownloadFailed(f"{url} answered {error}: try again later") from error
+            raise Unreachable(_advice(url, error)) from error
+        except httpx.HTTPError as error:
+            raise DownloadFailed(
+                f"{url} cannot be fetched ({error}): look at your proxy"
+            ) from error
+        else:
+            return
+
+
+class _TryAgain(Exception):
+    """The server says that it has a problem, not that we have."""
+
+
+def _continue(url: str, part: Path) -> None:
+    """One connection: append what is missing, or begin again if the server will not resume."""
+    have = _size(part)
+    headers = {"Accept-Encoding": "identity"}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+    with (
+        _client() as client,
+        client.stream("GET", url, headers=headers) as answer,
+    ):
+        if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+            if answer.headers.get("content-range") != f"bytes */{have}":
+                part.unlink()
+                raise _TryAgain("416 Range Not Satisfiable")
+            return
+        if answer.status_code >= _SERVER_ERROR:
+            raise _TryAgain(f"{answer.status_code} {answer.reason_phrase}")
+        if answer.status_code not in {httpx.codes.OK, httpx.codes.PARTIAL_CONTENT}:
+            raise DownloadFailed(
+                f"{url} answered {answer.status_code} {answer.reason_phrase}: put the file into "
+                f"{part.parent} by hand, or point MODEL_WEIGHTS at a file you have"
+            )
+        span = re.match(r"bytes (\d+)-", answer.headers.get("content-range", ""))
+        resumed = answer.status_code == httpx.codes.PARTIAL_CONTENT and span is not None
+        if resumed and span and int(span[1]) != have:
+            part.unlink()
+            raise _TryAgain(f"another range than asked for, {span[0]}")
+        _write(answer, part, have if resumed else 0)
+
+
+def _client() -> httpx.Client:
+    try:
+        return httpx.Client(timeout=TIMEOUT, follow_redirects=True)
+    except (OSError, ImportError, ValueError, httpx.InvalidURL) as error:
+        raise DownloadFailed(
+            f"the network settings do not work ({error}): look at HTTP_PROXY, HTTPS_PROXY, "
+            "ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR"
+        ) from error
+
+
+def _write(answer: httpx.Response, part: Path, start: int) -> None:
+    length = answer.headers.get("content-length")
+    total = start + int(length) if length else None
+    terminal = sys.stderr.isatty()
+    with (
+        part.open("ab" if start else "wb", buffering=_BUFFER) as file,
+        tqdm(
+            desc=part.stem,
+            initial=start,
+            total=total,
+            unit="B",
+            unit_scale=True,
+            unit_divisor=1024,
+            mininterval=0.1 if terminal else 5.0,  # a log is no place for ten lines a second
+            ascii=not terminal,
+        ) as bar,
+    ):
+        # As they come: a chunk of a size of our own would be lost when the connection breaks.
+        for chunk in answer.iter_raw():
+            file.write(chunk)
+            bar.update(len(chunk))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold a lock that dies with the process."""
+    with path.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _log.info("another process downloads the same file: waiting for it", lock=str(path))
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _advice(url: str, error: Exception) -> str:
+    host = httpx.URL(url).host
+    reason = str(error) or type(error).__name__
+    return (
+        f"no connection to {host} ({reason}): connect or set HTTPS_PROXY and try again, put {url} "
+        "into MODEL_CACHE by hand, or set MODEL=efficientnet_lite0, which needs no download"
+    )

@@ -1,0 +1,1 @@
+"""What a worker reports about itself: heartbeat, throughput, metrics, watchdog."""

@@ -1,0 +1,78 @@
+"""What this worker counts and times, for its heartbeat to carry."""
+
+import time
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from prometheus_client import CollectorRegistry, Histogram
+
+from shared import worker_metrics
+from shared.queue.names import QueueName
+from shared.worker_metrics import Family
+from worker.inference.runtime import Runtime
+
+
+class WorkerMetrics:
+    """Totals since this process's start; may be told from any thread."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        wait = self._histogram(worker_metrics.WAIT)
+        self._decode = self._histogram(worker_metrics.DECODE)
+        self._inference = self._histogram(worker_metrics.INFERENCE)
+        self._batch_size = self._histogram(worker_metrics.BATCH_SIZE)
+        # A series that begins at its first event hides that event from rate().
+        self._wait = {queue: wait.labels(queue.value) for queue in QueueName}
+
+    def _histogram(self, family: Family) -> Histogram:
+        return Histogram(
+            family.name,
+            family.help,
+            family.labels,
+            buckets=family.buckets,
+            registry=self._registry,
+        )
+
+    def totals(self) -> dict[str, float]:
+        """Every sample, as :func:`shared.worker_metrics.totals` writes it."""
+        return worker_metrics.totals(self._registry)
+
+    def started(self, queue: QueueName, waited_s: float) -> None:
+        """An item was started."""
+        self._wait[queue].observe(waited_s)
+
+    def decoded(self, seconds: float) -> None:
+        """A photo was made ready for the model."""
+        self._decode.observe(seconds)
+
+    def inferred(self, photos: int, seconds: float) -> None:
+        """The model was called."""
+        self._batch_size.observe(photos)
+        self._inference.observe(seconds)
+
+
+class TimedRuntime:
+    """A runtime whose calls are counted and timed."""
+
+    def __init__(self, runtime: Runtime, metrics: WorkerMetrics) -> None:
+        self._runtime = runtime
+        self._metrics = metrics
+        self.name, self.device = runtime.name, runtime.device
+        self.precision, self.concurrency = runtime.precision, runtime.concurrency
+        self.best_batch, self.explains = runtime.best_batch, runtime.explains
+
+    def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """As the runtime does."""
+        began = time.perf_counter()
+        probabilities = self._runtime.predict(batch)
+        self._metrics.inferred(len(batch), time.perf_counter() - began)
+        return probabilities
+
+    def explain(self, photo: NDArray[np.uint8], classes: Sequence[int]) -> NDArray[np.float32]:
+        """As the runtime does; counts nothing."""
+        return self._runtime.explain(photo, classes)
+
+    def warm_up(self, sizes: Iterable[int]) -> None:
+        """As the runtime does; counts nothing."""
+        self._runtime.warm_up(sizes)

@@ -1,0 +1,1 @@
+"""The Celery transport of a worker."""

@@ -1,0 +1,1 @@
+"""Finding lost items and left-over uploads."""
