@@ -39,7 +39,7 @@ fuzz: install-dev ## made-up bytes for decoder, forms, JSON and headers, made-up
 
 LOCKS = requirements-dev.lock worker/requirements-torch.lock
 lock: install-dev ## choose versions anew from requirements*.txt, with hashes; UPGRADE=1 takes the newest
-	$(BIN)/python -m scripts.lock $(UPGRADE:%=--upgrade)
+	$(BIN)/python -m scripts.install.lock $(UPGRADE:%=--upgrade)
 
 audit: install-dev ## known vulnerabilities of what is locked, from PyPI's advisories
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes $(LOCKS:%=-r %)
@@ -68,7 +68,7 @@ compose-test: install-dev ## the compose project alone: build, start, classify, 
 	$(BIN)/python -m pytest $(FULL) tests/compose
 
 screenshots: install-dev ## of the page, into screenshots/: desktop, phone, dark, a batch, an error; needs Chromium
-	$(BIN)/python -m scripts.screenshots
+	$(BIN)/python -m scripts.checks.screenshots
 
 check: install-dev ## lint, format, types, import rules, openapi.json, Kubernetes manifests
 	$(BIN)/ruff check .
@@ -76,15 +76,15 @@ check: install-dev ## lint, format, types, import rules, openapi.json, Kubernete
 	$(BIN)/mypy
 	$(BIN)/mypy serve.py scripts benchmarks
 	$(BIN)/lint-imports
-	$(BIN)/python -m scripts.openapi --check
-	$(BIN)/python -m scripts.manifests
+	$(BIN)/python -m scripts.checks.openapi --check
+	$(BIN)/python -m scripts.checks.manifests
 
 format: install-dev ## mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 openapi: install-dev ## write openapi.json anew
-	$(BIN)/python -m scripts.openapi
+	$(BIN)/python -m scripts.checks.openapi
 
 install-dev:
 	@$(PYTHON) -m scripts.install dev --venv $(VENV)

@@ -1,6 +1,6 @@
 """``make serve``: the whole service on one screen, until Ctrl-C.
 
-Runs in the environment that ``scripts/install.py`` has filled. Its parts are in ``scripts/serve``.
+Runs in the environment that ``scripts.install`` has filled. Its parts are in ``scripts/serve``.
 """
 
 import asyncio
@@ -9,9 +9,9 @@ import sys
 
 from pydantic import ValidationError
 
-from scripts.serve import place
+from scripts.serve import port_lock
+from scripts.serve.console import Screen
 from scripts.serve.errors import ServeError
-from scripts.serve.screen import Screen
 from scripts.serve.service import Service
 from scripts.serve.settings import ServeSettings
 from shared.settings import explain
@@ -42,8 +42,8 @@ def main() -> int:
     """Serve, or say in one line why not."""
     try:
         settings = ServeSettings()
-        place.check_port(settings)
-        with place.claim_folder(settings):
+        port_lock.check_port(settings)
+        with port_lock.claim_folder(settings):
             asyncio.run(serve(settings))
     except ValidationError as error:
         print(f"serve: {explain(error)}", file=sys.stderr)

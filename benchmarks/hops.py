@@ -16,12 +16,12 @@ from itertools import cycle, islice
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from benchmarks import table
-from benchmarks.limit import Limit, Setting
-from benchmarks.load import as_form
-from benchmarks.marks import FOLDER
-from benchmarks.photos import NoPhotos, photos
+from benchmarks.harness.limit import Limit, Setting
+from benchmarks.harness.load import as_form
+from benchmarks.harness.photos import NoPhotos, photos
+from benchmarks.marked.marks import FOLDER
 from benchmarks.run import PLACE, limit, write_list
+from benchmarks.tables import table
 from tests.chaos.cluster import Cluster
 
 ROUNDS = 3
@@ -114,8 +114,8 @@ def measure(names: list[Path], count: int) -> tuple[list[tuple[str, float]], lis
         safe = ("--appendfsync", "everysec")
         with Cluster(Path(folder), environment, redis_options=safe) as cluster:
             cluster.start_redis()
-            cluster.start_api(app="benchmarks.marked_api:app")
-            cluster.start_worker(app="benchmarks.marked_worker", ITEM_TIMEOUT_S="60")
+            cluster.start_api(app="benchmarks.marked.api:app")
+            cluster.start_worker(app="benchmarks.marked.worker", ITEM_TIMEOUT_S="60")
             cluster.wait_ready()
             forms = [as_form(f"{cluster.url}/predict", name.read_bytes()) for name in names]
             for _ in range(ROUNDS):

@@ -13,10 +13,10 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from benchmarks import table
-from benchmarks.generator import run
+from benchmarks.harness.generator import run
+from benchmarks.harness.server import Server, kind
 from benchmarks.run import PLACE, ours_alone
-from benchmarks.server import Server, kind
+from benchmarks.tables import table
 
 CONNECTIONS = 8
 RATE_HZ = 100

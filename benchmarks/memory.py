@@ -7,9 +7,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import table
-from benchmarks.generator import run
+from benchmarks.harness.generator import run
 from benchmarks.run import ours_alone, say
+from benchmarks.tables import table
 
 CONNECTIONS = 32
 STEP_S = 10.0

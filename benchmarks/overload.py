@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.load import PATIENT, Client, Seen, as_body
+from benchmarks.harness.load import PATIENT, Client, Seen, as_body
 from tests.chaos.cluster import Cluster
 from tests.support.photos import jpeg
 

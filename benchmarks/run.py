@@ -17,14 +17,15 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import batch, contenders, report
-from benchmarks.batch import BatchTooSmall
-from benchmarks.generator import ROOT, Loop, run
-from benchmarks.limit import Limit, Setting
-from benchmarks.photos import NoPhotos, photos
-from benchmarks.results import Results, Sample
-from benchmarks.server import Contender, Server, ServerFailed
-from scripts.environment import InstallError
+from benchmarks.harness import batch, contenders
+from benchmarks.harness.batch import BatchTooSmall
+from benchmarks.harness.generator import ROOT, Loop, run
+from benchmarks.harness.limit import Limit, Setting
+from benchmarks.harness.photos import NoPhotos, photos
+from benchmarks.harness.server import Contender, Server, ServerFailed
+from benchmarks.tables import report
+from benchmarks.tables.results import Results, Sample
+from scripts.install.environment import InstallError
 from tests.support.photos import free_port
 from worker.inference import load_runtime
 from worker.models.catalog import ModelSpec, ModelUnavailable, resolve
@@ -127,7 +128,14 @@ def measure(server: Server, listed: Path, connections: int, seconds: float) -> S
 def limit(listed: Path, precision: str, seconds: float, known: Setting | None) -> Limit:
     """The limit, in a process of its own."""
     chosen = ["--streams", str(known.streams), "--batch", str(known.batch)] if known else []
-    order = [sys.executable, "-m", "benchmarks.limit", str(listed), "--seconds", str(seconds)]
+    order = [
+        sys.executable,
+        "-m",
+        "benchmarks.harness.limit",
+        str(listed),
+        "--seconds",
+        str(seconds),
+    ]
     environment = {**os.environ, "PRECISION": precision}
     said = subprocess.run(
         [*order, *chosen], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True

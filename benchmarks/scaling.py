@@ -19,13 +19,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import httpx
-import psutil
 
-from benchmarks import table
-from benchmarks.load import Client, as_body
+from benchmarks.harness.load import Client, as_body
+from benchmarks.harness.meter import Meter, Spent
+from benchmarks.tables import table
 from tests.chaos.cluster import Cluster, ask
 from tests.chaos.traffic import photo
 from tests.support.photos import jpeg
@@ -34,7 +33,6 @@ BATCH = 8
 JOB_OF, CLIENTS = 500, 16
 SETTLE_S = 1.0
 GATE = "go"
-COUNTERS = ("total_commands_processed", "used_memory", "aof_current_size")
 
 
 @dataclass(frozen=True)
@@ -58,78 +56,6 @@ PROCESSOR = Model(0.0024, 0.0176)
 # workers are what stays within two cores.
 GPU, MOST_GPUS = Model(0.064, 0.002, 2 * BATCH), 4
 NO_TIME = Model(0, 0)
-
-
-@dataclass(frozen=True)
-class Spent:
-    """What was used between two moments: seconds of processor time by part, and photos ended.
-
-    Memory and log are Redis's, in bytes: what is kept of the photos until their jobs expire, and
-    what was written to the append-only file.
-    """
-
-    seconds: float
-    photos: int
-    commands: int
-    memory: int
-    log: int
-    cpu_s: dict[str, float]
-
-    @property
-    def per_s(self) -> float:
-        """Photos a second."""
-        return self.photos / self.seconds
-
-    def cores(self, part: str) -> float:
-        """Cores that a part kept busy."""
-        return self.cpu_s[part] / self.seconds
-
-    def ms(self, part: str) -> float:
-        """Its processor time for one photo, in ms."""
-        return 1000 * self.cpu_s[part] / self.photos
-
-
-class Meter:
-    """Reads the counters of a cluster."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        redis = cast("dict[str, int]", cluster.client.info("server"))["process_id"]
-        self._client = cluster.client
-        self._parts = {
-            "Redis": [psutil.Process(redis)],
-            "api": [psutil.Process(cluster.api.process.pid)],
-            "workers": [psutil.Process(worker.process.pid) for worker in cluster.workers],
-        }
-        self.reset()
-
-    def reset(self) -> None:
-        """Count from now."""
-        self._began = self._read()
-
-    def spent(self) -> Spent:
-        """What has been used since."""
-        now, began = self._read(), self._began
-        cpu = {part: used - began.cpu_s[part] for part, used in now.cpu_s.items()}
-        return Spent(
-            now.seconds - began.seconds,
-            now.photos - began.photos,
-            now.commands - began.commands,
-            now.memory - began.memory,
-            now.log - began.log,
-            cpu,
-        )
-
-    def _read(self) -> Spent:
-        ended = sum(map(int, self._client.hvals("ic:ended")))
-        info = cast("dict[str, int]", self._client.info())
-        commands, memory, log = map(info.__getitem__, COUNTERS)
-        cpu = {part: sum(map(_cpu_s, processes)) for part, processes in self._parts.items()}
-        return Spent(time.monotonic(), ended, commands, memory, log, cpu)
-
-
-def _cpu_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
 
 
 @contextmanager

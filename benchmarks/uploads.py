@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-from benchmarks import table
+from benchmarks.tables import table
 from shared.uploads import UploadStore, open_uploads
 from tests.support.bucket_server import BucketServer
 

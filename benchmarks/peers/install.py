@@ -4,7 +4,7 @@ import re
 import sysconfig
 from pathlib import Path
 
-from scripts.environment import create, fingerprint, pip, stamp
+from scripts.install.environment import create, fingerprint, pip, stamp
 
 HERE = Path(__file__).parent
 
@@ -33,7 +33,7 @@ def ensure(peer: str, place: Path) -> Path:
         Its Python.
 
     Raises:
-        scripts.environment.InstallError: pip failed.
+        scripts.install.environment.InstallError: pip failed.
     """
     venv, file = place / peer, requirements(peer)
     python = venv / "bin" / "python"

@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from scripts.serve import redis_server
-from scripts.serve.child import Child
+from scripts.serve.console import Screen
 from scripts.serve.errors import ServeError
-from scripts.serve.screen import Screen
+from scripts.serve.process import Child
 from scripts.serve.settings import ROOT, ServeSettings
 
 # how long each may take to end by itself, in seconds

@@ -9,7 +9,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from scripts.agreement import PHOTOS, Probabilities, Reference, Tally, View, views
+from scripts.checks.agreement import PHOTOS, Probabilities, Reference, Tally, View, views
 from worker.imaging.preprocess import preprocess
 from worker.inference import load_runtime
 from worker.inference.runtime import Runtime
@@ -92,5 +92,5 @@ def test_at_automatic_precision_the_same_class_comes_first_almost_always(
     for view, theirs in answers:
         ours = runtime.predict(preprocess(view.data, spec.recipe, settings.max_pixels)[None])[0]
         tally.add(ours, theirs)
-    # scripts/agreement.py measures it on more views; here one or two may be too close to call
+    # scripts.checks.agreement has more views; here one or two may be too close to call
     assert tally.top_1 >= VIEWS - 2, tally

@@ -5,8 +5,8 @@ from typing import Any
 
 import yaml
 
-from scripts.environment import ROOT
-from scripts.manifests import FOLDER, build_own, faults
+from scripts.checks.manifests import FOLDER, build_own, faults
+from scripts.install.environment import ROOT
 
 ADDRESS = "github.com/you/image-classifier//deploy/kubernetes"
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from api.settings import ApiSettings
-from scripts.manifests import FOLDER, Manifest, build, build_all, faults
+from scripts.checks.manifests import FOLDER, Manifest, build, build_all, faults
 from worker.settings import WorkerSettings
 
 BUILDS = dict(build_all())

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from scripts.manifests import Manifest, build_all
+from scripts.checks.manifests import Manifest, build_all
 
 BUILDS = dict(build_all())
 CLOSED = {"closed": [], "names": [53, 53]}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
-from scripts.manifests import FOLDER, build
+from scripts.checks.manifests import FOLDER, build
 from scripts.serve.redis_server import find_program
 from shared.redis_client import connect
 from tests.support.photos import free_port

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.manifests import FOLDER, build
+from scripts.checks.manifests import FOLDER, build
 from shared.redis_client import connect
 from tests.support.api_process import ApiProcess
 from tests.support.photos import jpeg

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.agreement import views
+from scripts.checks.agreement import views
 from worker import quantize
 from worker.imaging.preprocess import preprocess
 from worker.inference import load_runtime

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from scripts.torch_build import TORCH_CPU_INDEX, answers
+from scripts.install.torch_build import TORCH_CPU_INDEX, answers
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROJECT = "image-classifier-test"

@@ -10,8 +10,8 @@ from worker.settings import WorkerSettings
 # Where the kernel shows an NVIDIA GPU: the native driver, the same inside a container, WSL2.
 _GPU_SIGNS = ("/dev/nvidia0", "/proc/driver/nvidia/version", "/dev/dxg")
 
-# In bf16 only 92 % of 240 views keep their first class (ResNet-50: 99 %; scripts/agreement.py), so
-# that these are rounded only when somebody asks for it.
+# In bf16 only 92 % of 240 views keep their first class (ResNet-50: 99 %; scripts.checks.agreement),
+# so these are rounded only on request.
 _FRAGILE = {"efficientnet_lite0"}
 
 

@@ -76,5 +76,5 @@ def test_a_request_is_no_line_unless_debugging(api: ApiProcess) -> None:
 
 
 def test_the_committed_description_is_up_to_date() -> None:
-    assert run("-m", "scripts.openapi", "--check").returncode == 0
+    assert run("-m", "scripts.checks.openapi", "--check").returncode == 0
     assert Path(ROOT / "openapi.json").exists()

@@ -6,8 +6,8 @@ import pytest
 import redis.asyncio
 
 from scripts.serve import redis_server
-from scripts.serve.child import Child
 from scripts.serve.errors import ServeError
+from scripts.serve.process import Child
 
 
 def test_a_deep_folder_gets_a_short_socket_path() -> None:

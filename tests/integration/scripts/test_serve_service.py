@@ -7,9 +7,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from scripts.serve import place, service
+from scripts.serve import port_lock, service
+from scripts.serve.console import Screen
 from scripts.serve.errors import ServeError
-from scripts.serve.screen import Screen
 from scripts.serve.service import Service
 from scripts.serve.settings import ServeSettings
 from tests.support.photos import free_port
@@ -39,7 +39,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ServeSettings:
     api = [sys.executable, "-c", API]
     monkeypatch.setattr(service, "api_command", lambda settings: [*api, str(settings.port)])
     made = ServeSettings(port=free_port(), workers=2)
-    place.claim_folder(made).close()
+    port_lock.claim_folder(made).close()
     return made
 
 

@@ -10,8 +10,8 @@ from threading import Thread
 
 import pytest
 
-from benchmarks import generator
-from benchmarks.load import NO_ANSWER, Client, as_form
+from benchmarks.harness import generator
+from benchmarks.harness.load import NO_ANSWER, Client, as_form
 
 PHOTOS = [b"\xff\xd8first", b"\xff\xd8second"]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.hops import ANSWERED, SENT, STEPS, medians_ms, with_marks
-from benchmarks.marks import FOLDER, _file, mark
+from benchmarks.marked.marks import FOLDER, _file, mark
 
 
 class Marked:

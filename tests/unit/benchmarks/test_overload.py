@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.load import Seen
+from benchmarks.harness.load import Seen
 from benchmarks.overload import Overload
 
 

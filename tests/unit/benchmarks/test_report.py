@@ -1,10 +1,10 @@
 import pytest
 
-from benchmarks import report
-from benchmarks.batch import Batch
-from benchmarks.generator import Loop
-from benchmarks.limit import Limit, Setting
-from benchmarks.results import Results, Sample
+from benchmarks.harness.batch import Batch
+from benchmarks.harness.generator import Loop
+from benchmarks.harness.limit import Limit, Setting
+from benchmarks.tables import report
+from benchmarks.tables.results import Results, Sample
 
 MEMORY = {"api": 80.0, "worker": 300.0}
 

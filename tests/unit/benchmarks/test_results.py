@@ -1,8 +1,8 @@
 import pytest
 
-from benchmarks.generator import Loop
-from benchmarks.limit import Limit, Setting
-from benchmarks.results import Results, Sample
+from benchmarks.harness.generator import Loop
+from benchmarks.harness.limit import Limit, Setting
+from benchmarks.tables.results import Results, Sample
 
 
 def sample(per_s: float = 10, errors: int = 0, **memory_mb: float) -> Sample:

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmarks.server import Contender, Server, ServerFailed, kind
+from benchmarks.harness.server import Contender, Server, ServerFailed, kind
 from tests.support.photos import free_port
 
 PROGRAM = """
@@ -28,7 +28,7 @@ HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 MAIN = """
 import sys, time
 from benchmarks.run import running
-from benchmarks.server import Contender
+from benchmarks.harness.server import Contender
 with running([Contender("one", [sys.executable, "-c", sys.argv[1], "{port}"])], b"") as [server]:
     print(*(process.pid for process in server.processes()), flush=True)
     time.sleep(600)

@@ -1,6 +1,6 @@
-from benchmarks import table
-from benchmarks.generator import Loop
-from benchmarks.results import Results, Sample
+from benchmarks.harness.generator import Loop
+from benchmarks.tables import table
+from benchmarks.tables.results import Results, Sample
 
 
 def results(**per_s: float) -> Results:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts import environment, torch_build
-from scripts.install import objection
+from scripts.install import environment, torch_build
+from scripts.install.__main__ import objection
 
 
 def test_an_old_python_is_told_which_one_to_take() -> None:
@@ -25,7 +25,7 @@ def test_a_fitting_python_meets_no_objection() -> None:
 
 
 def test_the_installer_parses_with_an_old_grammar() -> None:
-    source = Path(environment.ROOT, "scripts", "install.py").read_text()
+    source = Path(environment.ROOT, "scripts", "install", "__main__.py").read_text()
     ast.parse(source, feature_version=(3, 7))
 
 

@@ -8,8 +8,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from scripts.environment import ROOT, TORCH_LOCK, TORCH_REQUIREMENTS
-from scripts.lock import LOCKED
+from scripts.install.environment import ROOT, TORCH_LOCK, TORCH_REQUIREMENTS
+from scripts.install.lock import LOCKED
 
 FILES = [ROOT / f"{name}.lock" for name in LOCKED] + [TORCH_LOCK]
 _HASHED = re.compile(

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from benchmarks import table
-from benchmarks.batch import Batch
-from benchmarks.contenders import OURS
-from benchmarks.generator import Loop
-from benchmarks.results import Results, Sample
+from benchmarks.harness.batch import Batch
+from benchmarks.harness.contenders import OURS
+from benchmarks.harness.generator import Loop
+from benchmarks.tables import table
+from benchmarks.tables.results import Results, Sample
 
 
 def main(results: Results) -> str:

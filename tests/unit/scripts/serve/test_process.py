@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Callable
 import psutil
 import pytest
 
-from scripts.serve import child as module
-from scripts.serve.child import Child
+from scripts.serve import process as module
 from scripts.serve.errors import ServeError
+from scripts.serve.process import Child
 
 Keep = Callable[[str], Child]
 
@@ -142,7 +142,7 @@ async def test_a_program_stopped_while_it_starts_does_not_stay(lines: Lines) -> 
 async def test_no_child_outlives_a_supervisor_that_was_killed() -> None:
     code = (
         "import asyncio, os\n"
-        "from scripts.serve.child import Child\n"
+        "from scripts.serve.process import Child\n"
         "show = lambda name, line: print(line, flush=True)\n"
         "command = ['sh', '-c', 'echo $$; exec sleep 60']\n"
         "asyncio.run(Child('it', command, dict(os.environ), show, 1).keep())\n"

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from scripts.environment import ROOT, TORCH_LOCK
+from scripts.install.environment import ROOT, TORCH_LOCK
 
 # The first holds all of the others.
 LOCKED = [

@@ -1,4 +1,4 @@
-"""``python -m scripts.manifests``: do the Kubernetes manifests build, and does every schema agree?
+"""Checks that the Kubernetes manifests build and fit their schemas.
 
 Builds each overlay, alone, with each component and with all, and checks what comes out against
 schemas: of the oldest and the newest Kubernetes that is meant to run it, and KEDA's own. A field
@@ -19,8 +19,8 @@ import kubernetes_validate
 import yaml
 from cloudcoil.models.keda.v1alpha1 import ScaledObject
 
-from scripts.environment import ROOT
-from scripts.kubectl import NoKubectl, find
+from scripts.checks.kubectl import NoKubectl, find
+from scripts.install.environment import ROOT
 
 FOLDER = ROOT / "deploy" / "kubernetes"
 VERSIONS = ("1.30", "1.37")

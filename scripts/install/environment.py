@@ -8,9 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-from scripts.torch_build import TORCH_CPU_INDEX, torch_build
+from scripts.install.torch_build import TORCH_CPU_INDEX, torch_build
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 TORCH_REQUIREMENTS = ROOT / "worker" / "requirements-torch.txt"
 CLIENT = ROOT / "client"
 TORCH_LOCK = ROOT / "worker" / "requirements-torch.lock"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.serve import place
+from scripts.serve import port_lock
 from scripts.serve.errors import ServeError
 from scripts.serve.settings import ServeSettings
 
@@ -17,7 +17,7 @@ def taken() -> Iterator[int]:
 
 def test_a_taken_port_is_one_line_that_names_another(taken: int) -> None:
     with pytest.raises(ServeError) as caught:
-        place.check_port(ServeSettings(port=taken))
+        port_lock.check_port(ServeSettings(port=taken))
     assert f"port {taken} on 127.0.0.1 is taken" in str(caught.value)
     assert f"PORT={taken + 1}" in str(caught.value)
 
@@ -26,17 +26,17 @@ def test_a_free_port_raises_nothing(taken: int) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
     assert port != taken
-    place.check_port(ServeSettings(port=port))
+    port_lock.check_port(ServeSettings(port=port))
 
 
 def test_an_address_of_another_machine_is_one_line() -> None:
     with pytest.raises(ServeError, match=r"cannot listen on 192\.0\.2\.1 port 8000"):
-        place.check_port(ServeSettings(bind_address="192.0.2.1"))
+        port_lock.check_port(ServeSettings(bind_address="192.0.2.1"))
 
 
 def test_an_address_that_is_none_is_one_line() -> None:
     with pytest.raises(ServeError, match="cannot listen on not an address port 8000"):
-        place.check_port(ServeSettings(bind_address="not an address"))
+        port_lock.check_port(ServeSettings(bind_address="not an address"))
 
 
 def test_a_folder_belongs_to_one_service_at_a_time(
@@ -44,11 +44,11 @@ def test_a_folder_belongs_to_one_service_at_a_time(
 ) -> None:
     monkeypatch.setattr("scripts.serve.settings.ROOT", tmp_path)
     settings = ServeSettings(port=8009)
-    with place.claim_folder(settings):
+    with port_lock.claim_folder(settings):
         with pytest.raises(ServeError, match="port 8009"):
-            place.claim_folder(settings)
-        place.claim_folder(ServeSettings(port=8010)).close()
-    place.claim_folder(settings).close()
+            port_lock.claim_folder(settings)
+        port_lock.claim_folder(ServeSettings(port=8010)).close()
+    port_lock.claim_folder(settings).close()
     assert (tmp_path / ".run" / "8009" / "uploads").is_dir()
 
 

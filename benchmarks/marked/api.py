@@ -3,7 +3,7 @@
 from api.jobs.completion import CompletionListener
 from api.jobs.service import JobService
 from api.main import app
-from benchmarks.marks import mark
+from benchmarks.marked.marks import mark
 
 __all__ = ["app"]
 

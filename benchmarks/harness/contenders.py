@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from benchmarks.generator import ROOT
+from benchmarks.harness.generator import ROOT
+from benchmarks.harness.server import Contender
 from benchmarks.peers import install
-from benchmarks.server import Contender
 from worker.models.catalog import ModelSpec
 
 OURS = "ours"
@@ -28,7 +28,7 @@ def peers(spec: ModelSpec, place: Path) -> list[Contender]:
         place: Where their environments are, or will be.
 
     Raises:
-        scripts.environment.InstallError: One cannot be installed.
+        scripts.install.environment.InstallError: One cannot be installed.
     """
     python = {name: str(install.ensure(name, place)) for name in ("litserve", "bentoml", "ray")}
     litserve = [python["litserve"], "-m", "benchmarks.peers.litserve_app", "{port}"]

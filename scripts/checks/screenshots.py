@@ -1,4 +1,4 @@
-"""``python -m scripts.screenshots``: the page as people see it, into ``screenshots/``.
+"""``python -m scripts.checks.screenshots``: the page as people see it, into ``screenshots/``.
 
 Starts what ``make serve`` starts, with the model that the environment names, and visits the page
 with a real Chromium. The photos are scikit-image's, and cuts of them.
@@ -18,7 +18,7 @@ from tests.support.browser import DESKTOP, PHONE, Visit, chromium
 from tests.support.photos import free_port, jpeg
 from tests.support.served import Served
 
-FOLDER = Path(__file__).resolve().parent.parent / "screenshots"
+FOLDER = Path(__file__).resolve().parents[2] / "screenshots"
 NATURAL = ("chelsea", "coffee", "rocket", "astronaut")
 # a picture for the README: no larger than it has to be
 README, COLOURS = (1120, 720), 256

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from benchmarks.results import Results, Sample
+from benchmarks.tables.results import Results, Sample
 
 Row = Sequence[object]
 

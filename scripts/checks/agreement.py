@@ -1,8 +1,8 @@
 """How often the service's model and a plain torch + torchvision script see the same class.
 
-`python -m scripts.agreement` compares whole pipelines, from a file's bytes to the probabilities, on
-views (crops, rotations, scales) of scikit-image's photos. The settings are the worker's: `MODEL`,
-`MODEL_WEIGHTS`, `MODEL_RECIPE`, `RUNTIME`, `DEVICE`.
+`python -m scripts.checks.agreement` compares whole pipelines, from a file's bytes to the
+probabilities, on views (crops, rotations, scales) of scikit-image's photos. The settings are the
+worker's: `MODEL`, `MODEL_WEIGHTS`, `MODEL_RECIPE`, `RUNTIME`, `DEVICE`.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """A cheap HTTP client that sends photos again and again over kept connections.
 
 Costs some 0.1 ms of CPU a request, so that the service is what is measured.
-``python -m benchmarks.load`` is the closed loop that the servers are measured with.
+``python -m benchmarks.harness.load`` is the closed loop that the servers are measured with.
 
 It waits for what is under way when its time is up, and counts until the last answer: a server that
 answers its clients all at once would otherwise be cut short.

@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 
-from benchmarks.generator import Loop, run
-from benchmarks.server import Server
+from benchmarks.harness.generator import Loop, run
+from benchmarks.harness.server import Server
 
 SIZE = 1000  # photos
 POLL_S = 0.25

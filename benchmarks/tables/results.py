@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from benchmarks.generator import Loop
-from benchmarks.limit import Limit
+from benchmarks.harness.generator import Loop
+from benchmarks.harness.limit import Limit
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def main() -> int:
     if complaint:
         print(f"install: {complaint}", file=sys.stderr)
         return 1
-    from scripts import environment  # noqa: PLC0415 - only a new Python can read it
+    from scripts.install import environment  # noqa: PLC0415 - only a new Python can read it
 
     parser = argparse.ArgumentParser(description="Fill the virtual environment.")
     parser.add_argument("target", choices=sorted(environment.TARGETS))

@@ -1,6 +1,6 @@
 """The limit: what the engine and the preprocessing cost when there is nothing around them.
 
-``python -m benchmarks.limit LIST`` prints one line of JSON. Settings are the worker's.
+``python -m benchmarks.harness.limit LIST`` prints one line of JSON. Settings are the worker's.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """The worker, which notes when a photo passes its steps: ``celery -A`` runs `app`."""
 
 import worker.processing.pipeline
-from benchmarks.marks import mark
+from benchmarks.marked.marks import mark
 from shared.records.items import ItemStore
 from worker.inference.openvino_runtime import OpenVINORuntime
 from worker.main import app

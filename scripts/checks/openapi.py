@@ -8,7 +8,7 @@ from pathlib import Path
 from api.main import create_app
 from api.settings import ApiSettings
 
-TARGET = Path(__file__).parents[1] / "openapi.json"
+TARGET = Path(__file__).parents[2] / "openapi.json"
 
 
 def describe() -> str:

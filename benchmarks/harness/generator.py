@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def run(
     seconds: float,
     half_way: Callable[[], None] = lambda: None,
 ) -> Loop:
-    """Run ``benchmarks.load`` to its end.
+    """Run ``benchmarks.harness.load`` to its end.
 
     Args:
         url: Takes the POST.
@@ -60,7 +60,7 @@ def run(
         subprocess.CalledProcessError: It failed; it has said why.
     """
     options = ["--connections", str(connections), "--seconds", str(seconds)]
-    order = [sys.executable, "-m", "benchmarks.load", url, str(listed), *options]
+    order = [sys.executable, "-m", "benchmarks.harness.load", url, str(listed), *options]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with subprocess.Popen(order, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         time.sleep(seconds / 2)

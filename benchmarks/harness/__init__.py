@@ -1,0 +1,1 @@
+"""What drives and measures the servers."""

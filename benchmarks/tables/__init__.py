@@ -1,0 +1,1 @@
+"""Results and the tables made of them."""

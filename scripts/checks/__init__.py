@@ -1,0 +1,1 @@
+"""Checks and pictures that a developer runs."""
