@@ -3,13 +3,15 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-# a skipped test proves nothing, so the second tier counts it as failed
+# a skipped test proves nothing, so outside `make test` it counts as failed
 FULL = --fail-on-skip
-# four at a time, a file's tests in one process: most of them wait for what they started;
-# the longest files first, or one process ends them alone
+# four at a time, one file's tests in one process: most of them wait for what they started;
+# the longest files first, or one process runs them last by itself
 PARALLEL = -n 4 --dist loadfile --no-loadscope-reorder
+# lines of the code in the tests' own processes; a lower figure fails
+COVERAGE = --cov=api --cov=worker --cov=shared --cov=image_classifier_client --cov-report=term:skip-covered
 
-.PHONY: help serve test test-full hostile fuzz lock audit sbom chaos overload bench bench-quick check format compose-test screenshots openapi install-dev clean
+.PHONY: help serve test test-full test-services test-root test-docker test-browser hostile fuzz lock audit sbom chaos overload bench bench-quick check format screenshots openapi install-dev clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
@@ -20,12 +22,21 @@ serve: ## install what is missing, then run Redis, worker and api here until Ctr
 	@exec $(BIN)/python serve.py
 
 test: install-dev ## unit, integration and end-to-end tests: no root, Docker or browser
-	$(BIN)/python -m pytest $(PARALLEL) tests/e2e tests/integration tests/unit
+	$(BIN)/python -m pytest $(PARALLEL) $(COVERAGE) tests/e2e tests/integration tests/unit
 
-test-full: install-dev ## the tests that need more (root, iproute2, Docker, Chromium, Prometheus, haproxy, minutes of load), what strangers send, a minute of chaos, a fleet; a skip fails
-	$(BIN)/python -m pytest $(FULL) tests/agreement tests/compose tests/failover tests/kubernetes tests/load tests/monitoring tests/tls tests/chaos/test_smoke.py tests/fleet
+test-full: test-services test-root test-docker test-browser hostile ## the five targets below: what needs more than Python; a skip fails
+
+test-services: install-dev ## with Prometheus, haproxy and other HTTP clients; load, agreement with torch, manifests
+	$(BIN)/python -m pytest $(FULL) tests/agreement tests/failover tests/kubernetes tests/load tests/monitoring tests/tls
+
+test-root: install-dev ## with root and iproute2: a minute of chaos, a fleet in network namespaces
+	$(BIN)/python -m pytest $(FULL) tests/chaos/test_smoke.py tests/fleet
+
+test-docker: install-dev ## with Docker: build, start, classify, scale, look inside
+	$(BIN)/python -m pytest $(FULL) tests/compose
+
+test-browser: install-dev ## with Chromium: the page
 	$(BIN)/python -m pytest $(FULL) tests/browser
-	@$(MAKE) hostile
 
 hostile: install-dev ## everything that a stranger may send, to a live service; a minute of fuzzing
 	$(BIN)/python -m pytest $(FULL) tests/hostile/test_corpus.py
@@ -38,7 +49,7 @@ fuzz: install-dev ## made-up bytes for decoder, forms, JSON and headers, made-up
 	FUZZ_S=$(FUZZ_S) $(BIN)/python -m pytest $(FULL) tests/hostile/test_described.py
 
 LOCKS = requirements-dev.lock worker/requirements-torch.lock
-lock: install-dev ## choose versions anew from requirements*.txt, with hashes; UPGRADE=1 takes the newest
+lock: install-dev ## choose versions again from requirements*.txt, with hashes; UPGRADE=1 takes the newest
 	$(BIN)/python -m scripts.install.lock $(UPGRADE:%=--upgrade)
 
 audit: install-dev ## known vulnerabilities of what is locked, from PyPI's advisories
@@ -52,7 +63,7 @@ sbom: install-dev ## what the locks hold (an image built with TORCH_INDEX=), as 
 		$(BIN)/cyclonedx-py requirements - --index-url simple -o sbom/worker.cdx.json
 
 SEED ?= 1
-chaos: install-dev ## kill, stop, cut and fill everything under load; SEED=2 draws anew; needs root
+chaos: install-dev ## kill, stop, cut and fill everything under load; SEED=2 makes other choices; needs root
 	SEED=$(SEED) $(BIN)/python -m pytest $(FULL) -n 2 --maxschedchunk 1 -v tests/chaos --ignore tests/chaos/test_smoke.py
 
 overload: install-dev ## four times as many requests as the service can answer, for two minutes
@@ -63,9 +74,6 @@ bench: install-dev ## install the peers, then measure all of them side by side; 
 
 bench-quick: install-dev ## ours, plain FastAPI and the limit, in two minutes
 	$(BIN)/python -m benchmarks.run --quick --seconds 2.5 $(PHOTOS:%=--photos %)
-
-compose-test: install-dev ## the compose project alone: build, start, classify, scale, look inside
-	$(BIN)/python -m pytest $(FULL) tests/compose
 
 screenshots: install-dev ## of the page, into screenshots/: desktop, phone, dark, a batch, an error; needs Chromium
 	$(BIN)/python -m scripts.checks.screenshots
@@ -79,11 +87,11 @@ check: install-dev ## lint, format, types, import rules, openapi.json, Kubernete
 	$(BIN)/python -m scripts.checks.openapi --check
 	$(BIN)/python -m scripts.checks.manifests
 
-format: install-dev ## mend what ruff can mend
+format: install-dev ## correct what ruff can correct
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-openapi: install-dev ## write openapi.json anew
+openapi: install-dev ## write openapi.json
 	$(BIN)/python -m scripts.checks.openapi
 
 install-dev:
