@@ -7,6 +7,7 @@ line that says why. Imports no model.
 import socket
 import sys
 
+from shared import redis_keys
 from shared.messages import WorkerReport, WorkerState
 from shared.redis_client import REDIS_DOWN, connect
 from worker.settings import WorkerSettings
@@ -44,8 +45,8 @@ def main() -> int:
     try:
         with connect(WorkerSettings().redis_url, timeout_s=2.0).pipeline() as pipe:
             pipe.time()
-            pipe.hgetall("ic:workers")
-            pipe.zrange("ic:beats", 0, -1, withscores=True)
+            pipe.hgetall(redis_keys.WORKERS)
+            pipe.zrange(redis_keys.BEATS, 0, -1, withscores=True)
             (seconds, micros), reports, beats = pipe.execute()
     except REDIS_DOWN as error:
         why: str | None = f"redis does not answer: {type(error).__name__}"

@@ -6,8 +6,9 @@ from time import perf_counter
 from pydantic import ValidationError
 from redis.asyncio import Redis
 
+from shared import redis_keys
 from shared.messages import WorkerReport, WorkerState
-from shared.queue.names import DISCARDED, QueueName
+from shared.queue.names import QueueName
 
 # Workers write a heartbeat every 2 s.
 STALLED_AFTER_S = 10.0
@@ -60,13 +61,13 @@ async def look(client: Redis) -> ClusterState:
     began = perf_counter()
     async with client.pipeline(transaction=False) as pipe:
         pipe.time()
-        pipe.zrange("ic:beats", 0, -1, withscores=True)
-        pipe.hgetall("ic:workers")
-        pipe.hgetall("ic:ended")
+        pipe.zrange(redis_keys.BEATS, 0, -1, withscores=True)
+        pipe.hgetall(redis_keys.WORKERS)
+        pipe.hgetall(redis_keys.ENDED)
         pipe.info("memory")
-        pipe.get(DISCARDED)
+        pipe.get(redis_keys.DISCARDED)
         for queue in QueueName:
-            pipe.zcard(f"ic:queued:{queue}")
+            pipe.zcard(redis_keys.queued(queue))
         now, beats, reports, ended, memory, discarded, *depths = await pipe.execute()
     latency_ms = (perf_counter() - began) * 1000
     now_s = now[0] + now[1] / 1e6

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 
-from shared import log
+from shared import log, redis_keys
 from shared.redis_client import REDIS_DOWN
 
 _log = log.get(__name__)
@@ -38,7 +38,7 @@ class CompletionListener:
     """
 
     def __init__(self, client: Redis) -> None:
-        self.channel = f"ic:done:{uuid.uuid4().hex}"
+        self.channel = redis_keys.DONE_CHANNEL + uuid.uuid4().hex
         self.subscribed = asyncio.Event()
         self._client = client
         self._waiting: dict[str, Completion] = {}

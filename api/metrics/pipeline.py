@@ -8,6 +8,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from redis.asyncio import Redis
 
+from shared import redis_keys
 from shared.queue.names import QueueName
 from shared.worker_metrics import BY_WORKERS, PREFIX, read_field
 
@@ -19,18 +20,18 @@ async def read(client: Redis) -> list[Metric]:
         redis.exceptions.RedisError: Redis does not answer.
     """
     async with client.pipeline(transaction=False) as pipe:
-        pipe.hgetall("ic:metrics")
-        pipe.hgetall("ic:ended")
-        pipe.hgetall("ic:unrun")
-        pipe.hgetall("ic:resent")
+        pipe.hgetall(redis_keys.METRICS)
+        pipe.hgetall(redis_keys.ENDED)
+        pipe.hgetall(redis_keys.UNRUN)
+        pipe.hgetall(redis_keys.RESENT)
         pipe.time()
         for queue in QueueName:
-            pipe.zrange(f"ic:queued:{queue}", 0, 0)
+            pipe.zrange(redis_keys.queued(queue), 0, 0)
         totals, ended, unrun, resent, now, *oldest = await pipe.execute()
         # what is queued may be started before this second look
         for members in oldest:
             job_id = members[0].rpartition(":")[0] if members else ""
-            pipe.hget(f"ic:job:{job_id}", "created_ms")
+            pipe.hget(redis_keys.job(job_id), "created_ms")
         created = await pipe.execute()
     now_ms = now[0] * 1000 + now[1] / 1000
     return [*_by_workers(totals), _ended(ended, unrun), _resent(resent), _age(created, now_ms)]

@@ -6,7 +6,7 @@ from api.dependencies import ServicesDep
 from api.http.openapi import example, problems
 from api.http.openapi_examples import MODEL_CARD
 from api.redis_timeout import broker_within
-from shared import errors
+from shared import errors, redis_keys
 from shared.messages import ModelCard
 
 router = APIRouter(tags=["model"])
@@ -28,7 +28,7 @@ async def model(services: ServicesDep) -> Response:
     `notice` is set when a fallback model answers.
     """
     async with broker_within():
-        card = await services.redis.get("ic:model")
+        card = await services.redis.get(redis_keys.MODEL)
     if card is None:
         raise errors.NoWorkers("No worker has said yet which model it serves. Start one.")
     return Response(card, media_type="application/json")

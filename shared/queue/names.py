@@ -8,7 +8,3 @@ class QueueName(StrEnum):
 
     INTERACTIVE = "interactive"
     BATCH = "batch"
-
-
-# How many messages were none of this service's, by Redis's count.
-DISCARDED = "ic:discarded"

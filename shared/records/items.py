@@ -11,6 +11,7 @@ from enum import StrEnum
 
 import redis
 
+from shared import redis_keys
 from shared.errors import ItemTimeout, ServiceError, WorkerLost
 from shared.messages import ItemRef, ItemResult, ItemState, ModelCard, Problem, WorkerReport, dump
 from shared.queue.names import QueueName
@@ -137,17 +138,17 @@ class ItemStore:
 
     def publish_model(self, card: ModelCard, *, first: bool) -> None:
         """Say what answers here; after the first time only where a lost Redis has forgotten it."""
-        self.client.set("ic:model", card.model_dump_json(), nx=not first)
+        self.client.set(redis_keys.MODEL, card.model_dump_json(), nx=not first)
 
     def retire(self) -> None:
         """Take this worker off the list, so that a stopped worker is not taken for a dead one.
 
         One that still holds items stays on it, for the reconciler to find.
         """
-        if self.client.scard(f"ic:held:{self.incarnation}"):
+        if self.client.scard(redis_keys.held(self.incarnation)):
             return
         with self.client.pipeline() as pipe:
-            pipe.zrem("ic:beats", self.incarnation)
-            pipe.hdel("ic:workers", self.incarnation)
-            pipe.delete(f"ic:metrics:seen:{self.incarnation}")
+            pipe.zrem(redis_keys.BEATS, self.incarnation)
+            pipe.hdel(redis_keys.WORKERS, self.incarnation)
+            pipe.delete(redis_keys.metrics_seen(self.incarnation))
             pipe.execute()

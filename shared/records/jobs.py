@@ -10,6 +10,7 @@ from typing import Any
 
 import redis.asyncio
 
+from shared import redis_keys
 from shared.errors import IdempotencyConflict, JobNotFound, QueueFull
 from shared.messages import ItemResult, ItemState, JobState, Problem
 from shared.queue.names import QueueName
@@ -143,12 +144,12 @@ class JobStore:
 
     async def has_key(self, idempotency_key: str) -> bool:
         """Whether a job that still has a record was made under this key."""
-        job_id = await self._client.hget(f"ic:idempotency:{idempotency_key}", "job_id")
-        return job_id is not None and bool(await self._client.exists(f"ic:job:{job_id!s}"))
+        job_id = await self._client.hget(redis_keys.idempotency(idempotency_key), "job_id")
+        return job_id is not None and bool(await self._client.exists(redis_keys.job(str(job_id))))
 
     async def owner_of(self, job_id: str) -> str | None:
         """Whose job it is; ``None`` for nobody's, and for no such job."""
-        owner = await self._client.hget(f"ic:job:{job_id}", "owner")
+        owner = await self._client.hget(redis_keys.job(job_id), "owner")
         return None if owner is None else str(owner)
 
     async def read(self, job_id: str, offset: int = 0, limit: int = 1) -> JobRecord:
@@ -157,13 +158,12 @@ class JobStore:
         Raises:
             JobNotFound: No such job, or its record has expired.
         """
-        key = f"ic:job:{job_id}"
         indices = [str(index) for index in range(offset, offset + limit)]
         async with self._client.pipeline(transaction=True) as pipe:
-            pipe.hgetall(key)
-            pipe.lrange(f"{key}:items", offset, offset + limit - 1)
-            pipe.hmget(f"{key}:states", indices)
-            pipe.hmget(f"{key}:results", indices)
+            pipe.hgetall(redis_keys.job(job_id))
+            pipe.lrange(redis_keys.items(job_id), offset, offset + limit - 1)
+            pipe.hmget(redis_keys.states(job_id), indices)
+            pipe.hmget(redis_keys.results(job_id), indices)
             job, items, states, results = await pipe.execute()
         if not job:
             raise job_not_found()
@@ -176,7 +176,7 @@ class JobStore:
         """Where each job stands, without its items, in one round trip; ``None`` for no such job."""
         async with self._client.pipeline(transaction=False) as pipe:
             for job_id in job_ids:
-                pipe.hgetall(f"ic:job:{job_id}")
+                pipe.hgetall(redis_keys.job(job_id))
             jobs = await pipe.execute()
         return {
             job_id: _job_record(job_id, job, []) if job else None

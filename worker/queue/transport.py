@@ -26,9 +26,9 @@ from kombu.utils.json import dumps
 from kombu.utils.scheduling import priority_cycle
 from redis.exceptions import RedisError
 
-from shared import log
+from shared import log, redis_keys
 from shared.queue.celery_app import FIRST, TASK_CLASSIFY
-from shared.queue.names import DISCARDED, QueueName
+from shared.queue.names import QueueName
 from worker.fairness import FairScheduler
 
 _log = log.get(__name__)
@@ -89,7 +89,7 @@ class TolerantChannel(kombu_redis.Channel):
     def _count_discarded(self) -> None:
         # Redis itself counts, so that nothing is forgotten when a worker ends; a full one may not.
         with suppress(RedisError), self.conn_or_acquire() as client:
-            client.incr(DISCARDED)
+            client.incr(redis_keys.DISCARDED)
 
     def _put(self, queue: str, message: Any, **options: Any) -> None:
         if not message["headers"].get(FIRST):

@@ -7,10 +7,10 @@ from typing import Any
 import redis
 from pydantic import ValidationError
 
+from shared import redis_keys
 from shared.messages import ItemRef, WorkerBeat
 from shared.queue.names import QueueName
 
-LOCK_KEY = "ic:reconciler"
 LOCK_MS = 6_000
 # Queues are read in pieces: a reply of 20,000 messages at once would hold Redis up.
 PIECE = 1_000
@@ -59,21 +59,21 @@ class RecoveryIndex:
 
     def lock(self) -> bool:
         """Take or keep the lock; false while another worker holds it."""
-        return bool(self._lock(keys=[LOCK_KEY], args=[self._incarnation, LOCK_MS]))
+        return bool(self._lock(keys=[redis_keys.RECONCILER], args=[self._incarnation, LOCK_MS]))
 
     def unlock(self) -> None:
         """Let go of the lock, if this worker holds it."""
-        self._unlock(keys=[LOCK_KEY], args=[self._incarnation])
+        self._unlock(keys=[redis_keys.RECONCILER], args=[self._incarnation])
 
     def observe(self) -> Observation:
         """One look at clock, index, queues and heartbeats, in one round trip."""
         with self._client.pipeline(transaction=True) as pipe:
             pipe.time()
-            pipe.get("ic:seq")
-            pipe.hgetall("ic:started")
+            pipe.get(redis_keys.SEQ)
+            pipe.hgetall(redis_keys.STARTED)
             pipe.llen(QueueName.INTERACTIVE.value)
             pipe.llen(QueueName.BATCH.value)
-            pipe.zrange("ic:beats", 0, -1, withscores=True)
+            pipe.zrange(redis_keys.BEATS, 0, -1, withscores=True)
             (seconds, micros), seq, started, interactive, batch, beats = pipe.execute()
         return Observation(
             at_ms=seconds * 1000 + micros // 1000,
@@ -85,12 +85,12 @@ class RecoveryIndex:
 
     def held_by(self, incarnation: str) -> list[ItemRef]:
         """The items that this incarnation had started and not ended."""
-        members = self._client.smembers(f"ic:held:{incarnation}")
+        members = self._client.smembers(redis_keys.held(incarnation))
         return self._with_attempts(sorted(map(str, members)))
 
     def queued_up_to(self, queue: QueueName, seq: int) -> list[ItemRef]:
         """Unstarted items in the order of their sequence numbers, up to and with ``seq``."""
-        members = self._client.zrangebyscore(f"ic:queued:{queue.value}", "-inf", seq)
+        members = self._client.zrangebyscore(redis_keys.queued(queue), "-inf", seq)
         return self._with_attempts([str(member) for member in members])
 
     def messages_in(self, queue: QueueName) -> set[ItemRef]:
@@ -110,7 +110,7 @@ class RecoveryIndex:
         They wait there for a photo that has the process for itself, or for Redis to answer.
         """
         found: set[ItemRef] = set()
-        for text in self._client.hmget("ic:workers", incarnations) if incarnations else []:
+        for text in self._client.hmget(redis_keys.WORKERS, incarnations) if incarnations else []:
             try:
                 ids = WorkerBeat.model_validate_json(text or "{}").unstarted
             except ValidationError:
@@ -120,20 +120,20 @@ class RecoveryIndex:
 
     def live_attempt(self, job_id: str, index: int) -> int | None:
         """The attempt under which an item is queued or running; ``None`` when it has ended."""
-        line = self._client.hget(f"ic:job:{job_id}:states", str(index))
+        line = self._client.hget(redis_keys.states(job_id), str(index))
         state, attempt = str(line).split("|")[:2] if line else ("", "")
         return int(attempt) if state in {"queued", "running"} else None
 
     def forget_worker(self, incarnation: str) -> None:
         """Strike a dead worker off the list once nothing is held by it any more."""
-        keys = [f"ic:held:{incarnation}", "ic:beats", "ic:workers"]
+        keys = [redis_keys.held(incarnation), redis_keys.BEATS, redis_keys.WORKERS]
         self._forget(keys=keys, args=[incarnation])
 
     def _with_attempts(self, members: list[str]) -> list[ItemRef]:
         pairs = [member.rpartition(":")[::2] for member in members]
         with self._client.pipeline(transaction=False) as pipe:
             for job_id, index in pairs:
-                pipe.hget(f"ic:job:{job_id}:states", index)
+                pipe.hget(redis_keys.states(job_id), index)
             lines = pipe.execute()
         return [
             ItemRef(job_id, int(index), int(line.split("|")[1]) if line else 0)

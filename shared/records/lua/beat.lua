@@ -3,17 +3,17 @@
 -- Removes before it adds: a full Redis refuses a script whose first write grows, and a worker that
 -- cannot say that it lives would be taken for dead.
 local now = now_ms()
-redis.call('ZREM', 'ic:beats', ARGV[1])
-redis.call('ZADD', 'ic:beats', now, ARGV[1])
-redis.call('HSET', 'ic:workers', ARGV[1], ARGV[2])
+redis.call('ZREM', KEY.BEATS, ARGV[1])
+redis.call('ZADD', KEY.BEATS, now, ARGV[1])
+redis.call('HSET', KEY.WORKERS, ARGV[1], ARGV[2])
 -- Only what the totals have grown by since the last beat is added to the fleet's: a beat that comes
 -- twice adds nothing, a restarted worker begins from nothing, and so the sums never fall.
-local seen_key = 'ic:metrics:seen:' .. ARGV[1]
+local seen_key = KEY.METRICS_SEEN .. ARGV[1]
 local seen = redis.call('GET', seen_key)
 local before = seen and cjson.decode(seen) or {}
 for name, total in pairs(cjson.decode(ARGV[3])) do
   local more = total - (before[name] or 0)
-  if more ~= 0 or not before[name] then redis.call('HINCRBYFLOAT', 'ic:metrics', name, more) end
+  if more ~= 0 or not before[name] then redis.call('HINCRBYFLOAT', KEY.METRICS, name, more) end
 end
 redis.call('SET', seen_key, ARGV[3], 'EX', 86400)
 local waiting = {}

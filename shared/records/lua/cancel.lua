@@ -18,7 +18,7 @@ if #gone > 0 then
   redis.call('HINCRBY', job_key(id), 'queued', -#gone)
   redis.call('HINCRBY', job_key(id), 'cancelled', #gone)
   redis.call('HSET', job_key(id), 'cancel_requested', 1)
-  redis.call('HINCRBY', 'ic:unrun', queue .. '|cancelled', #gone)
+  redis.call('HINCRBY', KEY.UNRUN, queue .. '|cancelled', #gone)
   end_job_if_done(id)
 end
 return gone

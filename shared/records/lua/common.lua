@@ -1,14 +1,15 @@
--- Prepended to every script: key names, the item's state line, and the one way an item ends.
+-- Prepended to every script, behind the table KEY of shared/redis_keys.py: the keys of a job, the
+-- item's state line, and the one way an item ends.
 -- State line: state|attempt|deaths|alone|incarnation|token
 -- The token names one run in one task thread; incarnation and token are empty unless it is running.
 
-local function job_key(id) return 'ic:job:' .. id end
-local function states_key(id) return 'ic:job:' .. id .. ':states' end
-local function items_key(id) return 'ic:job:' .. id .. ':items' end
-local function results_key(id) return 'ic:job:' .. id .. ':results' end
-local function queued_key(queue) return 'ic:queued:' .. queue end
-local function held_key(incarnation) return 'ic:held:' .. incarnation end
-local function idempotency_key(key) return 'ic:idempotency:' .. key end
+local function job_key(id) return KEY.JOB .. id end
+local function states_key(id) return KEY.JOB .. id .. KEY.STATES end
+local function items_key(id) return KEY.JOB .. id .. KEY.ITEMS end
+local function results_key(id) return KEY.JOB .. id .. KEY.RESULTS end
+local function queued_key(queue) return KEY.QUEUED .. queue end
+local function held_key(incarnation) return KEY.HELD .. incarnation end
+local function idempotency_key(key) return KEY.IDEMPOTENCY .. key end
 local function member(id, index) return id .. ':' .. index end
 
 local function now_ms()
@@ -31,7 +32,7 @@ local function write_state(id, index, s)
 end
 
 local function next_seq()
-  return redis.call('INCR', 'ic:seq')
+  return redis.call('INCR', KEY.SEQ)
 end
 
 -- A job lives its time-to-live from its end, not from its beginning.
@@ -65,6 +66,6 @@ local function end_item(id, index, from, s, outcome, result)
   redis.call('HINCRBY', job_key(id), from, -1)
   redis.call('HINCRBY', job_key(id), outcome, 1)
   local queue = redis.call('HGET', job_key(id), 'queue')
-  redis.call('HINCRBY', 'ic:ended', queue .. '|' .. end_name(outcome, result), 1)
+  redis.call('HINCRBY', KEY.ENDED, queue .. '|' .. end_name(outcome, result), 1)
   return end_job_if_done(id, outcome .. ' ' .. result)
 end

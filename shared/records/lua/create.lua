@@ -29,7 +29,7 @@ for i = 0, total - 1 do
     s.state = 'failed'
     failed = failed + 1
     redis.call('HSET', results_key(id), i, err)
-    redis.call('HINCRBY', 'ic:unrun', queue .. '|' .. end_name('failed', err), 1)
+    redis.call('HINCRBY', KEY.UNRUN, queue .. '|' .. end_name('failed', err), 1)
   end
   write_state(id, i, s)
 end

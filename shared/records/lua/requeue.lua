@@ -22,7 +22,7 @@ s.state, s.incarnation, s.token, s.attempt = 'queued', '', '', s.attempt + 1
 write_state(id, index, s)
 local queue = redis.call('HGET', job_key(id), 'queue')
 -- What a dead worker held goes before all that wait, as its message does; others go behind them.
-local seq = s.alone == 1 and redis.call('HGET', 'ic:started', queue) or next_seq()
+local seq = s.alone == 1 and redis.call('HGET', KEY.STARTED, queue) or next_seq()
 redis.call('ZADD', queued_key(queue), seq, member(id, index))
-redis.call('HINCRBY', 'ic:resent', from == 'running' and 'worker_lost' or 'message_lost', 1)
+redis.call('HINCRBY', KEY.RESENT, from == 'running' and 'worker_lost' or 'message_lost', 1)
 return {queue, s.attempt, s.alone}

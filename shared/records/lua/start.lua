@@ -16,9 +16,9 @@ redis.call('ZREM', queued_key(job[1]), member(id, index))
 redis.call('SADD', held_key(incarnation), member(id, index))
 -- A worker that was silent and struck off may begin an item before its next heartbeat, and die: the
 -- reconciler looks only at what is held by those on this list.
-redis.call('ZADD', 'ic:beats', 'NX', now_ms(), incarnation)
-if seq and tonumber(seq) > tonumber(redis.call('HGET', 'ic:started', job[1]) or 0) then
-  redis.call('HSET', 'ic:started', job[1], seq)
+redis.call('ZADD', KEY.BEATS, 'NX', now_ms(), incarnation)
+if seq and tonumber(seq) > tonumber(redis.call('HGET', KEY.STARTED, job[1]) or 0) then
+  redis.call('HSET', KEY.STARTED, job[1], seq)
 end
 s.state, s.incarnation, s.token = 'running', incarnation, token
 write_state(id, index, s)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from redis import Redis
 
-from shared.queue.names import DISCARDED
 from shared.redis_client import connect
+from shared.redis_keys import DISCARDED
 from shared.uploads.files import FileUploadStore
 from tests.support.api_process import ApiProcess
 from tests.support.live_service import coloured

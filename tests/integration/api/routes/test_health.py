@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from shared.messages import ModelCard, WorkerState
-from shared.queue.names import DISCARDED
+from shared.redis_keys import DISCARDED
 from tests.integration.api.conftest import wait_for_status
 from tests.support.api_process import ApiProcess
 from tests.support.photos import jpeg

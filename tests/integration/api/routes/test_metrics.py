@@ -9,8 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
 from shared.messages import WorkerState
-from shared.queue.names import DISCARDED
 from shared.redis_client import connect
+from shared.redis_keys import DISCARDED
 from shared.worker_metrics import BY_WORKERS, Family
 from tests.integration.worker.conftest import photo
 from tests.support.answers import slug

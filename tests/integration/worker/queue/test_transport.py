@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from shared.queue.names import DISCARDED, QueueName
+from shared.queue.names import QueueName
+from shared.redis_keys import DISCARDED
 from tests.integration.worker.conftest import Bench, ends, photo
 from tests.support.redis_server import RedisServer
 

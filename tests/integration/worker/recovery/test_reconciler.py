@@ -8,9 +8,10 @@ import pytest
 from shared.messages import ItemRef, WorkerReport, WorkerState
 from shared.queue.celery_app import make_celery
 from shared.records.items import ItemStore
+from shared.redis_keys import RECONCILER
 from tests.integration.worker.conftest import Bench, photo
 from worker.recovery.reconciler import DEAD_MS, GAP_MS, Reconciler
-from worker.recovery.redis_index import LOCK_KEY, LOCK_MS, Observation, RecoveryIndex
+from worker.recovery.redis_index import LOCK_MS, Observation, RecoveryIndex
 
 DEAD_S = DEAD_MS // 1000
 REPORT = WorkerReport(name="dead", status=WorkerState.BUSY)
@@ -101,10 +102,10 @@ def test_a_clock_that_was_set_back_makes_no_dead_worker_live(
 
 
 def test_a_lock_of_before_the_clock_was_set_back_holds_nobody_up(bench: Bench) -> None:
-    bench.client.set(LOCK_KEY, "dead", px=LOCK_MS)
+    bench.client.set(RECONCILER, "dead", px=LOCK_MS)
     redis_index = RecoveryIndex(bench.client, "alive")
     assert not redis_index.lock()
-    bench.client.pexpire(LOCK_KEY, 3_600_000)
+    bench.client.pexpire(RECONCILER, 3_600_000)
     assert redis_index.lock()
 
 
