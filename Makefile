@@ -1,4 +1,4 @@
-# Bare `make` lists what there is. PYTHON chooses the interpreter, VENV the environment.
+# `make` lists the targets. PYTHON chooses the interpreter, VENV the environment.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV ?= .venv
@@ -38,12 +38,12 @@ test-docker: install-dev ## with Docker: build, start, classify, scale, look ins
 test-browser: install-dev ## with Chromium: the page
 	$(BIN)/python -m pytest $(FULL) tests/browser
 
-hostile: install-dev ## everything that a stranger may send, to a live service; a minute of fuzzing
+hostile: install-dev ## hostile images and requests against a running service; a minute of fuzzing
 	$(BIN)/python -m pytest $(FULL) tests/hostile/test_corpus.py
 	$(BIN)/python -m pytest $(FULL) -n 2 --dist loadfile tests/hostile tests/fuzz --ignore tests/hostile/test_corpus.py
 
 FUZZ_S ?= 300
-fuzz: install-dev ## made-up bytes for decoder, forms, JSON and headers, made-up requests (2,000 or more): FUZZ_S seconds each
+fuzz: install-dev ## fuzz the decoder, forms, JSON, headers and requests: FUZZ_S seconds each
 	for target in decoder structure multipart json_photo headers; do \
 		$(BIN)/python -m tests.fuzz.run $$target -max_total_time=$(FUZZ_S) || exit; done
 	FUZZ_S=$(FUZZ_S) $(BIN)/python -m pytest $(FULL) tests/hostile/test_described.py
@@ -52,18 +52,18 @@ LOCKS = requirements-dev.lock worker/requirements-torch.lock
 lock: install-dev ## choose versions again from requirements*.txt, with hashes; UPGRADE=1 takes the newest
 	$(BIN)/python -m scripts.install.lock $(UPGRADE:%=--upgrade)
 
-audit: install-dev ## known vulnerabilities of what is locked, from PyPI's advisories
+audit: install-dev ## known vulnerabilities of the locked packages, from PyPI's advisories
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes $(LOCKS:%=-r %)
 
-# relative URLs: any index that serves these hashes will do
-sbom: install-dev ## what the locks hold (an image built with TORCH_INDEX=), as CycloneDX, into sbom/
+# relative URLs: any index with these hashes works
+sbom: install-dev ## list the locked packages (of images built with TORCH_INDEX=) as CycloneDX in sbom/
 	mkdir -p sbom
 	$(BIN)/cyclonedx-py requirements api/requirements.lock --index-url simple -o sbom/api.cdx.json
 	cat worker/requirements.lock worker/requirements-torch.lock | \
 		$(BIN)/cyclonedx-py requirements - --index-url simple -o sbom/worker.cdx.json
 
 SEED ?= 1
-chaos: install-dev ## kill, stop, cut and fill everything under load; SEED=2 makes other choices; needs root
+chaos: install-dev ## break every part under load; SEED=2 makes other choices; needs root
 	SEED=$(SEED) $(BIN)/python -m pytest $(FULL) -n 2 --maxschedchunk 1 -v tests/chaos --ignore tests/chaos/test_smoke.py
 
 overload: install-dev ## four times as many requests as the service can answer, for two minutes
@@ -72,10 +72,10 @@ overload: install-dev ## four times as many requests as the service can answer, 
 bench: install-dev ## install the peers, then measure all of them side by side; PHOTOS= is a folder
 	$(BIN)/python -m benchmarks.run $(PHOTOS:%=--photos %)
 
-bench-quick: install-dev ## ours, plain FastAPI and the limit, in two minutes
+bench-quick: install-dev ## this service, plain FastAPI and the limit, in two minutes
 	$(BIN)/python -m benchmarks.run --quick --seconds 2.5 $(PHOTOS:%=--photos %)
 
-screenshots: install-dev ## of the page, into screenshots/: desktop, phone, dark, a batch, an error; needs Chromium
+screenshots: install-dev ## screenshots of the page in screenshots/; needs Chromium
 	$(BIN)/python -m scripts.checks.screenshots
 
 check: install-dev ## lint, format, types, import rules, openapi.json, Kubernetes manifests
@@ -97,6 +97,6 @@ openapi: install-dev ## write openapi.json
 install-dev:
 	@$(PYTHON) -m scripts.install dev --venv $(VENV)
 
-clean: ## remove the environment, local data and caches; fetched weights stay in MODEL_CACHE
+clean: ## remove the environment, local data and caches; downloaded weights stay in MODEL_CACHE
 	rm -rf $(VENV) .run .fuzz .mypy_cache .bench .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
