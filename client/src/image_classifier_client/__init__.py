@@ -1,9 +1,9 @@
 """The Image Classifier API from Python: ``ImageClassifier`` and ``AsyncImageClassifier``.
 
-Imports nothing of the service; ``image_classifier_client.cli`` is the command ``classify``.
+``image_classifier_client.cli`` is the command ``classify``.
 """
 
-from image_classifier_client.aio import AsyncImageClassifier
+from image_classifier_client.async_client import AsyncImageClassifier
 from image_classifier_client.client import ImageClassifier
 from image_classifier_client.errors import (
     ClassifierError,

@@ -1,24 +1,26 @@
-"""Where the service is, who is asking, and when a failed request is tried again.
-
-Shared by both clients. Depends on httpx and tenacity.
-"""
+"""The service's URL and API key, and when a failed request is tried again; for both clients."""
 
 import os
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-import httpx
+import httpx2
 import tenacity
 
-from image_classifier_client.calls import shown_url
+from image_classifier_client.api_requests import PREDICT_WAIT_S, ApiRequest, safe_url
 from image_classifier_client.errors import ServiceUnavailable, ServiceUnreachable
+from image_classifier_client.proxy import EnvironmentProxy, proxy_for
 
 DEFAULT_URL = "http://127.0.0.1:8000"
-CONNECT_S = 5.0
+CONNECT_TIMEOUT_S = 5.0
+PREDICT_TIMEOUT_S = 120.0
 # A restarted api answers again within a second or two.
-BACKOFF_FIRST_S, BACKOFF_MOST_S = 0.2, 5.0
+BACKOFF_MIN_S, BACKOFF_MAX_S = 0.2, 5.0
+# What people paste after the service's URL.
+ENDPOINTS = ("/predict", "/jobs", "/health", "/model", "/docs")
 
 OnRetry = Callable[[ServiceUnavailable | ServiceUnreachable, float], None]
 
@@ -27,22 +29,21 @@ OnRetry = Callable[[ServiceUnavailable | ServiceUnreachable, float], None]
 class Connection:
     """How to reach the service.
 
-    Args:
-        url: Its URL; default ``CLASSIFIER_URL``, else ``http://127.0.0.1:8000``.
-        api_key: Sent as bearer token; default ``CLASSIFIER_API_KEY``, else none.
+    Attributes:
+        url: The service's base URL.
+        headers: Sent with every request.
         timeout_s: Seconds without a byte after which a request has failed.
-        retry_for_s: Seconds for which a request is tried again while the service is away or busy.
-        on_retry: Told the error and the seconds to wait before each new try.
-
-    Raises:
-        ValueError: The URL or the key is none.
+        retry_for_s: Seconds for which a request is tried again.
+        on_retry: Called with the error and the seconds to wait before each new attempt.
+        proxy: The proxy that the environment configures, if any.
     """
 
-    url: httpx.URL
+    url: httpx2.URL
     headers: dict[str, str]
     timeout_s: float
     retry_for_s: float
     on_retry: OnRetry | None
+    proxy: EnvironmentProxy | None
 
     @classmethod
     def of(
@@ -53,23 +54,47 @@ class Connection:
         retry_for_s: float,
         on_retry: OnRetry | None,
     ) -> "Connection":
-        """With what the environment says where an argument is ``None``."""
+        """Create one; what is ``None`` is read from the environment.
+
+        Raises:
+            ValueError: The URL, the API key or a proxy setting is invalid.
+        """
         headers = {"User-Agent": f"image-classifier-client/{version('image-classifier-client')}"}
         key = os.environ.get("CLASSIFIER_API_KEY") if api_key is None else api_key
         if key and (key := key.strip()):
             if not (key.isascii() and key.isprintable()):
                 raise ValueError("the API key has characters that no HTTP header can carry")
             headers["Authorization"] = f"Bearer {key}"
-        address = url or os.environ.get("CLASSIFIER_URL") or DEFAULT_URL
-        return cls(checked_url(address), headers, timeout_s, retry_for_s, on_retry)
+        base = base_url(url or os.environ.get("CLASSIFIER_URL") or DEFAULT_URL)
+        return cls(base, headers, timeout_s, retry_for_s, on_retry, proxy_for(base))
+
+    @property
+    def predict_wait_s(self) -> int:
+        """Seconds that ``POST /predict`` may take, so that its response comes before a timeout."""
+        return max(0, min(PREDICT_WAIT_S, int(self.timeout_s) - 1))
+
+    @property
+    def _proxy_name(self) -> str | None:
+        return None if self.proxy is None else str(self.proxy)
 
     def options(self) -> dict[str, Any]:
-        """The arguments of either of httpx's clients."""
-        timeout = httpx.Timeout(self.timeout_s, connect=min(CONNECT_S, self.timeout_s))
-        return {"base_url": self.url, "headers": self.headers, "timeout": timeout}
+        """Return the arguments of ``httpx2.Client`` and ``httpx2.AsyncClient``.
 
-    def retrying(self) -> dict[str, Any]:
-        """The arguments of either of tenacity's retryers."""
+        Raises:
+            ValueError: The environment names certificates that cannot be read.
+        """
+        timeout = httpx2.Timeout(self.timeout_s, connect=min(CONNECT_TIMEOUT_S, self.timeout_s))
+        return {
+            "base_url": self.url,
+            "headers": self.headers,
+            "timeout": timeout,
+            "trust_env": False,  # the proxy is chosen above, the certificates below
+            "proxy": httpx2.Proxy(self.proxy.url) if self.proxy else None,
+            "verify": _certificates(self.url),
+        }
+
+    def retry_options(self) -> dict[str, Any]:
+        """Return the arguments of ``tenacity.Retrying`` and ``tenacity.AsyncRetrying``."""
         return {
             "retry": tenacity.retry_if_exception_type((ServiceUnavailable, ServiceUnreachable)),
             "wait": _wait,
@@ -78,10 +103,18 @@ class Connection:
             "reraise": True,
         }
 
-    def unreachable(self, error: httpx.RequestError) -> ServiceUnreachable:
-        """The error in the words of this package."""
+    def build(
+        self, request: ApiRequest[Any], client: httpx2.Client | httpx2.AsyncClient
+    ) -> httpx2.Request:
+        """Build a request whose errors name the proxy."""
+        return request.build(client, self._proxy_name)
+
+    def unreachable(self, error: httpx2.RequestError) -> ServiceUnreachable:
+        """Turn an error of httpx2 into one of this package."""
         reason = str(error) or type(error).__name__
-        return ServiceUnreachable(f"No answer from {shown_url(self.url)}: {reason}")
+        through = f" through the proxy {self.proxy}" if self.proxy else ""
+        text = f"No response from {safe_url(self.url)}{through}: {reason}"
+        return ServiceUnreachable(text, self._proxy_name)
 
     def _before_sleep(self, state: tenacity.RetryCallState) -> None:
         error = _error(state)
@@ -89,14 +122,14 @@ class Connection:
             self.on_retry(error, state.upcoming_sleep)
 
 
-_backoff = tenacity.wait_random_exponential(BACKOFF_FIRST_S, BACKOFF_MOST_S, min=BACKOFF_FIRST_S)
+_backoff = tenacity.wait_random_exponential(BACKOFF_MIN_S, BACKOFF_MAX_S, min=BACKOFF_MIN_S)
 
 
 def _wait(state: tenacity.RetryCallState) -> float:
-    """As long as the service says, else a little longer each time."""
+    """Seconds before the next attempt: as the service says, else a little longer each time."""
     error = _error(state)
-    asked = error.retry_after_s if isinstance(error, ServiceUnavailable) else None
-    return _backoff(state) if asked is None else max(asked, BACKOFF_FIRST_S)
+    retry_after_s = error.retry_after_s if isinstance(error, ServiceUnavailable) else None
+    return _backoff(state) if retry_after_s is None else max(retry_after_s, BACKOFF_MIN_S)
 
 
 def _error(state: tenacity.RetryCallState) -> ServiceUnavailable | ServiceUnreachable | None:
@@ -104,16 +137,35 @@ def _error(state: tenacity.RetryCallState) -> ServiceUnavailable | ServiceUnreac
     return error if isinstance(error, ServiceUnavailable | ServiceUnreachable) else None
 
 
-def checked_url(text: str) -> httpx.URL:
-    """A URL of a service.
+def _certificates(url: httpx2.URL) -> ssl.SSLContext:
+    if url.scheme == "http":
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts none, and costs no time to load
+    try:
+        return httpx2.create_ssl_context()
+    except OSError as error:
+        raise ValueError(
+            f"the certificates of SSL_CERT_FILE or SSL_CERT_DIR cannot be read: {error}"
+        ) from error
+
+
+def base_url(text: str) -> httpx2.URL:
+    """Parse the service's URL.
+
+    The path of an endpoint at its end, such as ``/predict``, is dropped. To use a service under
+    a path of that name, end the URL with a slash.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not a URL of a service.
     """
     try:
-        url = httpx.URL(text)
-    except httpx.InvalidURL as error:
+        url = httpx2.URL(text.strip())
+    except httpx2.InvalidURL as error:
         raise ValueError(f"the URL cannot be read: {error}") from error
     if url.scheme not in {"http", "https"} or not url.host:
-        raise ValueError("the URL must begin with http:// or https:// and a host's name")
-    return url
+        raise ValueError("the URL must begin with http:// or https:// and a host name")
+    if url.port is not None and not 0 < url.port < 65_536:
+        raise ValueError("the URL's port must be between 1 and 65535")
+    path = url.path
+    for endpoint in ENDPOINTS:
+        path = path.removesuffix(endpoint)
+    return url.copy_with(path="" if path == "/" else path, query=None, fragment=None)

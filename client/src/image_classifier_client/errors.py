@@ -1,30 +1,46 @@
-"""Every way a call can fail, by what the caller can do about it. Depends on the models alone."""
+"""Every way a call can fail, grouped by what the caller can do about it."""
 
 from image_classifier_client.models import Problem
 
 
 class ClassifierError(Exception):
-    """Base of all errors of this package."""
+    """Base class of all errors of this package.
+
+    Attributes:
+        job_id: The job that continues on the service, if the call failed while it waited for one:
+            pass it to ``wait`` or ``results`` later.
+    """
+
+    job_id: str | None = None
 
 
 class ServiceUnreachable(ClassifierError):
-    """Nothing answers at the URL, or the connection broke, also when tried again."""
+    """No response: nothing answers at the URL, or the connection broke, after all retries.
+
+    Args:
+        message: What failed.
+        proxy: The proxy that the request went through, if any, without its password.
+    """
+
+    def __init__(self, message: str, proxy: str | None = None) -> None:
+        super().__init__(message)
+        self.proxy = proxy
 
 
 class UnexpectedAnswer(ClassifierError):
-    """Something answers at the URL, and it is no image classifier."""
+    """The server at the URL is not an image classifier service."""
 
 
 class WaitTimeout(ClassifierError, TimeoutError):
-    """The job has not ended in the time that was given; it goes on."""
+    """The job is not finished within the given time. It continues: see ``job_id``."""
 
 
 class ProblemError(ClassifierError):
-    """The service refused, and says why.
+    """The service rejected the request and says why.
 
     Args:
-        problem: The problem document that it answered.
-        retry_after_s: Seconds after which trying again makes sense, where it says so.
+        problem: The problem document of the response.
+        retry_after_s: Seconds after which to try again, if the response says so.
     """
 
     def __init__(self, problem: Problem, retry_after_s: float | None = None) -> None:
@@ -34,7 +50,7 @@ class ProblemError(ClassifierError):
 
     @property
     def slug(self) -> str:
-        """What is wrong, as a stable word such as ``unsupported_media_type``."""
+        """The kind of error as a stable word, such as ``unsupported_media_type``."""
         return self.problem.slug
 
     @property
@@ -49,12 +65,12 @@ class ProblemError(ClassifierError):
 
 
 class ServiceUnavailable(ProblemError):
-    """The service cannot take it now, also when tried again: too busy, or a part of it is away."""
+    """The service is too busy or one of its parts is down, after all retries."""
 
 
 class Unauthorized(ProblemError):
-    """The API key is missing, unknown, or may not do this."""
+    """The service requires an API key and got none, or not a valid one."""
 
 
 class JobNotFound(ProblemError):
-    """No such job, or its results have expired."""
+    """The job does not exist, or its results have expired."""

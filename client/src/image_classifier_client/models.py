@@ -1,7 +1,4 @@
-"""What the service answers, as frozen pydantic models; fields of a newer service are ignored.
-
-Depends on pydantic alone.
-"""
+"""Responses of the service as frozen pydantic models. Unknown fields are ignored."""
 
 from datetime import datetime
 from typing import Literal
@@ -12,19 +9,19 @@ ItemStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 
 class Answer(BaseModel):
-    """Base of every answer."""
+    """Base class of all models."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
 
 class Prediction(Answer):
-    """One class and how sure the model is of it.
+    """A class and its probability.
 
     Attributes:
-        label: The class in words.
-        class_index: Its number in the model, from 0.
+        label: The name of the class.
+        class_index: The index of the class in the model, from 0.
         confidence: Softmax probability, 0 to 1.
-        heatmap: With ``explain=True``: the class activation map, 7 rows of 7 over the centre crop.
+        heatmap: With ``explain=True``: the class activation map, 7 x 7 values over the centre crop.
     """
 
     label: str
@@ -34,7 +31,7 @@ class Prediction(Answer):
 
 
 class ModelInfo(Answer):
-    """Which model answered, on what, in which precision."""
+    """The model that classified a photo, its device and its precision."""
 
     name: str
     weights: str
@@ -44,13 +41,13 @@ class ModelInfo(Answer):
 
 
 class ModelCard(ModelInfo):
-    """The model that answers now.
+    """The model in use.
 
     Attributes:
         input_size: Height, width, channels.
         classes: The labels, by class index.
-        explains: Whether ``explain=True`` can be asked for.
-        notice: Set when a fallback model answers.
+        explains: Whether the model supports ``explain=True``.
+        notice: Set if a fallback model is in use.
     """
 
     runtime: str
@@ -62,7 +59,7 @@ class ModelCard(ModelInfo):
 
 
 class TimingMs(Answer):
-    """Where the time went, in milliseconds."""
+    """How long each step took, in milliseconds."""
 
     queued: float
     decode: float
@@ -71,13 +68,13 @@ class TimingMs(Answer):
 
 
 class Problem(Answer):
-    """An error as RFC 9457 spells it.
+    """A problem document (RFC 9457).
 
     Attributes:
         type: A stable URI reference that ends in the slug.
-        status: The HTTP status; ``None`` where no service was asked.
+        status: The HTTP status; ``None`` for an error that was found before anything was sent.
         detail: What is wrong and what to do.
-        job_id: The job whose only photo ended with this error.
+        job_id: The job whose only photo failed with this error.
     """
 
     type: str = "about:blank"
@@ -93,7 +90,7 @@ class Problem(Answer):
 
 
 class PredictAnswer(Answer):
-    """One photo's answer, the most probable class first."""
+    """The result of one photo, with the most probable class first."""
 
     job_id: str
     filename: str | None = None
@@ -103,7 +100,7 @@ class PredictAnswer(Answer):
 
 
 class JobItem(Answer):
-    """One photo of a job: with predictions once it has succeeded, with an error once it failed."""
+    """One photo of a job: with predictions if it succeeded, with an error if it failed."""
 
     index: int
     filename: str | None = None
@@ -115,7 +112,7 @@ class JobItem(Answer):
 
 
 class Counts(Answer):
-    """How many items stand where; the five states sum to total."""
+    """How many items are in which state; the five states sum to total."""
 
     total: int
     queued: int
@@ -126,17 +123,17 @@ class Counts(Answer):
 
     @property
     def ended(self) -> int:
-        """Items that will not change any more."""
+        """How many items are finished."""
         return self.succeeded + self.failed + self.cancelled
 
 
 class Job(Answer):
-    """A job with one page of its items, in the order in which they were sent.
+    """A job with one page of its items, in the order of the photos.
 
     Attributes:
-        finished_at: When the last item ended; ``None`` until then.
-        expires_at: When the service forgets the job; ``None`` until it has ended.
-        next: Set while there are more items after this page.
+        finished_at: When the last item finished; ``None`` until then.
+        expires_at: When the service deletes the job; ``None`` until it is finished.
+        next: Set if there are more items after this page.
     """
 
     job_id: str
@@ -150,14 +147,14 @@ class Job(Answer):
 
 
 class BrokerHealth(Answer):
-    """Whether the queue's server answers, and how fast it did last, in milliseconds."""
+    """Whether Redis answers, and how long its last response took, in milliseconds."""
 
     status: str
     latency_ms: float | None = None
 
 
 class WorkerHealth(Answer):
-    """A worker's own report, and how old it is."""
+    """The last report of a worker, and its age."""
 
     name: str
     status: str
@@ -171,14 +168,14 @@ class WorkerHealth(Answer):
 
 
 class QueueDepths(Answer):
-    """Photos that wait in each queue."""
+    """How many photos wait in each queue."""
 
     interactive: int
     batch: int
 
 
 class Health(Answer):
-    """How the service is: photos are answered unless the status is ``unavailable``."""
+    """The state of the service: it classifies photos unless the status is ``unavailable``."""
 
     status: Literal["ok", "degraded", "unavailable"]
     broker: BrokerHealth

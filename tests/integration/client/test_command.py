@@ -1,4 +1,4 @@
-"""What users meet at the command line, against a real api and worker."""
+"""The command line with a real api and worker."""
 
 import json
 import signal
@@ -59,17 +59,17 @@ def test_a_folder_as_people_have_them(service: LiveService, home: Path) -> None:
         "gone.jpg": "unreadable",
     }
     assert len(lines) == 9
-    assert "5 classified, 4 failed, 2 other files passed over" in said
-    assert "my photos/IMG_1.HEIC: a HEIC file. The service takes JPEG and PNG" in said
+    assert "5 classified, 4 failed, 2 other files skipped" in said
+    assert "my photos/IMG_1.HEIC: a HEIC file. The service accepts JPEG and PNG" in said
     # a second run says how the file stands, and may send again what failed
     code, _, said = Command(*arguments, url=service.url, cwd=home).end()
     assert code == 1
-    assert "0 classified, 5 already there, 4 failed before" in said
+    assert "0 classified, 5 classified earlier, 4 failed earlier" in said
     (home / "my photos" / "gone.jpg").unlink()
     (home / "my photos" / "gone.jpg").write_bytes(coloured(8))
     code, _, said = Command(*arguments, "--retry-failed", url=service.url, cwd=home).end()
     assert code == 1
-    assert "1 classified, 3 failed, 5 already there" in said
+    assert "1 classified, 3 failed, 5 classified earlier" in said
     assert len((home / "results.ndjson").read_text().splitlines()) == 9
 
 
@@ -124,7 +124,7 @@ def test_a_job_is_watched_to_its_end(service: LiveService, tmp_path: Path) -> No
     assert [row["predictions"][0]["class_index"] for row in rows] == [0, 1]
     code, _, said = Command("--watch", job, "-o", "job.json", url=service.url, cwd=tmp_path).end()
     assert code == 2
-    assert "wants a new file" in said
+    assert "needs a new file" in said
 
 
 def test_a_watched_job_goes_on_when_its_watcher_leaves(

@@ -1,4 +1,4 @@
-"""Both clients of the SDK against a real api and worker, by the same tests."""
+"""Both clients of the SDK, by the same tests, with a real api and worker."""
 
 import asyncio
 import inspect
@@ -9,7 +9,9 @@ from collections.abc import AsyncIterator, Awaitable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from image_classifier_client import (
     AsyncImageClassifier,
@@ -19,11 +21,12 @@ from image_classifier_client import (
     ProblemError,
     ServiceUnavailable,
     ServiceUnreachable,
+    WaitTimeout,
 )
 from tests.support.live_service import LiveService, coloured
 from tests.support.photos import free_port
 from tests.support.scripted_http import Reply, ScriptedHttp
-from tests.support.wire import JOB
+from tests.support.wire import COUNTS, JOB
 
 
 class Awaited:
@@ -114,10 +117,20 @@ def test_the_same_photos_under_the_same_key_are_the_same_job(client: Client) -> 
         client.submit(photos, top_k=5, idempotency_key=key)
 
 
-def test_results_are_read_page_by_page(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("image_classifier_client.calls.PAGE_MAX", 3)
-    job = client.submit([coloured(at) for at in range(7)])
-    assert [item.index for item in client.results(job.job_id)] == list(range(7))
+def test_results_are_read_page_by_page(kind: type[Client]) -> None:
+    items = [{"index": at, "status": "cancelled"} for at in range(2_001)]
+    finished = {**JOB, "finished_at": JOB["created_at"], "counts": {**COUNTS, "total": 2_001}}
+    pages = [{**finished, "items": items[at : at + 1_000]} for at in (0, 1_000, 2_000)]
+    replies = [Reply(200, json.dumps(body).encode()) for body in (finished, *pages)]
+    with ScriptedHttp(*replies) as server:
+        client = kind(server.url)
+        try:
+            assert [item.index for item in client.results("1")] == list(range(2_001))
+        finally:
+            client.close()
+    assert [request.path for request in server.requests[1:]] == [
+        f"/jobs/1?offset={offset}&limit=1000" for offset in (0, 1_000, 2_000)
+    ]
 
 
 def test_health_and_model(client: Client) -> None:
@@ -125,6 +138,58 @@ def test_health_and_model(client: Client) -> None:
     assert (health.status, len(health.workers)) == ("ok", 1)
     model = client.model()
     assert (model.name, len(model.classes)) == ("scripted", 256)
+
+
+def test_one_photo_can_be_submitted_by_itself(client: Client, tmp_path: Path) -> None:
+    path = tmp_path / "cat.png"
+    path.write_bytes(coloured(7))
+    pixels = np.full((32, 32, 3), (0, 7, 0), np.uint8)
+    for photo in (str(path), path, coloured(7), Photo(coloured(7)), Image.open(path), pixels):
+        job = client.submit(photo)
+        [item] = client.results(job.job_id)
+        assert item.predictions is not None
+        assert item.predictions[0].class_index == 7
+    with path.open("rb") as file:
+        assert client.submit(file).counts.total == 1
+    assert client.submit(np.stack([pixels, pixels])).counts.total == 2
+
+
+def test_images_in_memory_are_classified_as_their_files(client: Client) -> None:
+    for mode in ("RGB", "RGBA", "CMYK", "YCbCr", "P"):
+        image = Image.new("RGB", (40, 30), (0, 51, 0)).convert(mode)
+        answer = client.predict(image)
+        assert abs(answer.predictions[0].class_index - 51) <= 1, mode
+    for pixels in (
+        np.full((30, 40, 3), (0, 51, 0), np.uint8),
+        np.full((30, 40, 4), (0, 51, 0, 255), np.uint8),
+    ):
+        assert client.predict(pixels).predictions[0].class_index == 51
+        assert client.predict(pixels[::-1, ::2]).predictions[0].class_index == 51
+    grey = np.full((30, 40), 51, np.uint8)
+    assert client.predict(grey).predictions[0].class_index == 51
+
+
+def test_what_is_no_photo_is_a_type_error_that_says_what_is(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "cat.png").write_bytes(coloured(7))
+    with (tmp_path / "cat.png").open(encoding="latin-1") as text:
+        for source in (
+            None,
+            5,
+            ["cat.png"],
+            text,
+            io.StringIO("x"),
+            Photo("cat.png"),
+            np.zeros((3, 8, 8)),
+            np.zeros((3, 8, 8), np.uint8),
+            np.zeros((0, 8, 3), np.uint8),
+        ):  # type: ignore[arg-type]
+            with pytest.raises(TypeError, match=r"a photo is|uint8|mode 'rb'"):
+                client.predict(source)
+        for source in (5, [5], [None], text, [["cat.png"]]):
+            with pytest.raises(TypeError, match=r"a photo is|mode 'rb'"):
+                client.submit(source)
+    with pytest.raises(ValueError, match="no photos"):
+        client.submit([])
 
 
 def test_errors_carry_the_problem(client: Client) -> None:
@@ -142,7 +207,7 @@ def test_errors_carry_the_problem(client: Client) -> None:
 def test_nobody_there_is_an_error_of_its_own(kind: type[Client]) -> None:
     client = kind(f"http://127.0.0.1:{free_port()}", retry_for_s=0.5)
     try:
-        with pytest.raises(ServiceUnreachable, match="No answer from http://127"):
+        with pytest.raises(ServiceUnreachable, match="No response from http://127"):
             client.model()
     finally:
         client.close()
@@ -183,3 +248,47 @@ def test_a_refusal_that_outlasts_patience_is_raised(kind: type[Client]) -> None:
             client.close()
     assert caught.value.retry_after_s == 3600
     assert len(server.requests) == 1
+
+
+def test_a_predict_without_a_worker_ends_and_names_its_job(kind: type[Client]) -> None:
+    accepted = Reply(202, json.dumps(JOB).encode())
+    with ScriptedHttp(accepted, Reply(200, accepted.body)) as server:
+        client = kind(server.url)
+        try:
+            with pytest.raises(WaitTimeout, match="Job 1 is not finished") as caught:
+                client.predict(coloured(1), timeout_s=1)
+            with pytest.raises(WaitTimeout):
+                list(client.results("1", timeout_s=0))
+        finally:
+            client.close()
+    assert caught.value.job_id == "1"
+    assert server.requests[0].headers["prefer"] == "wait=1"
+
+
+def test_a_service_that_goes_while_a_predict_waits_is_an_error_that_names_the_job(
+    kind: type[Client],
+) -> None:
+    with ScriptedHttp(Reply(202, json.dumps(JOB).encode()), Reply(None)) as server:
+        client = kind(server.url, retry_for_s=0)
+        try:
+            with pytest.raises(ServiceUnreachable) as caught:
+                client.predict(coloured(1))
+        finally:
+            client.close()
+    assert caught.value.job_id == "1"
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    ["Sun, 06 Nov 1994 08:49:37 -0000", "Sun, 06 Nov 1994 08:49:37", "9" * 400, "-5", "nan"],
+)
+def test_a_nonsensical_retry_after_is_retried_without_it(kind: type[Client], nonsense: str) -> None:
+    with ScriptedHttp(Reply(503, b"", {"retry-after": nonsense})) as server:
+        client = kind(server.url, retry_for_s=0.5)
+        try:
+            with pytest.raises(ServiceUnavailable) as caught:
+                client.model()
+        finally:
+            client.close()
+    assert caught.value.retry_after_s is None
+    assert len(server.requests) >= 2

@@ -12,6 +12,9 @@ def connection(url: str | None = None, api_key: str | None = None) -> Connection
 def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CLASSIFIER_URL", raising=False)
     monkeypatch.delenv("CLASSIFIER_API_KEY", raising=False)
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
 
 
 def test_it_is_on_this_machine_and_without_a_key_unless_told() -> None:
@@ -29,7 +32,18 @@ def test_the_environment_is_asked_and_an_argument_wins(monkeypatch: pytest.Monke
     assert "Authorization" not in connection(api_key="").headers
 
 
-@pytest.mark.parametrize("url", ["service:8000", "ftp://service", "http://", "http://a:b:c", "x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "service:8000",
+        "ftp://service",
+        "http://",
+        "http://a:b:c",
+        "x",
+        "http://a:99999",
+        "http://a:0",
+    ],
+)
 @pytest.mark.parametrize("kind", [ImageClassifier, AsyncImageClassifier])
 def test_a_url_that_is_none_is_refused(
     kind: type[ImageClassifier | AsyncImageClassifier], url: str
@@ -43,3 +57,27 @@ def test_a_key_that_no_header_carries_is_refused_and_not_shown(key: str) -> None
     with pytest.raises(ValueError, match="API key") as caught:
         connection(api_key=key)
     assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "end", ["", "/", "/predict", "/jobs", "/health", "/docs", "/predict?top_k=5", "#x"]
+)
+@pytest.mark.parametrize("base", ["http://here:8000", "https://here/classifier"])
+def test_the_url_of_an_endpoint_is_the_service_s(base: str, end: str) -> None:
+    assert str(connection(f"{base}{end}\n").url).rstrip("/") == base
+
+
+def test_a_path_that_ends_in_a_slash_is_taken_as_it_is() -> None:
+    assert str(connection("http://here/predict/").url) == "http://here/predict/"
+
+
+@pytest.mark.parametrize(("timeout_s", "wait_s"), [(60, 20), (10, 9), (1, 0), (0.2, 0)])
+def test_predict_waits_less_than_the_timeout(timeout_s: float, wait_s: int) -> None:
+    assert Connection.of(None, None, timeout_s, 30, None).predict_wait_s == wait_s
+
+
+def test_certificates_that_are_missing_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
+    with pytest.raises(ValueError, match="SSL_CERT_FILE"):
+        ImageClassifier("https://here")
+    ImageClassifier("http://here").close()  # needs none

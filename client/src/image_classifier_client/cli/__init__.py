@@ -1,1 +1,1 @@
-"""The command ``classify``. Depends on the SDK, typer and rich; the SDK knows nothing of it."""
+"""The command ``classify``."""

@@ -1,4 +1,4 @@
-"""The entry of ``classify``: which command it is, and how it ends."""
+"""Entry point of ``classify``: chooses the command and sets the exit code."""
 
 import os
 import signal
@@ -6,27 +6,29 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-from image_classifier_client.cli import health, photos
-from image_classifier_client.cli.exits import ExitCode, Stop, Terminated
-from image_classifier_client.cli.screen import complain
+from image_classifier_client.cli.commands import classify, health
+from image_classifier_client.cli.exit_codes import CommandError, ExitCode, Terminated
+from image_classifier_client.cli.results.progress import print_message
 
 
 def main() -> NoReturn:
-    """Run, and exit as the table in the README says."""
+    """Run the command and exit; the README lists the exit codes."""
     arguments = sys.argv[1:]
     signal.signal(signal.SIGTERM, _terminate)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    if not sys.stdout.isatty():  # what programs read does not depend on a terminal's settings
+        sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     try:
         if arguments[:1] == ["health"]:
             health.app(arguments[1:], prog_name="classify health")
         else:
-            photos.app(arguments, prog_name="classify")
-    except Stop as stop:
-        if str(stop):
-            complain(str(stop))
-        _forget_stdout()
-        sys.exit(stop.code)
+            classify.app(arguments, prog_name="classify")
+    except CommandError as error:
+        if str(error):
+            print_message(str(error))
+        _flush_stdout()
+        sys.exit(error.code)
     sys.exit(ExitCode.CLASSIFIED)
 
 
@@ -34,8 +36,8 @@ def _terminate(_: int, __: FrameType | None) -> NoReturn:
     raise Terminated
 
 
-def _forget_stdout() -> None:
-    """What nobody reads must not fail again when Python flushes it at its end."""
+def _flush_stdout() -> None:
+    """Flush stdout; if its pipe is closed, discard the rest, so that Python's exit can flush."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -1,16 +1,16 @@
-"""A photo's file → its bytes, or the reason why it is not sent. Depends on finding and the SDK."""
+"""Reads a photo's file, or finds the reason why it is not sent."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from image_classifier_client.cli.finding import JPEG, PNG
+from image_classifier_client.cli.photos.discovery import JPEG, PNG
 from image_classifier_client.models import Problem
 from image_classifier_client.photos import Photo, sendable_name
 
-# No photo that the service would take is larger, and one at a time is held in memory.
+# The service accepts no larger photo.
 MAX_PHOTO_BYTES = 100 * 1024 * 1024
-CONVERT = "The service takes JPEG and PNG: convert it, as `magick {name} photo.jpg` does"
-# what other formats begin with, at which byte
+CONVERT = "The service accepts JPEG and PNG: convert it, for example with `magick {name} photo.jpg`"
+# how other formats begin: bytes, offset, name
 FORMATS = [
     (b"ftypavif", 4, "an AVIF"),
     (b"ftyp", 4, "a HEIC"),
@@ -24,36 +24,36 @@ FORMATS = [
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One file: a photo to send, or a problem that says why it is none."""
+class PhotoFile:
+    """A file: its photo, or the problem for which it is not sent; neither after it was sent."""
 
     path: str
     photo: Photo | None = None
     problem: Problem | None = None
 
-    def failed(self, problem: Problem) -> "Entry":
-        """The same file, not to be sent."""
+    def failed(self, problem: Problem) -> "PhotoFile":
+        """The same file with a problem."""
         return replace(self, photo=None, problem=problem)
 
-    def sent(self) -> "Entry":
-        """The same file without its bytes, which the service has by now."""
+    def without_photo(self) -> "PhotoFile":
+        """The same file without the bytes of its photo, once the service has them."""
         return replace(self, photo=None)
 
 
-def read(path: str) -> Entry:
-    """Read a file."""
-    entry = Entry(path)
+def read(path: str) -> PhotoFile:
+    """Read a file; an error becomes its problem."""
+    file = PhotoFile(path)
     try:
-        with Path(path).open("rb") as file:
-            data = file.read(MAX_PHOTO_BYTES + 1)
+        with Path(path).open("rb") as stream:
+            data = stream.read(MAX_PHOTO_BYTES + 1)
     except OSError as error:
-        return entry.failed(_problem("unreadable", f"cannot be read: {error.strerror or error}"))
+        return file.failed(_problem("unreadable", f"cannot be read: {error.strerror or error}"))
     if len(data) > MAX_PHOTO_BYTES:
         most = f"{MAX_PHOTO_BYTES // 1024**2} MiB"
-        return entry.failed(_problem("upload_too_large", f"larger than {most}: make it smaller"))
+        return file.failed(_problem("upload_too_large", f"larger than {most}: reduce its size"))
     if not data.startswith((JPEG, PNG)):
-        return entry.failed(_problem("unsupported_media_type", _what(data, path)))
-    return replace(entry, photo=Photo(data, sendable_name(Path(path).name)))
+        return file.failed(_problem("unsupported_media_type", _what(data, path)))
+    return replace(file, photo=Photo(data, sendable_name(Path(path).name)))
 
 
 def _what(data: bytes, path: str) -> str:

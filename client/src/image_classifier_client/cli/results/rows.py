@@ -1,7 +1,4 @@
-"""What is said of one photo, as JSON, as a CSV record and as a line of text.
-
-Depends on the SDK's models.
-"""
+"""The result of one photo, and how it is written: as JSON, as a CSV record and as text."""
 
 import csv
 import io
@@ -11,7 +8,7 @@ from typing import Any
 
 from image_classifier_client.models import JobItem, ModelInfo, Prediction, Problem, TimingMs
 
-# What makes a spreadsheet take a cell for a formula.
+# A spreadsheet takes a cell that begins with one of these as a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\N{FULLWIDTH EQUALS SIGN}",
            "\N{FULLWIDTH PLUS SIGN}", "\N{FULLWIDTH HYPHEN-MINUS}",
            "\N{FULLWIDTH COMMERCIAL AT}")  # fmt: skip
@@ -19,7 +16,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\N{FULLWIDTH EQUALS SIGN}",
 
 @dataclass(frozen=True)
 class Row:
-    """A photo's end: predictions, or a problem; neither when its job was cancelled."""
+    """A photo with its predictions or its problem; with neither if its job was cancelled."""
 
     path: str
     predictions: list[Prediction] | None = None
@@ -29,19 +26,19 @@ class Row:
 
     @classmethod
     def of(cls, path: str, item: JobItem) -> "Row":
-        """From an item that has ended."""
+        """From a finished item of a job."""
         return cls(path, item.predictions, item.model, item.timing_ms, item.error)
 
     @property
     def status(self) -> str:
-        """As the service calls it."""
+        """The status of the item: ``succeeded``, ``failed`` or ``cancelled``."""
         if self.predictions is not None:
             return "succeeded"
         return "failed" if self.problem else "cancelled"
 
 
 def as_json(row: Row) -> str:
-    """One line. What the file system could not decode stays escaped."""
+    """One line of JSON. A path that is not valid text is escaped."""
     value: dict[str, Any] = {"path": row.path, "status": row.status}
     if row.predictions is not None:
         value["predictions"] = [p.model_dump(exclude_none=True) for p in row.predictions]
@@ -55,46 +52,46 @@ def as_json(row: Row) -> str:
 
 
 def csv_columns(top_k: int) -> list[str]:
-    """The names of a CSV file's columns."""
+    """The names of the columns, the same as in the CSV files of the service."""
     classes = [
         f"{name}_{rank}"
         for rank in range(1, top_k + 1)
         for name in ("label", "class_index", "confidence")
     ]
-    return ["path", "status", *classes, "error", "detail"]
+    return ["index", "path", "status", *classes, "error", "detail"]
 
 
-def as_csv(row: Row, top_k: int) -> str:
-    """One record without its end."""
+def as_csv(row: Row, index: int, top_k: int) -> str:
+    """One record without its line end."""
     classes: list[object] = []
-    # so written it is the same file, for a second run too
+    # no formula, and still the path of the same file
     path = f"./{row.path}" if row.path.startswith(FORMULA) else row.path
     for prediction in row.predictions or ():
         classes += [_safe(prediction.label), prediction.class_index, prediction.confidence]
     classes += [""] * (3 * top_k - len(classes))
     problem = (row.problem.slug, row.problem.detail) if row.problem else ("", "")
-    return csv_record([path, row.status, *classes, *map(_safe, problem)])
+    return csv_record([index, path, row.status, *classes, *map(_safe, problem)])
 
 
 def _safe(text: str) -> str:
-    """The text, with an apostrophe before what a spreadsheet would run."""
+    """The text, with an apostrophe before what a spreadsheet would take as a formula."""
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def csv_record(values: list[Any]) -> str:
-    """Values as CSV quotes them, without the record's end."""
+    """A record without its line end."""
     buffer = io.StringIO()
-    csv.writer(buffer).writerow(values)  # its line end is also what makes it quote line ends
+    csv.writer(buffer).writerow(values)  # its line end also makes it quote line ends
     return buffer.getvalue().removesuffix("\r\n")
 
 
 def as_text(row: Row) -> str:
-    """Path, then each class and its confidence, parted by tabs."""
+    """Path, classes and confidences, separated by tabs."""
     classes = [f"{p.label}\t{p.confidence:.6f}" for p in row.predictions or ()]
-    return "\t".join([shown(row.path), *classes])
+    return "\t".join([printable(row.path), *classes])
 
 
-def shown(path: str) -> str:
-    """A path on one line, in characters that any terminal takes."""
+def printable(path: str) -> str:
+    """A path on one line, with control characters escaped."""
     text = path.encode("utf-8", "backslashreplace").decode()
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

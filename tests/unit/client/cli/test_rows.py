@@ -5,8 +5,15 @@ import sys
 
 import pytest
 
-from image_classifier_client.cli.printing import Printer, pretty
-from image_classifier_client.cli.rows import Row, as_csv, as_json, as_text, csv_columns, shown
+from image_classifier_client.cli.results.printer import Printer, styled
+from image_classifier_client.cli.results.rows import (
+    Row,
+    as_csv,
+    as_json,
+    as_text,
+    csv_columns,
+    printable,
+)
 from image_classifier_client.models import Prediction, Problem
 
 CAT = [
@@ -21,10 +28,10 @@ NAMES = ["a.jpg", "my photos/a b.jpg", 'qu"ote,.jpg', "käse.jpg", "li\nne\r.jpg
 def test_a_path_comes_back_as_it_was(name: str) -> None:
     row = Row(name, CAT)
     assert json.loads(as_json(row))["path"] == name
-    record = as_csv(row, 2).encode(errors="surrogateescape").decode(errors="surrogateescape")
+    record = as_csv(row, 7, 2).encode(errors="surrogateescape").decode(errors="surrogateescape")
     [values] = csv.reader(io.StringIO(record, newline=""))
     assert values == [
-        name, "succeeded", "tabby, cat", "281", "0.5", "tiger cat", "282", "0.25", "", ""
+        "7", name, "succeeded", "tabby, cat", "281", "0.5", "tiger cat", "282", "0.25", "", ""
     ]  # fmt: skip
     assert len(values) == len(csv_columns(2))
 
@@ -41,8 +48,8 @@ def test_a_failure_says_why_in_every_form() -> None:
     value = json.loads(as_json(row))
     assert (value["status"], value["error"]["type"]) == ("failed", "/problems/invalid_image")
     assert "predictions" not in value
-    [values] = csv.reader([as_csv(row, 1)])
-    assert values == ["a.jpg", "failed", "", "", "", "invalid_image", 'a "bad" photo']
+    [values] = csv.reader([as_csv(row, 0, 1)])
+    assert values == ["0", "a.jpg", "failed", "", "", "", "invalid_image", 'a "bad" photo']
 
 
 FORMULAS = [f"{first}1+1" for first in "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"]
@@ -50,19 +57,19 @@ FORMULAS = [f"{first}1+1" for first in "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"]
 
 @pytest.mark.parametrize("name", FORMULAS)
 def test_a_name_is_no_formula_and_still_the_same_file(name: str) -> None:
-    assert cells(Row(name, CAT))[0] == f"./{name}"
+    assert cells(Row(name, CAT))[1] == f"./{name}"
 
 
 @pytest.mark.parametrize("text", FORMULAS)
 def test_a_label_or_a_detail_is_no_formula(text: str) -> None:
     label = Prediction(label=text, class_index=1, confidence=0.5)
-    assert cells(Row("a.jpg", [label]))[2] == f"'{text}"
+    assert cells(Row("a.jpg", [label]))[3] == f"'{text}"
     problem = Problem(type="/problems/invalid_image", detail=text)
     assert cells(Row("a.jpg", problem=problem))[-1] == f"'{text}"
 
 
 def cells(row: Row) -> list[str]:
-    [values] = csv.reader(io.StringIO(as_csv(row, 2), newline=""))
+    [values] = csv.reader(io.StringIO(as_csv(row, 0, 2), newline=""))
     return values
 
 
@@ -77,16 +84,16 @@ def test_what_a_class_does_not_have_is_absent() -> None:
 
 def test_names_in_other_scripts_stay_readable() -> None:
     assert '"path": "käse.jpg"' in as_json(Row("käse.jpg", CAT))
-    assert shown("käse.jpg") == "käse.jpg"
+    assert printable("käse.jpg") == "käse.jpg"
 
 
-def test_people_read_per_cent() -> None:
-    assert pretty(Row("a.jpg", CAT)).plain == "a.jpg  tabby, cat 50.0%  tiger cat 25.0%"
+def test_people_read_percentages() -> None:
+    assert styled(Row("a.jpg", CAT)).plain == "a.jpg  tabby, cat 50.0%  tiger cat 25.0%"
 
 
 def test_failures_are_objects_too_and_no_lines(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [Row("a.jpg", CAT), Row("b.jpg", problem=PROBLEM)]
-    objects, lines = Printer(as_objects=True), Printer(as_objects=False)
+    objects, lines = Printer(as_json=True), Printer(as_json=False)
     objects.append(rows)
     assert [json.loads(line)["path"] for line in capsys.readouterr().out.splitlines()] == [
         "a.jpg",

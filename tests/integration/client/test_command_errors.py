@@ -1,4 +1,4 @@
-"""What users meet at the command line where the service is away, busy, or something else."""
+"""The command line when the service is unreachable, busy, or something else."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ def test_bad_health_is_shown_and_is_an_exit_code(tmp_path: Path) -> None:
         code, printed, _ = Command("health", url=server.url, cwd=tmp_path).end()
     assert code == 3
     assert "unavailable" in printed
-    assert "no worker has been seen" in printed
+    assert "no workers" in printed
     assert "a fallback model answers" in printed
 
 
@@ -32,7 +32,7 @@ def test_where_nothing_answers_it_says_so_at_once(tmp_path: Path, arguments: lis
     url = f"http://user:secret@127.0.0.1:{free_port()}"
     code, _, said = Command(*arguments, url=url, cwd=tmp_path).end()
     assert code == 3
-    assert "No answer from http://127.0.0.1" in said
+    assert "No response from http://127.0.0.1" in said
     assert "make serve" in said
     assert "secret" not in said
     assert said.count("\n") == 1
@@ -71,18 +71,20 @@ def test_another_service_is_not_taken_for_ours(tmp_path: Path) -> None:
     with ScriptedHttp(Reply(200, b"<html>hello</html>")) as server:
         code, _, said = Command("a.png", url=server.url, cwd=tmp_path).end()
     assert code == 4
-    assert "no image classifier" in said
+    assert "not an image classifier" in said
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--out", "r.xlsx", "a.png"], "name it .csv, .ndjson or .json"),
-        (["--out", "r.csv", "--json", "a.png"], "choose one"),
+        (["--out", "r.xlsx", "a.png"], "its name must end in .csv, .ndjson or .json"),
+        (["--out", "r.csv", "--json", "a.png"], "use one"),
         (["--retry-failed", "a.png"], "--out FILE"),
-        (["--watch", "1", "a.png"], "or else a job to --watch"),
-        (["--json"], "name photos or folders"),
-        (["empty"], "--recursive looks into folders"),
+        (["--bom", "a.png"], "--out FILE.csv"),
+        (["--bom", "--out", "r.json", "a.png"], "--out FILE.csv"),
+        (["--watch", "1", "a.png"], "or --watch JOB"),
+        (["--json"], "pass either photos and folders"),
+        (["empty"], "--recursive includes subfolders"),
         (["--top-k", "0", "a.png"], "top-k"),
         (["--url", "nowhere", "a.png"], "the URL must begin with http"),
         (["--frobnicate"], "No such option"),

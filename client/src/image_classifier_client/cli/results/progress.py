@@ -1,4 +1,4 @@
-"""What the command shows beside its results, all of it on stderr. Depends on rich."""
+"""Progress and messages on stderr."""
 
 import sys
 from contextlib import suppress
@@ -20,17 +20,17 @@ from rich.text import Text
 from image_classifier_client.errors import ServiceUnavailable, ServiceUnreachable
 
 
-class Screen:
-    """Notes, and a progress bar where there is a terminal to draw it on.
+class ProgressDisplay:
+    """Messages, and a progress bar if stderr is a terminal.
 
     Args:
-        total: Photos in all.
-        bar: Whether a bar is wanted.
+        total: Number of photos.
+        bar: Whether to show the bar.
     """
 
     def __init__(self, total: int, *, bar: bool) -> None:
         self.console = Console(stderr=True, highlight=False, markup=False)
-        self._away = False
+        self._retrying = False
         self._done = 0
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -52,45 +52,45 @@ class Screen:
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
-        at: TracebackType | None,
+        traceback: TracebackType | None,
     ) -> None:
         with suppress(OSError):
             self._progress.stop()
 
     def note(self, text: str) -> None:
-        """One line for a person."""
+        """Print one line."""
         with suppress(OSError):
             self.console.print(f"classify: {text}", soft_wrap=True)
 
     def add(self, photos: int) -> None:
-        """So many photos more are done for good."""
+        """Count photos whose results are written."""
         self._done += photos
-        self.ended(0)
+        self.show_finished(0)
 
-    def ended(self, photos: int) -> None:
-        """So many photos beside those have ended; the service has answered."""
-        if self._away:
-            self._away = False
-            self.note("the service is back")
+    def show_finished(self, photos: int) -> None:
+        """Show so many more photos as done, without counting them. The service has responded."""
+        if self._retrying:
+            self._retrying = False
+            self.note("the service is available again")
         self._progress.update(self._task, completed=self._done + photos)
 
     def retrying(self, error: ServiceUnavailable | ServiceUnreachable, wait_s: float) -> None:
-        """The service is away or busy; said once until it is back."""
-        if not self._away:
-            self._away = True
+        """Report the first of several failed attempts."""
+        if not self._retrying:
+            self._retrying = True
             reason = error.detail if isinstance(error, ServiceUnavailable) else str(error)
-            self.note(f"{reason} (trying again, in {wait_s:.1f} s at first)")
+            self.note(f"{reason} (retrying in {wait_s:.1f} s)")
 
 
 class _Rate(ProgressColumn):
-    """Photos per second, of late."""
+    """Photos per second."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
         return Text("" if speed is None else f"{speed:.1f}/s", style="progress.data.speed")
 
 
-def complain(text: str) -> None:
-    """One line on stderr, beside no bar."""
+def print_message(text: str) -> None:
+    """Print one line on stderr while there is no progress bar."""
     with suppress(OSError):
-        print(f"classify: {text}", file=sys.stderr, flush=True)  # noqa: T201 - a command's words
+        print(f"classify: {text}", file=sys.stderr, flush=True)  # noqa: T201 - for the user

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from image_classifier_client.cli.finding import find
+from image_classifier_client.cli.photos.discovery import discover
 from tests.support.live_service import coloured
 
 
@@ -19,8 +19,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_folder_is_sorted_and_its_folders_only_come_when_asked_for(folder: Path) -> None:
-    assert find(["photos"], recursive=False).paths == ["photos/a.PNG", "photos/b.jpg"]
-    assert find(["photos"], recursive=True).paths == [
+    assert discover(["photos"], recursive=False).paths == ["photos/a.PNG", "photos/b.jpg"]
+    assert discover(["photos"], recursive=True).paths == [
         "photos/a.PNG", "photos/b.jpg", "photos/deep/c.png", "photos/deep/er/b.jpg",
     ]  # fmt: skip
     assert folder.is_dir()
@@ -30,7 +30,7 @@ def test_what_is_no_photo_is_passed_over_and_what_is_named_like_one_is_not(folde
     (folder / "notes.txt").write_text("x")
     (folder / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
     (folder / "0a1b2c").write_bytes(coloured(1))  # a photo without a suffix
-    found = find(["photos"], recursive=False)
+    found = discover(["photos"], recursive=False)
     assert found.paths == [
         "photos/0a1b2c", "photos/IMG_1.HEIC", "photos/a.PNG", "photos/b.jpg"
     ]  # fmt: skip
@@ -39,7 +39,7 @@ def test_what_is_no_photo_is_passed_over_and_what_is_named_like_one_is_not(folde
 
 def test_what_is_named_is_answered_for_whatever_it_is(folder: Path) -> None:
     (folder / "notes.txt").write_text("x")
-    assert find(["photos/notes.txt", "nowhere.jpg"], recursive=False).paths == [
+    assert discover(["photos/notes.txt", "nowhere.jpg"], recursive=False).paths == [
         "photos/notes.txt",
         "nowhere.jpg",
     ]
@@ -48,14 +48,14 @@ def test_what_is_named_is_answered_for_whatever_it_is(folder: Path) -> None:
 @pytest.mark.usefixtures("folder")
 def test_a_photo_named_twice_comes_once() -> None:
     names = ["photos/b.jpg", "photos", "./photos/a.PNG"]
-    assert find(names, recursive=False).paths == ["photos/b.jpg", "photos/a.PNG"]
+    assert discover(names, recursive=False).paths == ["photos/b.jpg", "photos/a.PNG"]
 
 
 def test_links_to_photos_are_photos_and_links_to_folders_lead_nowhere(folder: Path) -> None:
     (folder / "link.jpg").symlink_to(folder / "b.jpg")
     (folder / "gone.jpg").symlink_to(folder / "missing.jpg")
     (folder / "round").symlink_to(folder)
-    found = find(["photos"], recursive=True).paths
+    found = discover(["photos"], recursive=True).paths
     assert "photos/link.jpg" in found
     assert "photos/gone.jpg" in found  # to be reported as unreadable
     assert not any("round" in path for path in found)
@@ -63,4 +63,4 @@ def test_links_to_photos_are_photos_and_links_to_folders_lead_nowhere(folder: Pa
 
 def test_a_named_pipe_is_not_waited_for(folder: Path) -> None:
     os.mkfifo(folder / "pipe.jpg")
-    assert "photos/pipe.jpg" not in find(["photos"], recursive=False).paths
+    assert "photos/pipe.jpg" not in discover(["photos"], recursive=False).paths

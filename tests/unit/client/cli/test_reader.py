@@ -2,8 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from image_classifier_client.cli import batches, reading
-from image_classifier_client.cli.reading import read
+from image_classifier_client.cli.photos.reader import MAX_PHOTO_BYTES, read
 from tests.support.live_service import coloured
 
 
@@ -61,7 +60,7 @@ def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
 def test_a_huge_file_is_not_read_whole(tmp_path: Path) -> None:
     with (tmp_path / "huge.jpg").open("wb") as file:
         file.write(b"\xff\xd8\xff")
-        file.truncate(10 * reading.MAX_PHOTO_BYTES)  # sparse
+        file.truncate(10 * MAX_PHOTO_BYTES)  # sparse
     assert slug_and_detail(tmp_path / "huge.jpg")[0] == "upload_too_large"
 
 
@@ -71,30 +70,3 @@ def test_a_name_that_is_no_text_is_still_sent(tmp_path: Path) -> None:
     photo = read(str(path)).photo
     assert photo is not None
     assert photo.filename == "caf?.png"
-
-
-def test_batches_are_bounded_in_number_and_in_bytes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    paths = []
-    for at, size in enumerate([10, 10, 10, 10, 95, 5, 200, 1]):
-        path = tmp_path / f"{at}.jpg"
-        path.write_bytes(b"\xff\xd8\xff".ljust(size))
-        paths.append(str(path))
-    (tmp_path / "7.jpg").write_text("none")
-    monkeypatch.setattr(batches, "BATCH_PHOTOS", 3)
-    monkeypatch.setattr(batches, "BATCH_BYTES", 100)
-    found = list(batches.batches(paths))
-    assert [[batches.size(entry) for entry in batch.entries] for batch in found] == [
-        [10, 10, 10], [10], [95, 5], [200], [0]
-    ]  # fmt: skip
-    assert [entry.path for batch in found for entry in batch.entries] == paths
-
-
-def test_a_batch_too_large_is_halved_without_loss(tmp_path: Path) -> None:
-    for at in range(5):
-        (tmp_path / f"{at}.jpg").write_bytes(coloured(at))
-    [batch] = batches.batches(sorted(map(str, tmp_path.iterdir())))
-    first, second = batch.halves()
-    assert first.entries + second.entries == batch.entries
-    assert first.bytes + second.bytes == batch.bytes > 0

@@ -1,0 +1,1 @@
+"""The commands: ``classify PHOTO…``, ``classify --watch JOB`` and ``classify health``."""

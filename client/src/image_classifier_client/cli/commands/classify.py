@@ -1,0 +1,108 @@
+"""The command ``classify PHOTO…``: photos and folders to results, on stdout or in a file."""
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from image_classifier_client.cli.commands.run import ClassificationRun
+from image_classifier_client.cli.commands.watch import watch
+from image_classifier_client.cli.exit_codes import CommandError, ExitCode, as_command_error
+from image_classifier_client.cli.options import JsonOption, UrlOption, new_app
+
+EPILOG = """\
+`classify health` shows the state of the service. The API key is read from the environment \
+variable CLASSIFIER_API_KEY.
+
+\b
+Exit codes:
+  0    all photos classified
+  1    some photos failed
+  2    wrong usage
+  3    service unavailable
+  4    request refused by the service
+  5    cannot write the output
+  130  interrupted
+"""
+
+app = new_app()
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"classify {version('image-classifier-client')}")
+        raise typer.Exit
+
+
+@app.command(epilog=EPILOG, no_args_is_help=True)
+def classify(  # noqa: PLR0913, PLR0917 - typer: an argument for each option
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PHOTO", help="JPEG and PNG files, and folders of them."),
+    ] = None,
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="Include subfolders.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FILE",
+            help="Write results to a .csv, .ndjson or .json file. If the file exists, only photos "
+            "that it does not contain are classified.",
+        ),
+    ] = None,
+    bom: Annotated[
+        bool,
+        typer.Option(
+            "--bom", help="With --out FILE.csv, begin a new file with a byte order mark, so that "
+            "Excel reads it as UTF-8.",
+        ),
+    ] = False,
+    top_k: Annotated[
+        int, typer.Option("--top-k", "-k", min=1, max=100, metavar="N", help="Classes per photo.")
+    ] = 3,
+    retry_failed: Annotated[
+        bool,
+        typer.Option(
+            "--retry-failed", help="With --out, retry photos that failed in an earlier run."
+        ),
+    ] = False,
+    job: Annotated[
+        str | None,
+        typer.Option("--watch", metavar="JOB", help="Wait for a job that was submitted earlier."),
+    ] = None,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    retry_for: Annotated[
+        float,
+        typer.Option(
+            min=0, metavar="SECONDS",
+            help="How long to retry while the service is unreachable or busy.",
+        ),
+    ] = 120,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Show no progress and no summary.")
+    ] = False,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:  # fmt: skip
+    """Classify photos. Each result has the most probable classes with their confidence, 0 to 1."""
+    if out and as_json:
+        raise CommandError(ExitCode.USAGE, "--json prints to stdout, --out writes a file: use one")
+    if retry_failed and not out:
+        raise CommandError(
+            ExitCode.USAGE, "--retry-failed needs the results of an earlier run: --out FILE"
+        )
+    if bom and (out is None or out.suffix.lower() != ".csv"):
+        raise CommandError(ExitCode.USAGE, "--bom needs a CSV file: --out FILE.csv")
+    if bool(names) == (job is not None):
+        raise CommandError(ExitCode.USAGE, "pass either photos and folders, or --watch JOB")
+    run = ClassificationRun(url, top_k, retry_for, out=out, bom=bom, as_json=as_json, quiet=quiet)
+    with as_command_error():
+        if job is not None:
+            code = watch(run, job)
+        else:
+            code = run.classify(names or [], recursive=recursive, retry_failed=retry_failed)
+    raise typer.Exit(code)

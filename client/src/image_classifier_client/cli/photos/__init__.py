@@ -1,0 +1,1 @@
+"""From the paths on the command line to batches of photos."""

@@ -1,0 +1,1 @@
+"""Results on stdout and in files, and messages on stderr."""

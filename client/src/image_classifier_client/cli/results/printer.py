@@ -1,0 +1,57 @@
+"""Prints results on stdout: as JSON, as tab-separated text, or in colour on a terminal."""
+
+import sys
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.text import Text
+
+from image_classifier_client.cli.results.rows import Row, as_json, as_text, printable
+
+
+class Printer:
+    """Prints rows.
+
+    Args:
+        as_json: Print one JSON object per photo, also for photos that failed.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.done: set[str] = set()  # nothing is known of an earlier run
+        self.succeeded = self.failed = 0
+        self._as_json = as_json
+        self._console = Console(highlight=False, markup=False, soft_wrap=True)
+
+    def append(self, rows: Iterable[Row]) -> None:
+        """Print rows, and flush them.
+
+        Raises:
+            OSError: The pipe is closed.
+        """
+        for row in rows:
+            self.succeeded += row.status == "succeeded"
+            self.failed += row.status == "failed"
+            if self._as_json:
+                print_json(as_json(row))
+            elif row.predictions is not None:
+                # not what rich takes for a terminal: FORCE_COLOR must not change a pipe
+                if sys.stdout.isatty():
+                    self._console.print(styled(row))
+                else:
+                    sys.stdout.write(as_text(row) + "\n")
+        sys.stdout.flush()
+
+
+def print_json(text: str) -> None:
+    """Print a line of JSON, always in UTF-8 (RFC 8259, 8.1)."""
+    sys.stdout.buffer.write(text.encode() + b"\n")
+
+
+def styled(row: Row) -> Text:
+    """Path and classes with their confidence as a percentage; the first class is bold."""
+    text = Text(printable(row.path), style="cyan")
+    for rank, prediction in enumerate(row.predictions or ()):
+        text.append("  ")
+        text.append(prediction.label, style="dim" if rank else "bold")
+        text.append(f" {prediction.confidence:.1%}", style="dim" if rank else "green")
+    return text

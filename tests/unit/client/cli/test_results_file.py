@@ -1,0 +1,263 @@
+"""The file of results: complete after each write, and continued after its writer was killed."""
+
+import csv
+import json
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from image_classifier_client.cli.exit_codes import CommandError, ExitCode
+from image_classifier_client.cli.photos.discovery import absolute
+from image_classifier_client.cli.results.formats import BOM
+from image_classifier_client.cli.results.results_file import ResultsFile
+from image_classifier_client.cli.results.rows import Row
+from image_classifier_client.models import Prediction, Problem
+
+SUFFIXES = [".csv", ".ndjson", ".json"]
+ODD = 'li\nne, "q" caf\udce9.jpg'
+FOREIGN = [b"mine", b'{"a": 1}\n{"b": 2}\n', b'[{"a": 1}, {"b": 2}]', b'[\n  {"a": 1}\n]\n', b"[1]"]
+PREDICTIONS = [
+    Prediction(label=f"class {at}", class_index=at, confidence=0.5 / (at + 1)) for at in range(2)
+]
+
+
+def good(path: str) -> Row:
+    return Row(path, PREDICTIONS)
+
+
+def bad(path: str) -> Row:
+    return Row(path, problem=Problem(type="/problems/worker_lost", detail="Say\nwhy."))
+
+
+def write(path: Path, *rows: Row, **options: Any) -> set[str]:
+    """One run that adds rows; returns what was there before them."""
+    with ResultsFile(path, 2, **options) as out:
+        before = set(out.done)
+        out.append(rows)
+    return before
+
+
+def paths_in(path: Path) -> list[str]:
+    """As the tools of the format would read it."""
+    text = path.read_bytes().removeprefix(BOM).decode(errors="surrogateescape")
+    if path.suffix == ".csv":
+        return [record["path"] for record in csv.DictReader(text.splitlines(keepends=True))]
+    if path.suffix == ".json":
+        return [value["path"] for value in json.loads(text)]
+    return [json.loads(line)["path"] for line in text.splitlines()]
+
+
+@pytest.fixture(params=SUFFIXES)
+def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return tmp_path / f"results{request.param}"
+
+
+def test_a_file_is_whole_after_every_write(file: Path) -> None:
+    with ResultsFile(file, 2) as out:
+        assert paths_in(file) == []
+        out.append([good("a.jpg"), bad(ODD)])
+        assert paths_in(file) == ["a.jpg", ODD]
+        out.append([good("b.jpg")])
+        assert paths_in(file) == ["a.jpg", ODD, "b.jpg"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_is_written_when_the_run_is_ended_is_kept(file: Path, number: signal.Signals) -> None:
+    signals: list[signal.Signals] = []
+
+    def sync(_: int) -> None:
+        if signals:
+            signal.raise_signal(signals.pop())
+
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with ResultsFile(file, 2, sync=sync) as out:
+            signals.append(number)
+            with pytest.raises(KeyboardInterrupt):
+                out.append([good("a.jpg")])
+            out.append([good("b.jpg")])  # as what has ended by then is
+            assert out.succeeded == 2
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert paths_in(file) == ["a.jpg", "b.jpg"]
+
+
+def test_a_second_run_knows_what_is_there_and_adds_to_it(file: Path) -> None:
+    assert write(file, good("a.jpg"), bad(ODD)) == set()
+    assert write(file, good("b.jpg")) == {absolute("a.jpg"), absolute(ODD)}
+    assert paths_in(file) == ["a.jpg", ODD, "b.jpg"]
+    with ResultsFile(file, 2) as out:
+        assert (out.succeeded, out.failed) == (2, 1)
+
+
+def test_a_path_is_the_same_however_it_is_spelled(file: Path) -> None:
+    write(file, good("./x/../a.jpg"))
+    with ResultsFile(file, 2) as out:
+        assert absolute("a.jpg") in out.done
+
+
+@pytest.mark.parametrize("bom", [False, True])
+def test_a_file_cut_anywhere_is_continued_after_its_last_whole_record(
+    file: Path, bom: bool
+) -> None:
+    write(file, good("a.jpg"), good(ODD), good("c.jpg"), bom=bom)
+    whole = file.read_bytes()
+    for end in range(len(whole) + 1):
+        file.write_bytes(whole[:end])
+        had = write(file, good("d.jpg"), sync=lambda _: None)  # to the disk a thousand times
+        paths = paths_in(file)
+        assert paths == [*["a.jpg", ODD, "c.jpg"][: len(had)], "d.jpg"], end
+    assert len(had) == 3
+
+
+def test_cancelled_photos_are_still_missing(file: Path) -> None:
+    write(file, good("a.jpg"), Row("b.jpg"))
+    assert paths_in(file) == ["a.jpg"]
+    assert write(file) == {absolute("a.jpg")}
+
+
+def test_failed_photos_are_forgotten_when_they_are_to_be_sent_again(file: Path) -> None:
+    write(file, bad("0.jpg"), good("a.jpg"), bad(ODD), good("c.jpg"), bad("d.jpg"))
+    assert write(file, good(ODD), retry_failed=True) == {absolute("a.jpg"), absolute("c.jpg")}
+    assert paths_in(file) == ["a.jpg", "c.jpg", ODD]
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+@pytest.mark.parametrize("content", FOREIGN)
+@pytest.mark.parametrize("retry_failed", [False, True])
+def test_a_file_of_something_else_stays_as_it_is(
+    file: Path, content: bytes, retry_failed: bool
+) -> None:
+    file.write_bytes(content)
+    with pytest.raises(CommandError, match="something other than results") as caught:
+        write(file, good("a.jpg"), retry_failed=retry_failed)
+    assert caught.value.code == ExitCode.USAGE
+    assert file.read_bytes() == content
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_another_top_k_is_another_table(tmp_path: Path) -> None:
+    file = tmp_path / "results.csv"
+    write(file, good("a.jpg"))
+    before = file.read_bytes()
+    with pytest.raises(CommandError, match="another --top-k"), ResultsFile(file, 5):
+        pass
+    assert file.read_bytes() == before
+
+
+def test_two_runs_do_not_write_to_one_file(file: Path) -> None:
+    with (
+        ResultsFile(file, 2) as out,
+        pytest.raises(CommandError, match="another run"),
+        ResultsFile(file, 2),
+    ):
+        pass
+    assert out.done == set()
+
+
+def test_a_suffix_that_means_nothing_is_told_which_do(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"\.csv, \.ndjson or \.json"):
+        ResultsFile(tmp_path / "results.xlsx", 3)
+
+
+def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with (
+        pytest.raises(CommandError, match="No such file or directory") as caught,
+        ResultsFile(tmp_path / "nowhere" / "results.csv", 3),
+    ):
+        pass
+    assert caught.value.code == ExitCode.NOT_WRITTEN
+
+
+def test_nothing_is_open_when_the_file_is_replaced(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows does not replace a file that is open."""
+    write(file, bad("0.jpg"), good("a.jpg"))
+    replaced: list[Path] = []
+    replace = Path.replace
+
+    def on_windows(path: Path, target: Path) -> Path:
+        replaced.append(path)
+        for descriptor in Path("/proc/self/fd").iterdir():
+            with suppress(FileNotFoundError):
+                assert not descriptor.samefile(path), "the new file is open"
+                assert not descriptor.samefile(target), "the old file is open"
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", on_windows)
+    with ResultsFile(file, 2, retry_failed=True) as out:
+        with pytest.raises(CommandError, match="another run"), ResultsFile(file, 2):
+            pass
+        out.append([good("0.jpg")])
+    assert len(replaced) == 1
+    assert paths_in(file) == ["a.jpg", "0.jpg"]
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_a_link_to_the_file_stays_a_link(file: Path) -> None:
+    write(file, bad("0.jpg"), good("a.jpg"))
+    (file.parent / "folder").mkdir()
+    link = file.parent / "folder" / file.name
+    link.symlink_to(file)
+    write(link, good("0.jpg"), retry_failed=True)
+    assert link.is_symlink()
+    assert paths_in(file) == ["a.jpg", "0.jpg"]
+
+
+@pytest.mark.parametrize("how", ["deleted", "replaced", "moved"])
+def test_results_are_not_written_to_a_file_that_has_gone(file: Path, how: str) -> None:
+    with ResultsFile(file, 2) as out:
+        out.append([good("a.jpg")])
+        if how == "moved":
+            file.rename(file.with_name("moved"))
+        else:
+            file.unlink()
+        if how == "replaced":
+            file.write_text("mine")
+        with pytest.raises(OSError, match="was moved, deleted or replaced"):
+            out.append([good("b.jpg")])
+    assert not file.exists() or file.read_text() == "mine"
+
+
+def test_records_are_numbered_through_all_runs(tmp_path: Path) -> None:
+    file = tmp_path / "results.csv"
+    write(file, good("a.jpg"), bad("b.jpg"))
+    write(file, good("c.jpg"))
+    write(file, good("b.jpg"), retry_failed=True)
+    with file.open(newline="") as stream:
+        records = {record["path"]: record["index"] for record in csv.DictReader(stream)}
+    assert records == {"a.jpg": "0", "c.jpg": "2", "b.jpg": "3"}
+
+
+def test_a_byte_order_mark_is_written_once_and_kept(tmp_path: Path) -> None:
+    file = tmp_path / "results.csv"
+    write(file, good("größe.jpg"), bad("b.jpg"), bom=True)
+    write(file, good("c.jpg"))
+    write(file, good("d.jpg"), bom=True)
+    write(file, good("b.jpg"), retry_failed=True)
+    data = file.read_bytes()
+    assert data.startswith(BOM + b"index,path,status,")
+    assert data.count(BOM) == 1
+    assert paths_in(file) == ["größe.jpg", "c.jpg", "d.jpg", "b.jpg"]
+
+
+def test_a_file_without_a_byte_order_mark_gets_none(tmp_path: Path) -> None:
+    file = tmp_path / "results.csv"
+    write(file, good("a.jpg"))
+    before = file.read_bytes()
+    with pytest.raises(CommandError, match="omit --bom") as caught:
+        write(file, good("b.jpg"), bom=True)
+    assert caught.value.code == ExitCode.USAGE
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("start", [b"", BOM])
+def test_another_top_k_with_a_byte_order_mark_is_told_too(tmp_path: Path, start: bytes) -> None:
+    file = tmp_path / "results.csv"
+    file.write_bytes(start + b"index,path,status,label_1,class_index_1,confidence_1,error,detail\n")
+    with pytest.raises(CommandError, match="another --top-k"):
+        write(file, good("a.jpg"))
