@@ -14,7 +14,6 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
 
 from shared.errors import ServiceError
@@ -114,7 +113,7 @@ def quantize(folder: Path, settings: WorkerSettings) -> str:
     """
     spec, cache = resolve(settings), settings.model_cache.expanduser()
     calibrated, compared = split(read(folder, spec, settings.max_pixels))
-    kept = calibrate(ov.Core(), spec, cache, calibrated)
+    kept = calibrate(spec, cache, calibrated)
     # One after the other: two models side by side would share the processor's caches.
     exact, before = measure(OpenVINORuntime(spec, cache, "fp32"), compared)
     rounded, after = measure(OpenVINORuntime(spec, cache, "int8"), compared)

@@ -15,6 +15,10 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+
+import worker.inference  # noqa: F401 - before OpenVINO, whose reports to its makers it turns off
+
+# isort: split
 import openvino as ov
 from numpy.typing import NDArray
 from openvino import properties

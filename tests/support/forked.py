@@ -25,7 +25,6 @@ LIBRARIES = [
     "httpx",
     "kombu.transport.redis",
     "numpy",
-    "openvino",
     "PIL.JpegImagePlugin",
     "PIL.PngImagePlugin",
     "prometheus_client",

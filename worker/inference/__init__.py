@@ -1,11 +1,18 @@
 """Running the model. This module chooses the runtime; an engine is imported only when chosen."""
 
+import sys
 from pathlib import Path
 
 from worker.inference.runtime import Runtime
 from worker.models.catalog import ModelSpec
 from worker.models.weights import ModelUnavailable
 from worker.settings import WorkerSettings
+
+# `import openvino`, its converter and NNCF report their use to a web-analytics host, from a process
+# that they fork, and write ~/intel. All three do without the package that sends, and None here is
+# Python's way to say that a module cannot be imported. This package is imported before each of its
+# modules, in the process that converts too, and only they import OpenVINO.
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 
 # Where the kernel shows an NVIDIA GPU: the native driver, the same inside a container, WSL2.
 _GPU_SIGNS = ("/dev/nvidia0", "/proc/driver/nvidia/version", "/dev/dxg")

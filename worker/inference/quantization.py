@@ -1,6 +1,5 @@
 """The graph in int8, calibrated on photos, and kept beside the one that it was made from."""
 
-import os
 import shutil
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -39,14 +38,11 @@ def quantized(core: ov.Core, spec: ModelSpec, cache: Path) -> ov.Model:
         ) from error
 
 
-def calibrate(
-    core: ov.Core, spec: ModelSpec, cache: Path, photos: Sequence[NDArray[np.uint8]]
-) -> Path:
+def calibrate(spec: ModelSpec, cache: Path, photos: Sequence[NDArray[np.uint8]]) -> Path:
     """Quantize the model to int8 and keep it, in place of an earlier one.
 
     Args:
-        core: Reads the graph in fp32; it is converted if need be.
-        spec: The model.
+        spec: The model; its graph in fp32 is made if need be.
         cache: Where graphs are kept.
         photos: What the ranges of the activations are measured on, each uint8 (crop, crop, 3).
 
@@ -58,11 +54,10 @@ def calibrate(
     """
     if find_spec("nncf") is None:
         raise ModelUnavailable(f"NNCF is not installed: run `pip install -r {REQUIREMENTS}`")
-    os.environ.setdefault("NNCF_CI", "1")  # it would report its use to its makers
     import nncf  # noqa: PLC0415 - a worker that serves never loads it
 
     graph = nncf.quantize(
-        converted(core, spec, cache),
+        converted(ov.Core(), spec, cache),
         nncf.Dataset([photo[None] for photo in photos]),
         # Activations around zero only where ReLU has not cut them: as exact as it gets.
         preset=nncf.QuantizationPreset.MIXED,
