@@ -4,6 +4,7 @@ Runs in the environment that ``scripts.install`` has filled. Its parts are in ``
 """
 
 import asyncio
+import os
 import signal
 import sys
 
@@ -13,7 +14,7 @@ from scripts.serve import port_lock
 from scripts.serve.console import Screen
 from scripts.serve.errors import ServeError
 from scripts.serve.service import Service
-from scripts.serve.settings import ServeSettings
+from scripts.serve.settings import ServeSettings, misspelled
 from shared.settings import explain
 
 
@@ -24,7 +25,9 @@ async def serve(settings: ServeSettings) -> None:
         ServeError: A part could not be started.
     """
     stop = asyncio.Event()
-    screen = Screen(sys.stdout)
+    screen = Screen(sys.stdout, as_json=settings.log_format == "json")
+    for variable, near in misspelled(os.environ):
+        screen.show("serve", f"{variable} is not a setting: did you mean {near}?")
     service = Service(settings, screen)
 
     def on_signal(received: signal.Signals) -> None:

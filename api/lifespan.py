@@ -45,6 +45,7 @@ async def running(app: FastAPI, settings: ApiSettings) -> AsyncIterator[None]:
             task = asyncio.create_task(loop)
             stack.push_async_callback(_end, task)
         stack.push_async_callback(services.jobs.close)
+        _log_access(settings)
         _log.info("ready", broker="up" if services.admission.cluster.broker_up else "down")
         yield
 
@@ -69,6 +70,14 @@ def _build(settings: ApiSettings, stack: AsyncExitStack) -> Services:
         budget=MemoryBudget(),
         progress=Progress(jobs),
     )
+
+
+def _log_access(settings: ApiSettings) -> None:
+    """Say at the start who may use the service, so that a forgotten setting is seen."""
+    if settings.keyring:
+        _log.info("API keys required", keys=len(settings.keyring))
+    else:
+        _log.warning("open to all clients: no API keys are set")
 
 
 async def _end(task: asyncio.Task[None]) -> None:

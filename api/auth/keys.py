@@ -4,11 +4,11 @@
 be searched, and the service never needs to hold a key.
 """
 
+import argparse
 import hashlib
 import hmac
 import re
 import secrets
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -38,6 +38,9 @@ class Keyring:
 
     def __bool__(self) -> bool:
         return bool(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
 
     def owner_of(self, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
         """Whose key the headers of a request carry, in a time that says nothing of the keys."""
@@ -98,11 +101,12 @@ def make(name: str) -> tuple[str, str]:
 
 def main(arguments: list[str]) -> None:
     """Print a new key and its entry."""
-    if len(arguments) != 1:
-        sys.exit("usage: python -m api.keys NAME")
+    parser = argparse.ArgumentParser(prog="python -m api.keys", description="Make an API key.")
+    parser.add_argument("name", metavar="NAME", help="the owner of the jobs that the key creates")
+    name = parser.parse_args(arguments).name
     try:
-        key, entry = make(arguments[0])
+        key, entry = make(name)
     except ValueError as error:
-        sys.exit(f"api.keys: {error}")
-    print(f"key    {key}")  # noqa: T201 - the one time that anybody sees it
-    print(f"entry  {entry}")  # noqa: T201 - likewise
+        parser.error(str(error))
+    print(f"key    {key}")  # noqa: T201 - the only time that anyone sees it
+    print(f"entry  {entry}")  # noqa: T201 - printed for the person who adds it

@@ -3,8 +3,11 @@
 import asyncio
 import hashlib
 import importlib.util
+import secrets
 import shutil
+import socket
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -39,26 +42,51 @@ def find_program() -> str:
     raise ServeError("no Redis for this machine: install redis-server, or name one with REDIS_URL")
 
 
-def socket_path(folder: Path) -> Path:
-    """Where the server listens: in its folder, or in a short place where that path is too long."""
-    path = folder / "redis.sock"
-    if len(bytes(path)) <= LONGEST_SOCKET_PATH:
-        return path
-    name = hashlib.sha256(bytes(path)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"image-classifier-{name}.sock"
+@dataclass(frozen=True)
+class Address:
+    """Where a private server listens: how clients reach it, and what the server is started with."""
+
+    url: str
+    options: dict[str, str]
+    password: str = ""
 
 
-def socket_url(folder: Path) -> str:
-    """The same place as a ``REDIS_URL``."""
-    return f"unix://{socket_path(folder)}?db=0"
+def choose_address(*folders: Path) -> Address:
+    """A Unix socket in the first folder that can hold one, else a loopback port with a password.
+
+    exFAT, 9p and Windows drives under WSL hold no sockets, and a path may be too long for one.
+    """
+    for folder in folders:
+        path = folder / "redis.sock"
+        if len(bytes(path)) > LONGEST_SOCKET_PATH:
+            name = hashlib.sha256(bytes(path)).hexdigest()[:16]
+            path = Path(tempfile.gettempdir()) / f"image-classifier-{name}.sock"
+        if _can_bind(path):
+            options = {"port": "0", "unixsocket": str(path), "unixsocketperm": "700"}
+            return Address(f"unix://{path}?db=0", options)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    password = secrets.token_urlsafe(24)
+    options = {"port": str(port), "bind": "127.0.0.1"}
+    return Address(f"redis://:{password}@127.0.0.1:{port}/0", options, password)
 
 
-def command(program: str, folder: Path) -> list[str]:
-    """A server without a TCP port that keeps what it was told, and refuses rather than evicts."""
+def _can_bind(path: Path) -> bool:
+    """Whether a socket can be made there; a running server's own socket is left alone."""
+    probe = path.with_name(f".{secrets.token_hex(4)}")
+    with socket.socket(socket.AF_UNIX) as server:
+        try:
+            server.bind(str(probe))
+        except OSError:
+            return False
+    probe.unlink()
+    return True
+
+
+def command(program: str, folder: Path, address: Address) -> list[str]:
+    """A server that keeps its data in ``folder`` and refuses writes when it is full."""
     options = {
-        "port": "0",
-        "unixsocket": str(socket_path(folder)),
-        "unixsocketperm": "700",
+        **address.options,
         "dir": str(folder / "redis"),
         "appendonly": "yes",
         "appendfsync": "everysec",
@@ -69,7 +97,13 @@ def command(program: str, folder: Path) -> list[str]:
         "loglevel": "warning",
         "logfile": "",
     }
-    return [program, *(word for key, value in options.items() for word in (f"--{key}", value))]
+    words = [word for key, value in options.items() for word in (f"--{key}", value)]
+    if not address.password:
+        return [program, *words]
+    secret = folder / "redis" / "password.conf"  # every user of the machine can read arguments
+    secret.touch(mode=0o600)
+    secret.write_text(f"requirepass {address.password}\n")
+    return [program, str(secret), *words]
 
 
 async def wait_until_ready(url: str, within_s: float) -> None:

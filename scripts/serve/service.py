@@ -1,13 +1,15 @@
 """Redis, the model, the workers and the api: begun in order, watched together, ended in order."""
 
 import asyncio
-import http.client
 import os
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from scripts.serve import redis_server
+import redis.asyncio
+
+from scripts.serve import readiness, redis_server
 from scripts.serve.console import Screen
 from scripts.serve.errors import ServeError
 from scripts.serve.process import Child
@@ -19,7 +21,8 @@ API_GRACE_S = 10.0
 API_MALLOC = {"MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_TRIM_THRESHOLD_": "1048576"}
 WORKER_GRACE_S = 20.0
 REDIS_GRACE_S = 10.0
-HEALTH_PERIOD_S = 0.25
+# as root Celery warns of it at each start; nobody can act on it here
+WORKER_WARNINGS = {"PYTHONWARNINGS": "ignore::RuntimeWarning:celery.platforms"}
 FETCH_MODEL = [sys.executable, "-m", "worker.download"]
 
 
@@ -63,11 +66,17 @@ class Service:
         redis_url = await self._start_redis()
         environment = self._settings.environment(redis_url)
         await self._fetch_model(environment)
+        async with redis.asyncio.from_url(redis_url, decode_responses=True) as client:
+            await self._start(environment, client)
+
+    async def _start(self, environment: dict[str, str], client: redis.asyncio.Redis) -> None:
+        """Start workers and api, and tell when they can classify."""
+        earlier = await readiness.incarnations(client)
         for number in range(1, self._settings.workers + 1):
             command = worker_command(number, self._settings.port)
-            self._keep(f"worker-{number}", command, environment, WORKER_GRACE_S)
+            self._keep(f"worker-{number}", command, environment | WORKER_WARNINGS, WORKER_GRACE_S)
         self._keep("api", api_command(self._settings), environment | API_MALLOC, API_GRACE_S)
-        await until_healthy(self._settings.url)
+        await readiness.until_ready(self._settings.url, client, earlier)
         for child in self._children:
             child.settled = True
         url = self._settings.url
@@ -82,11 +91,12 @@ class Service:
         if url is not None:
             await redis_server.wait_until_ready(url, redis_server.FOREIGN_READY_WITHIN_S)
             return url
-        url = redis_server.socket_url(self._settings.folder)
-        command = redis_server.command(redis_server.find_program(), self._settings.folder)
+        folder = self._settings.folder
+        address = redis_server.choose_address(folder, Path(tempfile.gettempdir()))
+        command = redis_server.command(redis_server.find_program(), folder, address)
         self._keep("redis", command, dict(os.environ), REDIS_GRACE_S)
-        await redis_server.wait_until_ready(url, redis_server.OWN_READY_WITHIN_S)
-        return url
+        await redis_server.wait_until_ready(address.url, redis_server.OWN_READY_WITHIN_S)
+        return address.url
 
     def _keep(
         self, name: str, command: list[str], environment: dict[str, str], grace_s: float
@@ -122,7 +132,9 @@ class Service:
             await process.wait()
             raise
         if code != 0:
-            raise ServeError("there is no model to serve: the line above says what to do")
+            raise ServeError(
+                "there is no model to serve: see the line that begins with `download:`"
+            )
 
     async def _end(self) -> None:
         """The api first, so that nothing new comes in; Redis last, so that nothing is lost."""
@@ -148,23 +160,3 @@ def api_command(settings: ServeSettings) -> list[str]:
     # a line for every request would push everything else off the screen
     level = ["--log-level", "info" if os.environ.get("LOG_LEVEL") == "DEBUG" else "warning"]
     return [sys.executable, "-m", "uvicorn", "api.main:app", *where, *limit, *level]
-
-
-async def until_healthy(url: str) -> None:
-    """Wait until ``/health/ready`` says 200; it needs no key."""
-    while True:
-        if await asyncio.to_thread(is_healthy, url):
-            return
-        await asyncio.sleep(HEALTH_PERIOD_S)
-
-
-def is_healthy(url: str) -> bool:
-    """Whether ``/health/ready`` says 200."""
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=2)
-    try:
-        connection.request("GET", "/health/ready")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()

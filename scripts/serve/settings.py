@@ -1,10 +1,15 @@
-"""What ``make serve`` may be told, all by environment variables."""
+"""The settings of ``make serve``: environment variables."""
 
 import os
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from api.settings import ApiSettings
+from worker.settings import WorkerSettings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -24,6 +29,7 @@ class ServeSettings(BaseSettings):
     redis_url: str | None = None
     uploads_url: str | None = None
     model: str = "auto"
+    log_format: str = "pretty"
 
     @property
     def folder(self) -> Path:
@@ -46,3 +52,16 @@ class ServeSettings(BaseSettings):
             "MODEL": self.model,
             "PYTHONUNBUFFERED": "1",
         }
+
+
+# so alike that a typing error is likelier than a variable of another program
+LIKENESS = 0.85
+
+
+def misspelled(variables: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Variables that are not settings but nearly have a setting's name, each with that name."""
+    classes = (ServeSettings, ApiSettings, WorkerSettings)
+    known = {name.upper() for settings in classes for name in settings.model_fields}
+    for variable in sorted(set(variables) - known):
+        for near in get_close_matches(variable, known, 1, LIKENESS):
+            yield variable, near

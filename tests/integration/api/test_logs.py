@@ -16,6 +16,8 @@ from tests.support.scripted_worker import FAILS, KILLS
 from tests.support.served import eventually
 from tests.support.worker_process import WorkerProcess
 
+TWO_KEYS = ", ".join(f"{owner}:{digit * 64}" for owner, digit in {"alice": "0", "bob": "1"}.items())
+
 
 class Logged:
     """An api and a worker, and what they say."""
@@ -103,3 +105,23 @@ def test_what_is_said_of_one_photo_has_its_job(logged: Logged) -> None:
     assert refused.status_code == 503
     [line] = lines(logged.api.log.read_text(), event="cannot store an upload", request_id="lost-1")
     assert len(line["job"]) == 32
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, {"level": "warning", "event": "open to all clients: no API keys are set"}),
+        (
+            {"API_KEYS": f"alice:{'0' * 64}, bob:{'1' * 64}"},
+            {"event": "API keys required", "keys": 2},
+        ),
+    ],
+)
+def test_the_start_says_who_may_use_the_service(
+    redis_server: RedisServer,
+    tmp_path: Path,
+    settings: dict[str, str],
+    expected: dict[str, object],
+) -> None:
+    with ApiProcess(redis_server.url, tmp_path, LOG_FORMAT="json", **settings) as api:
+        assert len(lines(api.log.read_text(), **expected)) == 1

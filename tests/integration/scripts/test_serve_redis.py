@@ -9,13 +9,40 @@ from scripts.serve import redis_server
 from scripts.serve.errors import ServeError
 from scripts.serve.process import Child
 
+# a folder in which no socket can be made, as on exFAT, 9p or a Windows drive under WSL
+NO_SOCKETS = Path("/proc")
 
-def test_a_deep_folder_gets_a_short_socket_path() -> None:
-    deep = Path("/srv", "deep" * 40)
-    path = redis_server.socket_path(deep)
-    assert len(bytes(path)) <= redis_server.LONGEST_SOCKET_PATH
-    assert path != redis_server.socket_path(deep / "other")
-    assert redis_server.socket_path(Path("/srv/8000")) == Path("/srv/8000/redis.sock")
+
+def test_a_deep_folder_gets_a_short_socket_path(tmp_path: Path) -> None:
+    deep = tmp_path / ("deep" * 40)
+    one, other = (redis_server.choose_address(folder) for folder in (deep, deep / "other"))
+    assert len(one.options["unixsocket"]) <= redis_server.LONGEST_SOCKET_PATH
+    assert one.url != other.url
+    near = redis_server.choose_address(tmp_path)
+    assert near.options["unixsocket"] == str(tmp_path / "redis.sock")
+
+
+def test_a_folder_that_holds_no_socket_is_passed_over(tmp_path: Path) -> None:
+    chosen = redis_server.choose_address(NO_SOCKETS, tmp_path / "missing", tmp_path)
+    assert chosen == redis_server.choose_address(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+async def test_where_no_folder_holds_a_socket_a_loopback_port_asks_for_a_password(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "redis").mkdir()
+    address = redis_server.choose_address(NO_SOCKETS)
+    command = redis_server.command(redis_server.find_program(), tmp_path, address)
+    child = Child("redis", command, dict(os.environ), lambda *_: None, grace_s=5)
+    task = asyncio.create_task(child.keep())
+    await redis_server.wait_until_ready(address.url, within_s=10)
+    assert not [word for word in command if address.password in word]
+    stranger = address.url.replace(f":{address.password}@", "")
+    with pytest.raises(ServeError, match=r"(?i)authenticat"):
+        await redis_server.wait_until_ready(stranger, within_s=0.2)
+    await child.stop()
+    await task
 
 
 def test_without_a_server_on_path_the_wheel_provides_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,8 +62,9 @@ def test_a_server_on_path_comes_first(tmp_path: Path, monkeypatch: pytest.Monkey
 
 async def test_a_private_server_keeps_its_data_and_opens_no_port(tmp_path: Path) -> None:
     (tmp_path / "redis").mkdir()
-    command = redis_server.command(redis_server.find_program(), tmp_path)
-    url = redis_server.socket_url(tmp_path)
+    address = redis_server.choose_address(tmp_path)
+    command = redis_server.command(redis_server.find_program(), tmp_path, address)
+    url = address.url
     for value in (None, "kept"):
         child = Child("redis", command, dict(os.environ), lambda *_: None, grace_s=5)
         task = asyncio.create_task(child.keep())

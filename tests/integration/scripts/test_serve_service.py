@@ -1,5 +1,7 @@
 import asyncio
 import io
+import itertools
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +13,9 @@ from scripts.serve import port_lock, service
 from scripts.serve.console import Screen
 from scripts.serve.errors import ServeError
 from scripts.serve.service import Service
-from scripts.serve.settings import ServeSettings
+from scripts.serve.settings import ServeSettings, misspelled
+from shared.messages import WorkerReport, WorkerState
+from shared.redis_keys import WORKERS
 from tests.support.photos import free_port
 
 SAY_GOODBYE = (
@@ -19,7 +23,16 @@ SAY_GOODBYE = (
     "def end(*_): print('goodbye', flush=True); sys.exit()\n"
     "signal.signal(signal.SIGTERM, end)\n"
 )
-WORKER = [sys.executable, "-S", "-c", SAY_GOODBYE + "time.sleep(60)"]
+# as a worker whose model is ready reports
+REPORT = WorkerReport(name="stand-in", status=WorkerState.IDLE).model_dump_json()
+WORKER = [
+    sys.executable,
+    "-c",
+    SAY_GOODBYE
+    + "import os, redis\n"
+    + f"redis.Redis.from_url(os.environ['REDIS_URL']).hset({WORKERS!r}, os.getpid(), {REPORT!r})\n"
+    + "time.sleep(60)",
+]
 API = (
     SAY_GOODBYE + "from http.server import BaseHTTPRequestHandler, HTTPServer\n"
     "class Ok(BaseHTTPRequestHandler):\n"
@@ -118,3 +131,41 @@ async def test_a_redis_of_the_users_own_is_not_doubled(
     with pytest.raises(ServeError, match=r"Redis at redis://127\.0\.0\.1:9/0 does not answer"):
         await serve(own, lambda _: False)
     assert list((settings.folder / "redis").iterdir()) == []
+
+
+async def test_the_workers_of_an_earlier_run_do_not_make_it_ready(
+    settings: ServeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await serve(settings, lambda screen: "ready" in screen)
+    looks = itertools.count()
+    silent = [sys.executable, "-c", SAY_GOODBYE + "print('loading', flush=True); time.sleep(60)"]
+    monkeypatch.setattr(service, "worker_command", lambda *_: silent)
+    healthy_looks = 8  # each of them would have said "ready"
+    lines = await serve(
+        settings, lambda screen: "loading" in screen and next(looks) > healthy_looks * 4
+    )
+    assert not [line for line in lines if "ready: open" in line]
+
+
+def test_json_lines_are_json_and_have_no_prefix() -> None:
+    out = io.StringIO()
+    screen = Screen(out, as_json=True)
+    screen.show("api", '{"event": "request"}')
+    screen.show("redis", "it's a line")
+    assert [json.loads(line) for line in out.getvalue().splitlines()] == [
+        {"event": "request"},
+        {"process": "redis", "event": "it's a line"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("variable", "setting"),
+    [("WORKER", "WORKERS"), ("LOGLEVEL", "LOG_LEVEL"), ("MAX_UPLOAD_BYTE", "MAX_UPLOAD_BYTES")],
+)
+def test_a_variable_that_nearly_has_a_settings_name_is_told(variable: str, setting: str) -> None:
+    assert list(misspelled([variable])) == [(variable, setting)]
+
+
+def test_settings_and_other_programs_variables_are_not() -> None:
+    others = ["PATH", "HOME", "HOST", "USER", "LANG", "SHELL", "VIRTUAL_ENV", "TERM"]
+    assert not list(misspelled([*others, "WORKERS", "PORT", "LOG_LEVEL", "DEVICE"]))

@@ -170,5 +170,5 @@ def test_bare_make_lists_the_targets() -> None:
     listed = subprocess.run(
         ["make"], cwd=environment.ROOT, capture_output=True, check=True, text=True
     )
-    for target in ("serve", "test", "test-full", "check", "compose-test", "clean"):
+    for target in ("serve", "test", "test-full", "check", "test-docker", "clean"):
         assert f"make {target} " in listed.stdout

@@ -30,10 +30,26 @@ def test_the_command_makes_a_key_and_the_entry_that_belongs_to_it() -> None:
     assert Keyring(keys.parse(entry)).owner_of(headers(x_api_key=key)) == "alice"
 
 
-@pytest.mark.parametrize("arguments", [[], ["a", "b"], ["a:b"], [""], ["x" * 65]])
-def test_the_command_says_what_it_wants(arguments: list[str]) -> None:
-    with pytest.raises(SystemExit, match=r"usage|name"):
+@pytest.mark.parametrize("arguments", [[], ["a", "b"], ["a:b"], [""], ["x" * 65], ["--helper"]])
+def test_the_command_says_what_it_wants(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
         keys.main(arguments)
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "usage: python -m api.keys" in said.err
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_asking_for_help_makes_no_key(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        keys.main([flag])
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    assert "NAME" in said
+    assert keys.PREFIX not in said
 
 
 def test_no_two_keys_are_alike() -> None:
