@@ -12,7 +12,7 @@ import tenacity
 
 from image_classifier_client.api_requests import PREDICT_WAIT_S, ApiRequest, safe_url
 from image_classifier_client.errors import ServiceUnavailable, ServiceUnreachable
-from image_classifier_client.proxy import EnvironmentProxy, proxy_for
+from image_classifier_client.proxy import EnvironmentProxy, has_valid_host, proxy_for
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 CONNECT_TIMEOUT_S = 5.0
@@ -165,6 +165,8 @@ def base_url(text: str) -> httpx2.URL:
         raise ValueError("the URL must begin with http:// or https:// and a host name")
     if url.port is not None and not 0 < url.port < 65_536:
         raise ValueError("the URL's port must be between 1 and 65535")
+    if not has_valid_host(url):
+        raise ValueError("the URL's host name has a part that is empty or too long")
     path = url.path
     for endpoint in ENDPOINTS:
         path = path.removesuffix(endpoint)

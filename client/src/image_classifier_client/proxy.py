@@ -44,6 +44,14 @@ def proxy_for(url: httpx2.URL) -> EnvironmentProxy | None:
     return None
 
 
+def has_valid_host(url: httpx2.URL) -> bool:
+    """Whether the URL has a host name that can be looked up."""
+    try:
+        return bool(url.raw_host.decode().encode("idna"))
+    except UnicodeError:
+        return False
+
+
 def _is_this_computer(host: str) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
         return True
@@ -72,7 +80,7 @@ def _parse(address: str, source: str) -> EnvironmentProxy:
         url = httpx2.Proxy(address if "://" in address else f"http://{address}").url
     except (ValueError, httpx2.InvalidURL):
         url = None  # its text may contain a password: it is not part of the error
-    if url is None or not url.host or url.port == 0 or (url.port or 1) > 65_535:
+    if url is None or not has_valid_host(url) or url.port == 0 or (url.port or 1) > 65_535:
         raise ValueError(f"{source} is not a proxy's URL, such as http://proxy.example:3128")
     if url.scheme.startswith("socks") and find_spec("socksio") is None:
         raise ValueError(

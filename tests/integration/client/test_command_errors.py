@@ -9,6 +9,7 @@ from tests.support.command import Command
 from tests.support.live_service import coloured
 from tests.support.photos import free_port
 from tests.support.scripted_http import Reply, ScriptedHttp
+from tests.support.wire import JOB
 
 HEALTH = {
     "status": "ok", "broker": {"status": "up", "latency_ms": 0.4}, "workers": [],
@@ -104,11 +105,35 @@ def test_wrong_usage_is_exit_code_2_and_words(
     assert "Traceback" not in said
 
 
-def test_help_and_version(tmp_path: Path) -> None:
-    code, printed, _ = Command("--help", url="", cwd=tmp_path).end()
+@pytest.mark.parametrize("help_option", ["-h", "--help"])
+@pytest.mark.parametrize("command", [[], ["health"]])
+def test_help(tmp_path: Path, command: list[str], help_option: str) -> None:
+    code, printed, _ = Command(*command, help_option, url="", cwd=tmp_path).end()
     assert code == 0
-    assert "Usage: classify [OPTIONS] [PHOTO]..." in " ".join(printed.split())
-    assert "classify health" in printed
+    assert printed.startswith(" ".join(["Usage: classify", *command, "[OPTIONS]"]))
+    assert "Exit codes:" in printed
+    assert "<" not in printed, "a flag takes no value"
+
+
+def test_help_names_the_other_command_and_version_is_told(tmp_path: Path) -> None:
+    assert "classify health" in Command("--help", url="", cwd=tmp_path).end()[1]
     code, printed, _ = Command("--version", url="", cwd=tmp_path).end()
     assert code == 0
     assert printed.startswith("classify 0.")
+
+
+def test_a_photo_that_no_worker_classifies_ends_with_the_job_to_come_back_for(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.png").write_bytes(coloured(1))
+    job = json.dumps({**JOB, "job_id": "5f0c"}).encode()
+    with ScriptedHttp(
+        Reply(200, json.dumps(HEALTH).encode()), Reply(202, job), Reply(200, job)
+    ) as server:
+        run = Command("a.png", "--retry-for", "-0", url=server.url, cwd=tmp_path)
+        code, printed, said = run.end()
+    assert (code, printed) == (3, "")
+    assert said == (
+        "classify: Job 5f0c is not finished yet. It continues: wait for it again later; "
+        "to get the result of job 5f0c: classify --watch 5f0c\n"
+    )

@@ -42,6 +42,9 @@ def test_the_environment_is_asked_and_an_argument_wins(monkeypatch: pytest.Monke
         "x",
         "http://a:99999",
         "http://a:0",
+        "http://a..b",
+        "http://.a",
+        f"http://{'x' * 64}.example",
     ],
 )
 @pytest.mark.parametrize("kind", [ImageClassifier, AsyncImageClassifier])

@@ -87,6 +87,7 @@ def test_no_proxy_excludes_names_addresses_and_networks(
         "http://u:secret@h:99999",
         "http://",
         "h:secret",
+        "http://u:secret@a..b",
     ],
 )
 @pytest.mark.parametrize("name", ["ALL_PROXY", "http_proxy"])

@@ -13,6 +13,7 @@ UrlOption = Annotated[
     typer.Option(
         "--url",
         envvar="CLASSIFIER_URL",
+        show_envvar=False,
         metavar="URL",
         help=f"URL of the service (environment: CLASSIFIER_URL; default: {DEFAULT_URL}).",
     ),

@@ -39,7 +39,7 @@ def _version(wanted: bool) -> None:
 def classify(  # noqa: PLR0913, PLR0917 - typer: an argument for each option
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PHOTO", help="JPEG and PNG files, and folders of them."),
+        typer.Argument(metavar="PHOTO", hidden=True),
     ] = None,
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Include subfolders.")
@@ -88,7 +88,10 @@ def classify(  # noqa: PLR0913, PLR0917 - typer: an argument for each option
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:  # fmt: skip
-    """Classify photos. Each result has the most probable classes with their confidence, 0 to 1."""
+    """Classify photos: JPEG and PNG files, and folders of them.
+
+    Each result has the most probable classes with their confidence, 0 to 1.
+    """
     if out and as_json:
         raise CommandError(ExitCode.USAGE, "--json prints to stdout, --out writes a file: use one")
     if retry_failed and not out:
