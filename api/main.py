@@ -25,7 +25,7 @@ EXIT_CANNOT_SERVE = 3
 # What a page of another site may send and read, besides what every page may.
 ASKED_WITH = ["authorization", "content-type", "idempotency-key", "prefer", "x-api-key",
               "x-request-id"]  # fmt: skip
-ANSWERED_WITH = ["location", "preference-applied", "retry-after", "x-request-id"]
+ANSWERED_WITH = ["job-status", "location", "preference-applied", "retry-after", "x-request-id"]
 # Asked every few seconds by machines.
 UNTRACED = ("/health", "/metrics")
 

@@ -78,7 +78,7 @@ JOB_CANCELLED: dict[str, Any] = {
     "items": [{**item, "status": "cancelled"} for item in JOB_QUEUED["items"]],
 }
 RESULTS_NDJSON = "".join(json.dumps(item) + "\n" for item in JOB_COMPLETED["items"])
-RESULTS_CSV = """index,filename,status,label_1,class_index_1,confidence_1,error,detail
+RESULTS_CSV = """index,path,status,label_1,class_index_1,confidence_1,error,detail
 0,cat.jpg,succeeded,tabby,281,0.62,,
 1,notes.txt,failed,,,,unsupported_media_type,The content is neither JPEG nor PNG. Convert it to one.
 """

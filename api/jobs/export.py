@@ -93,10 +93,10 @@ def _object(item: ItemRecord) -> str:
 
 
 async def _csv(first: JobRecord, items: Pages) -> AsyncIterator[str]:
-    """A row for each photo, as wide as the job's ``top_k`` asks for."""
+    """One row per photo, in the columns that the web page and the command ``classify`` use too."""
     ranks = range(1, first.top_k + 1)
     names = [f"{name}_{rank}" for rank in ranks for name in ("label", "class_index", "confidence")]
-    yield _lines([["index", "filename", "status", *names, "error", "detail"]])
+    yield _lines([["index", "path", "status", *names, "error", "detail"]])
     async for page in items:
         yield _lines([_row(item, len(names)) for item in page])
 

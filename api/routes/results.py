@@ -26,7 +26,14 @@ _TEXT = {"type": "string"}
     responses={
         200: {
             "model": Job,
-            "description": "All items in input order, as they stand when they are read.",
+            "description": "All items in input order, as they are at the time of the request.",
+            "headers": {
+                "Job-Status": {
+                    "description": "The status of the job; while it is `queued` or `running`, "
+                    "some items have no result yet.",
+                    "schema": {"type": "string"},
+                }
+            },
             "content": {
                 MEDIA_TYPES[ResultFormat.JSON]: {"example": JOB_COMPLETED},
                 MEDIA_TYPES[ResultFormat.NDJSON]: {"schema": _TEXT, "example": RESULTS_NDJSON},
@@ -43,16 +50,17 @@ async def job_results(
         ResultFormat, Query(alias="format", description="`csv` has one row for each photo")
     ] = ResultFormat.JSON,
 ) -> Response:
-    """Streamed, however many items there are; what has not ended says so in its `status`.
+    """The response is streamed. Items that are not finished have that in their `status`.
 
-    `json` is the job with all of its items, `ndjson` one item a line. In `csv` a name or label that
-    a spreadsheet would run as a formula has an apostrophe in front. A document that breaks off (the
-    connection closes early) is to be asked for again.
+    `json` is the job with all of its items, `ndjson` one item per line. `csv` has the columns
+    `index,path,status`, then `label_1,class_index_1,confidence_1` and so on for each class, then
+    `error,detail`. In `csv`, a name or label that a spreadsheet would run as a formula has an
+    apostrophe in front. If the connection closes early, send the request again.
     """
     first = await services.jobs.read(job_id, 0, PAGE)
     name = f'attachment; filename="{job_id}.{form}"'
     return StreamingResponse(
         export.write(services.jobs, first, form),
-        headers={"content-disposition": name},
+        headers={"content-disposition": name, "job-status": first.status},
         media_type=MEDIA_TYPES[form],
     )

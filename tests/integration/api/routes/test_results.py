@@ -63,6 +63,7 @@ def test_each_form_holds_what_the_pages_hold(client: httpx.Client) -> None:
 
     answer = client.get(f"{where}/results")
     assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["job-status"] == "completed"
     assert answer.json() == job
 
     answer = client.get(f"{where}/results?format=ndjson")
@@ -76,7 +77,7 @@ def test_each_form_holds_what_the_pages_hold(client: httpx.Client) -> None:
     assert len(rows) == 250
     for row, item in zip(rows, job["items"], strict=True):
         assert row["index"] == str(item["index"])
-        assert row["filename"] == item["filename"]
+        assert row["path"] == item["filename"]
         assert row["status"] == item["status"]
         best = item.get("predictions", [{"label": "", "class_index": "", "confidence": ""}] * 2)
         for rank, found in enumerate(best, 1):
@@ -97,7 +98,7 @@ def test_csv_defuses_formulas_and_the_other_forms_keep_names_as_they_are(
     kept = [item["filename"] for item in job["items"]]
     assert [name[0] for name in kept] == ["=", "+", "-", "@", "a"]
     rows = list(csv.DictReader(io.StringIO(client.get(f"{where}/results?format=csv").text)))
-    assert [row["filename"] for row in rows] == [*(f"'{name}" for name in kept[:4]), kept[4]]
+    assert [row["path"] for row in rows] == [*(f"'{name}" for name in kept[:4]), kept[4]]
 
 
 def test_what_has_not_ended_says_so(client: httpx.Client, worker: PlayedWorker) -> None:
@@ -107,9 +108,21 @@ def test_what_has_not_ended_says_so(client: httpx.Client, worker: PlayedWorker) 
         "queued",
         "failed",
     ]
-    rows = list(csv.reader(io.StringIO(client.get(f"{where}/results?format=csv").text)))
+    answer = client.get(f"{where}/results?format=csv")
+    assert answer.headers["job-status"] == client.get(where).json()["status"] == "running"
+    rows = list(csv.reader(io.StringIO(answer.text)))
+    assert rows[0][:3] == ["index", "path", "status"]
     assert rows[1] == ["0", "0.jpg", "queued", *[""] * 8]
     assert {len(row) for row in rows} == {11}
+
+
+def test_a_cancelled_job_says_so(client: httpx.Client, worker: PlayedWorker) -> None:
+    worker.listen_to("no such queue")
+    where = submit(client, ["0.jpg", "1.txt"])
+    client.delete(where)
+    for form in ("json", "ndjson", "csv"):
+        answer = client.get(f"{where}/results?format={form}")
+        assert answer.headers["job-status"] == "cancelled"
 
 
 def test_an_unknown_job_or_form_is_a_problem(client: httpx.Client) -> None:
