@@ -56,6 +56,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         separate_input_output_schemas=False,
         telemetry={"exclude": lambda scope: scope.get("path", "").startswith(UNTRACED)},
     )

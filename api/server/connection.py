@@ -8,10 +8,7 @@ from asyncio import Transport
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import (
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from api.server.connection_errors import (
     MAX_FIELDS,
@@ -21,6 +18,7 @@ from api.server.connection_errors import (
     too_large,
 )
 from api.server.connection_limits import ConnectionLimits, too_many
+from api.server.http_connection import HttpConnection
 from shared.errors import MalformedRequest, RequestTimeout, ServiceError
 
 MAX_PIPELINED = 8
@@ -32,7 +30,7 @@ LINGER_S = 2
 HEAD, BODY, ANSWER, IDLE = range(4)
 
 
-class Connection(HttpToolsProtocol):
+class Connection(HttpConnection):
     """One client's connection.
 
     Args:
@@ -42,7 +40,6 @@ class Connection(HttpToolsProtocol):
 
     def __init__(self, limits: ConnectionLimits, **server: Any) -> None:
         super().__init__(**server)
-        self.headers = []
         self._limits = limits
         self._phase = HEAD
         self._since = limits.tick
@@ -80,11 +77,9 @@ class Connection(HttpToolsProtocol):
         self._received += len(data)
         self._pending += len(data)
         try:
-            self.parser.feed_data(data)
+            self.parse(data)
         except httptools.HttpParserError as error:
             self.refuse(cause_of(error))
-        except httptools.HttpParserUpgrade:
-            pass  # to what is not spoken here; the request was answered as it stands
         else:
             if self._pending > MAX_HEAD_BYTES or len(self.headers) > MAX_FIELDS:
                 self.refuse(too_large())
@@ -98,6 +93,8 @@ class Connection(HttpToolsProtocol):
         if len(self.pipeline) >= MAX_PIPELINED:
             raise MalformedRequest("Wait for an answer before sending more requests.")
         super().on_headers_complete()
+        if self.offered_upgrade:
+            return
         self._limits.waiting.pop(self, None)
         self._pending = 0
         self._enter(BODY)
@@ -109,6 +106,8 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """A request is whole."""
+        if self.offered_upgrade:
+            return
         self._pending = 0
         super().on_message_complete()
         self._enter(ANSWER)
@@ -122,9 +121,6 @@ class Connection(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
         super()._start_asgi_task(cycle, app)
-
-    def _should_upgrade_to_ws(self) -> bool:
-        return False
 
     def _enter(self, phase: int) -> None:
         self._phase = phase

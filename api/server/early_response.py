@@ -1,52 +1,84 @@
 """Makes a refusal reach a client that is still sending, without reading an endless body.
 
-uvicorn discards the unread rest of a body after the answer, however long it is, and a connection
-closed while bytes arrive is reset, which loses the answer.
+A connection that is closed while bytes arrive is reset, and the client loses the answer. uvicorn
+closes at once after ``Connection: close`` and HTTP/1.0; where it keeps the connection, it discards
+the rest of the body, however long that is.
 """
 
 import asyncio
 import contextlib
-from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# A declared rest up to this is discarded by the server, and the connection stays in use.
+# A declared rest up to this is discarded by uvicorn, and the connection stays in use.
 DISCARD_BYTES = 32 * 1024 * 1024
-LINGER_S = 2.0
+# As nginx does by default: how long to discard the rest, and without any of it arriving.
+LINGER_S, LINGER_IDLE_S = 30.0, 2.0
 
 
 class EarlyResponseMiddleware:
-    """After an early answer to a body without bound: read on for two seconds, then close."""
+    """After an early answer on a connection that will be closed: discard the rest first.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        app: The ASGI application.
+        linger_s: How long to discard the rest of a body at most, in seconds.
+        idle_s: How long to wait for the next bytes of it.
+    """
+
+    def __init__(
+        self, app: ASGIApp, linger_s: float = LINGER_S, idle_s: float = LINGER_IDLE_S
+    ) -> None:
         self.app = app
+        self._linger_s = linger_s
+        self._idle_s = idle_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        if scope["type"] != "http" or _is_small(scope):
+        if scope["type"] != "http" or _stays_open(scope):
             await self.app(scope, receive, send)
         else:
-            exchange = _Exchange(receive, send)
+            exchange = _Exchange(receive, send, expects=_expects(scope))
             await self.app(scope, exchange.receive, exchange.send)
+            await exchange.linger(self._linger_s, self._idle_s)
 
 
-def _is_small(scope: Scope) -> bool:
+def _stays_open(scope: Scope) -> bool:
     headers: dict[bytes, bytes] = dict(scope["headers"])
     if b"transfer-encoding" in headers or b"expect" in headers:
         return False
-    return int(headers.get(b"content-length", b"0")) <= DISCARD_BYTES
+    length = int(headers.get(b"content-length", b"0"))
+    if length == 0:
+        return True
+    closes = scope["http_version"] == "1.0" or b"close" in headers.get(b"connection", b"").lower()
+    return length <= DISCARD_BYTES and not closes
+
+
+def _expects(scope: Scope) -> bool:
+    """Whether the client sends its body only when it is told to go on."""
+    return any(
+        name == b"expect" and value.lower() == b"100-continue" for name, value in scope["headers"]
+    ) and scope["http_version"] != "1.0"  # fmt: skip
 
 
 class _Exchange:
-    def __init__(self, receive: Receive, send: Send) -> None:
+    """One request and its answer.
+
+    Args:
+        receive: Of the server; its first call tells a client that expects it to go on.
+        send: Of the server.
+        expects: Whether the client waits to be told to go on.
+    """
+
+    def __init__(self, receive: Receive, send: Send, *, expects: bool) -> None:
         self._receive = receive
         self._send = send
-        self._begun = False
+        self._waits = expects
         self._complete = False
+        self._unfinished = False
 
     async def receive(self) -> Message:
+        self._waits = False
         message = await self._receive()
-        self._begun = True
         if message["type"] == "http.disconnect" or not message.get("more_body"):
             self._complete = True
         return message
@@ -55,14 +87,21 @@ class _Exchange:
         if self._complete:
             await self._send(message)
         elif message["type"] == "http.response.start":
-            headers: list[Any] = [*message.get("headers", []), (b"connection", b"close")]
+            headers = [*message.get("headers", []), (b"connection", b"close")]
             await self._send({**message, "headers": headers})
-        elif message.get("more_body") or not self._begun:
+        elif message.get("more_body") or self._waits:
             await self._send(message)
-        else:
+        else:  # uvicorn closes after the last part of an answer
+            self._unfinished = True
             await self._send({**message, "more_body": True})
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LINGER_S):
-                    while not self._complete:
+
+    async def linger(self, most_s: float, idle_s: float) -> None:
+        """Discard the rest of the body for a while, then end the answer."""
+        if not self._unfinished:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(most_s):
+                while not self._complete:
+                    async with asyncio.timeout(idle_s):
                         await self.receive()
-            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -210,6 +210,8 @@ def _paths() -> Iterator[Exchange]:
         "swagger-traversal": "/swagger-ui/..%2f..%2fpyproject.toml",
         "env": "/.env",
         "predict-slash": "/predict/",
+        "job-slash": f"/jobs/{NO_JOB}/",
+        "slashes-behind": "/health//",
     }
     for name, path in paths.items():
         options = {"headers": {"range": "bytes=99999999-"}} if name == "static-bad-range" else {}

@@ -45,6 +45,8 @@ def _nonsense() -> dict[str, bytes]:
         "http-9.9": b"GET / HTTP/9.9\r\n\r\n",
         "redis": b"*1\r\n$8\r\nFLUSHALL\r\n",
         "no-host": b"GET /health/live HTTP/1.1\r\n\r\n",
+        "two-hosts": LIVE + b"Host: y\r\n\r\n",
+        "host-with-a-path": b"GET /health/live HTTP/1.1\r\nHost: x/y\r\n\r\n",
         "method-unknown": b"BREW /health/live HTTP/1.1\r\nHost: x\r\n\r\n",
         "method-lower-case": b"get /health/live HTTP/1.1\r\nHost: x\r\n\r\n",
         "connect": b"CONNECT example:443 HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -63,6 +65,7 @@ def _nonsense() -> dict[str, bytes]:
         b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n",
         "upgrade-http-2": LIVE + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
         b"HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n",
+        "upgrade-unknown": LIVE + b"Connection: Upgrade\r\nUpgrade: gopher/1\r\n\r\n",
     }  # fmt: skip
 
 
@@ -84,6 +87,9 @@ def _lengths() -> dict[str, bytes | Iterable[bytes]]:
     def declared(length: object, body: bytes = data) -> bytes:
         return POST + f"Content-Length: {length}\r\n\r\n".encode() + body
 
+    offered = declared(len(data)).replace(
+        b"\r\n\r\n", b"\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n", 1
+    )
     both = POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
     return {
         "length-right": declared(len(data)),
@@ -113,6 +119,10 @@ def _lengths() -> dict[str, bytes | Iterable[bytes]]:
         "trailers-endless": chain([CHUNKED + b"0\r\n"], repeat(b"X: y\r\n" * 10_000, 500)),
         "expect": POST + f"Content-Length: {len(data)}\r\nExpect: 100-continue\r\n\r\n".encode()
         + data,
+        "http-1.0-expect": declared(len(data)).replace(b"HTTP/1.1", b"HTTP/1.0").replace(
+            b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n", 1),
+        "upgrade-with-photo": offered,
+        "upgrade-with-photo-in-pieces": [offered[:60], 0.1, offered[60:-20], 0.1, offered[-20:]],
         "expect-unknown": POST + b"Expect: 200-ok\r\nContent-Length: 0\r\n\r\n",
     }  # fmt: skip
 

@@ -81,6 +81,17 @@ class RawClient:
         assert piece, f"closed after {self._got!r}"
         self._got += piece
 
+    def rest(self) -> bytes:
+        """Everything until the other side closes."""
+        while piece := self.socket.recv(65_536):
+            self._got += piece
+        return self._got
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the other side has answered or closed."""
+        return bool(self._got) or self._is_answered()
+
     def is_closed(self, within_s: float) -> bool:
         """Whether the other side closes within that time; what it still says is dropped."""
         self.socket.settimeout(0.2)
