@@ -1,7 +1,7 @@
 """``python -m benchmarks.explain``: what a class activation map costs.
 
-The model that the worker's settings name, alone in this process: a photo classified, and a photo
-classified and explained, in turn; medians in milliseconds.
+The model that the worker's settings name, with nothing else in this process: a photo classified,
+and a photo classified and explained, in turn; medians in milliseconds.
 """
 
 import statistics

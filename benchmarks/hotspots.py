@@ -37,7 +37,7 @@ OTHER = "other"
 # Of the engine's own threads, or of the event loop's.
 NATIVE = "native code"
 # py-spy cannot tell on every system that a thread waits. The event loop runs Python's frames inside
-# of its own: alone, it waits or is in native code.
+# of its own: by itself, it waits or is in native code.
 WAITS = re.compile(
     r"(wait\w* \(threading\.py|_worker \(concurrent/futures/thread\.py"
     r"|poll \(kombu/utils/eventio\.py|read_from_socket \(redis/|Runner\.run \(asyncio/runners\.py)"

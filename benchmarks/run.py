@@ -69,8 +69,8 @@ def precisions(spec: ModelSpec) -> list[str]:
 
 @contextmanager
 def running(chosen: list[Contender], photo: bytes) -> Iterator[list[Server]]:
-    """The servers, each started alone, then frozen; all ended in the end."""
-    # or it would end this process alone, and leave frozen servers behind
+    """The servers, started one after another, then frozen; all stopped at the end."""
+    # or it would end only this process, and leave frozen servers behind
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     PLACE.mkdir(exist_ok=True)
     with ExitStack() as stack:
@@ -175,7 +175,7 @@ def rounds(
 def batches(
     server: Server, names: list[Path], listed: Path, options: argparse.Namespace
 ) -> tuple[batch.Batch, Loop]:
-    """A batch job alone, then `/predict` beside another."""
+    """A batch job by itself, then `/predict` during another."""
     server.thaw()
     server.wait_ready(names[0].read_bytes())
     one = batch.alone(server, names, options.batch)

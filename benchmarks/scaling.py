@@ -49,11 +49,11 @@ class Model:
         return BATCH / (self.call_s + BATCH * self.image_s)
 
 
-# 20 ms for one photo alone, 18 ms each for eight together: little is gained by a batch, so that
+# 20 ms for a single photo, 18 ms each for eight together: little is gained by a batch, so that
 # eight workers with all that surrounds the model stay within two cores.
 PROCESSOR = Model(0.0024, 0.0176)
-# 66 ms for one alone, 10 ms each for eight together, and a second batch is read meanwhile. Four
-# workers are what stays within two cores.
+# 66 ms for a single photo, 10 ms each for eight together, and a second batch is read meanwhile.
+# Four workers are what stays within two cores.
 GPU, MOST_GPUS = Model(0.064, 0.002, 2 * BATCH), 4
 NO_TIME = Model(0, 0)
 

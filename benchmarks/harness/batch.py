@@ -1,4 +1,4 @@
-"""A batch job, alone and with `/predict` beside it."""
+"""A batch job by itself, and with `/predict` during it."""
 
 import time
 from collections.abc import Iterator

@@ -73,7 +73,7 @@ class Limit:
 
     @property
     def engine_per_s(self) -> float:
-        """Photos a second that the engine alone answers."""
+        """Photos a second that the engine classifies by itself."""
         return self.cores * 1000 / self.engine_core_ms
 
     def per_s(self, spent_cores: float = 0) -> float:

@@ -32,7 +32,7 @@ class Contender:
     Attributes:
         name: Its row in the table.
         command: Program and arguments; ``{port}`` stands for its port.
-        env: Added to the environment; ``{port}`` likewise.
+        env: Added to the environment; ``{port}`` is replaced here too.
     """
 
     name: str

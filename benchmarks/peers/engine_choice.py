@@ -11,6 +11,6 @@ def load_engine() -> Engine:
         from benchmarks.peers.torch_engine import TorchEngine  # noqa: PLC0415 - one of the two
 
         return TorchEngine()
-    from benchmarks.peers.our_engine import OurEngine  # noqa: PLC0415 - likewise
+    from benchmarks.peers.our_engine import OurEngine  # noqa: PLC0415 - as above
 
     return OurEngine()

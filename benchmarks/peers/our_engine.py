@@ -1,4 +1,4 @@
-"""The worker's runtime and preprocessing inside a peer, so that the serving alone differs."""
+"""The worker's runtime and preprocessing inside a peer, so that only the serving differs."""
 
 from concurrent.futures import ThreadPoolExecutor
 

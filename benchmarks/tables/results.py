@@ -63,7 +63,7 @@ class Results:
         return sorted({connections for _, connections in self.samples})
 
     def limit_per_s(self, precision: str, spent_cores: float = 0) -> float:
-        """Requests a second that engine and preprocessing alone would allow."""
+        """Requests a second that engine and preprocessing would allow by themselves."""
         return statistics.median(limit.per_s(spent_cores) for limit in self.limits[precision])
 
     def limit_ms(self, precision: str, value: Callable[[Limit], float]) -> float:

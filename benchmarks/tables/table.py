@@ -48,7 +48,7 @@ def servers(results: Results, ours: str) -> str:
 
 
 def limits(results: Results) -> str:
-    """What the engine and the preprocessing cost alone, for each precision."""
+    """What the engine and the preprocessing cost by themselves, for each precision."""
     rows = []
     for name, measured in results.limits.items():
         setting = measured[0].setting

@@ -32,7 +32,7 @@ def find() -> str:
     """The program's path.
 
     Raises:
-        NoKubectl: There is none, and none can be had.
+        NoKubectl: There is none, and it cannot be downloaded.
     """
     own = Path(sys.prefix, "bin", "kubectl")
     for program in (str(own), shutil.which("kubectl")):

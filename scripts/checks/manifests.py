@@ -1,8 +1,8 @@
 """Checks that the Kubernetes manifests build and fit their schemas.
 
-Builds each overlay, alone, with each component and with all, and checks what comes out against
-schemas: of the oldest and the newest Kubernetes that is meant to run it, and KEDA's own. A field
-that no schema knows is a fault, because Kubernetes would ignore it. Needs no cluster.
+Builds each overlay without components, with each of them and with all, and checks the result
+against schemas: of the oldest and the newest Kubernetes that is meant to run it, and KEDA's own.
+A field that no schema knows is a fault, because Kubernetes would ignore it. Needs no cluster.
 """
 
 import os
@@ -41,7 +41,7 @@ def build(folder: Path) -> list[Manifest]:
 
 
 def build_all() -> Iterator[tuple[str, list[Manifest]]]:
-    """Every overlay, alone, with each component, and with all."""
+    """Every overlay without components, with each of them, and with all."""
     components = sorted((FOLDER / "components").iterdir())
     for overlay in sorted((FOLDER / "overlays").iterdir()):
         yield overlay.name, build(overlay)

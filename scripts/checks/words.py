@@ -1,7 +1,4 @@
-"""``python -m scripts.checks.words [PATH ...]``: finds words that obscure a sentence.
-
-In comments and strings of Python, JavaScript and Lua, and in all other text.
-"""
+"""``python -m scripts.checks.words [PATH ...]``: finds words that obscure a sentence."""
 
 import io
 import re
@@ -25,8 +22,8 @@ PLAIN = {
     r"whoever": "the client that, any program that",
 }
 KINDS = ["*.md", "*.*ml", "*.py", "*.js", "*.lua", "*.cfg", ".env.example", "*file"]
-WORD = re.compile(rf"\b(?:{'|'.join(f'({pattern})' for pattern in PLAIN)})\b", re.IGNORECASE)
-# the field of messages and records, and idioms
+ANY = "|".join(f"({pattern})" for pattern in PLAIN)
+WORD = re.compile(rf"(?<![\w-])(?:{ANY})(?![\w-]|\.\w)", re.IGNORECASE)
 ALLOWED = re.compile(r"[`'\"]alone[`'\"]|(?:let|leave|left) alone", re.IGNORECASE)
 SCRIPT = re.compile(r"(?://|--|/?\*).*|\"[^\"\n]*\"|'[^'\n]*'|`[^`]*`")
 TEXT = {tokenize.STRING, tokenize.COMMENT, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}

@@ -37,7 +37,7 @@ def answers(url: str, timeout: float = PROBE_S) -> bool:
         ):
             found.append(response.status == 200)
 
-    # a slow resolver heeds no timeout, a thread that nobody waits for any longer does
+    # a slow resolver ignores timeouts; a thread that is no longer waited for does not matter
     probe = threading.Thread(target=get, daemon=True)
     probe.start()
     probe.join(timeout)

@@ -10,7 +10,7 @@ from scripts.serve.settings import ServeSettings
 
 
 def check_port(settings: ServeSettings) -> None:
-    """Find out before anything is started whether the address can be had.
+    """Check before anything is started that the address is available.
 
     Raises:
         ServeError: It cannot.

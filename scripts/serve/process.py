@@ -109,7 +109,7 @@ class Child:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            process_group=0,  # Ctrl-C reaches the supervisor alone, which ends all in order
+            process_group=0,  # Ctrl-C reaches only the supervisor, which stops all in order
             preexec_fn=_die_with_parent(),
         )
         if self._stopping.is_set():  # it was asked to stop while the program was starting

@@ -16,7 +16,7 @@ from tests.support.served import Served, eventually
 
 @contextmanager
 def broker_away(service: Served, visit: Visit) -> Iterator[None]:
-    """Redis holds its connections and answers nobody."""
+    """Redis keeps its connections and answers no request."""
     redis = service.child("redis.sock")
     visit.expected = {503}
     redis.suspend()

@@ -113,7 +113,7 @@ def _read_over_http(cluster: Cluster, told: Told, total: Count) -> None:
 
 
 def _polled(url: str) -> httpx.Response | None:
-    """An answer; one that says to come back later is none."""
+    """An answer; one that says to come back later does not count."""
     answer = ask(url)
     return None if answer.status_code == 503 else answer
 

@@ -1,4 +1,4 @@
-"""Connections that break: closed all at once, or cut between machines so that nobody is told."""
+"""Connections that break: closed all at once, or cut silently between machines."""
 
 import random
 import time

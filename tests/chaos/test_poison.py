@@ -26,7 +26,7 @@ def test_photos_that_kill_their_process_fail_alone(
             traffic.send(client, "/jobs", files)
         cluster.until(lambda: _lost(cluster) == POISONS, 200)
         took = time.monotonic() - began
-        # each kills once among others and twice alone; two may die in one crowd
+        # each kills once among others and twice in isolation; two may die in one crowd
         assert sum(worker.starts - 1 for worker in cluster.workers) > 2 * POISONS
         serves(cluster, 60)
     report(cluster, traffic, took)

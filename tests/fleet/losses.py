@@ -35,7 +35,7 @@ def lose_worker(fleet: Fleet, traffic: Traffic, batch: str) -> float:
 
 
 def cut_redis(fleet: Fleet, traffic: Traffic) -> float:
-    """Nobody reaches it, and nobody is told; every worker that is left holds work meanwhile."""
+    """It is unreachable and closes no connection, while every worker that is left holds work."""
     living = [number for number in range(len(WORKERS)) if number != LOST_WORKER]
     holding(fleet, traffic, *living)
     refused = traffic.told.refused
@@ -43,7 +43,7 @@ def cut_redis(fleet: Fleet, traffic: Traffic) -> float:
     time.sleep(CUT_S)
     held = [fleet.held(number) for number in living]
     assert all(len(found) >= HELD for found in held), "a worker held no work"
-    assert traffic.told.refused > refused, "nobody noticed"
+    assert traffic.told.refused > refused, "no client noticed"
     fleet.network.mend(REDIS)
     took = serves(fleet, BACK_WITHIN_S)
     items_end(fleet, set().union(*held))

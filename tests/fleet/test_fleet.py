@@ -18,7 +18,7 @@ BATCH = 2_000
 CLIENTS, JOB_OF = (1, 2), 8
 # What one worker holds at once; it may be lost between a photo's end and its deletion.
 THREADS = 8
-# A request that nobody wakes looks for itself when its 30 s have passed.
+# A request that is not woken looks for itself when its 30 s have passed.
 WOKEN_WITHIN_S = 15
 
 

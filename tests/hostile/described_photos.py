@@ -30,7 +30,7 @@ def filter_case(_: Any, case: schemathesis.Case) -> bool:
     """Leave out forms that are only meant to be wrong: in a form every value is text.
 
     A field that comes once may be a list of one, so that a number or an object in the place of a
-    list of photos is on the wire a photo, a bad one, which fails alone.
+    list of photos is on the wire a photo, a bad one, which fails on its own.
     """
     if not case.meta or not case.meta.generation.mode.is_negative:
         return True

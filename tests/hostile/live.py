@@ -16,7 +16,7 @@ from tests.support.served import Served
 AT_ONCE = 8
 # However deep the queue: none of this is about speed.
 PATIENT = {"prefer": "wait=120"}
-# What is merely large is none of the cases: its client comes again where it is told to.
+# A photo that is merely large is not such a case: its client retries when asked to.
 TRIES = 5
 PROBLEM = "application/problem+json"
 

@@ -69,7 +69,7 @@ def plain() -> bytes:
 
 
 def as_decoded(picture: Picture) -> bytes:
-    """The plain picture, less what JPEG lost: as Pillow alone decodes the odd one, upright."""
+    """The plain picture, less what JPEG lost: as only Pillow decodes the odd one, upright."""
     assert picture.plain is not None
     if not picture.data.startswith(SOI):
         return picture.plain

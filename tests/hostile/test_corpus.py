@@ -137,7 +137,7 @@ def test_no_process_has_died_and_their_memory_is_back(
 ) -> None:
     for mark, process in live.processes().items():
         first, began = before[mark]
-        assert process == first, f"{mark} was started anew\n{live.served.screen()}"
+        assert process == first, f"{mark} was restarted\n{live.served.screen()}"
         eventually(partial(_is_back, process, began), 30, partial(_both, mark, process, began))
         tell(_both(mark, process, began))
     assert "Traceback" not in live.served.screen()

@@ -51,7 +51,7 @@ def test_of_a_batch_only_the_photo_that_kills_is_lost(
 
 
 def says_nothing(picture: Picture) -> bool:
-    """Whether its colour is none of those that tell the scripted model what to do."""
+    """Whether its colour is not one that tells the scripted model what to do."""
     if len(picture.data) > LARGEST:
         return False
     try:

@@ -1,4 +1,4 @@
-"""What may be known to nobody stays out of every log line and every answer, whatever goes wrong."""
+"""Secrets stay out of every log line and every answer, whatever goes wrong."""
 
 import json
 from pathlib import Path

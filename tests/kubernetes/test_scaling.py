@@ -82,7 +82,7 @@ def test_photos_that_wait_bring_workers_from_none_and_let_them_go(
     assert answer.status_code == 202
     told = 'classifier_queue_items{queue="batch"} == 30'
     eventually(lambda: len(scaler.prometheus.query(told)) == len(scaler.apis), SCRAPED_WITHIN_S)
-    assert scaler.value("length") == 30, "counted once, whoever tells"
+    assert scaler.value("length") == 30, "counted once, whichever api reports it"
     eventually(lambda: scaler.value("age") > 2, SCRAPED_WITHIN_S)
 
     env = {"REDIS_URL": scaler.api.redis_url, "UPLOADS_URL": scaler.api.uploads.as_uri()}

@@ -22,7 +22,7 @@ class LiveService:
     Args:
         folder: For data, uploads and logs.
         both: Settings of the api and the worker, over the defaults.
-        settings: Of the api alone, over those.
+        settings: Only of the api, over those.
     """
 
     def __init__(self, folder: Path, both: dict[str, str] | None = None, **settings: str) -> None:

@@ -109,7 +109,7 @@ class PlayedWorker:
         while not self._stop.is_set():
             with contextlib.suppress(RedisError, OSError):
                 self._step()
-            time.sleep(0.001)  # or nobody else would ever get the lock
+            time.sleep(0.001)  # or no other thread would ever get the lock
 
     def _step(self) -> None:
         with self._taking:

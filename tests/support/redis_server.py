@@ -57,7 +57,7 @@ class RedisServer:
         self._process.wait(10)
 
     def pause(self) -> None:
-        """SIGSTOP: it holds its connections and answers nobody."""
+        """SIGSTOP: it keeps its connections and answers no request."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:

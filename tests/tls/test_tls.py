@@ -29,7 +29,7 @@ def front(guarded: Guarded, tmp_path: Path) -> Iterator[TlsFront]:  # noqa: F811
 
 
 def test_everything_works_over_tls(
-    guarded: Guarded,  # noqa: F811 - likewise
+    guarded: Guarded,  # noqa: F811 - as above
     front: TlsFront,
     tmp_path: Path,
 ) -> None:
@@ -43,7 +43,7 @@ def test_everything_works_over_tls(
     [("127.0.0.1", ""), ("127.0.0.1", "other.pem"), ("localhost", "authority.pem")],
 )
 def test_nothing_is_told_to_a_server_that_is_not_vouched_for(
-    guarded: Guarded,  # noqa: F811 - likewise
+    guarded: Guarded,  # noqa: F811 - as above
     front: TlsFront,
     tmp_path: Path,
     host: str,

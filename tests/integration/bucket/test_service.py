@@ -91,7 +91,7 @@ def test_without_credentials_every_request_is_refused(
     service: LiveService, server: BucketServer
 ) -> None:
     service.api.__exit__(None, None, None)
-    service.api.set(AWS_ACCESS_KEY_ID="nobody")
+    service.api.set(AWS_ACCESS_KEY_ID="unknown")
     with service.api as api:
         service.until(lambda: api.client.get("/health/ready").status_code == 200)
         for path, field in (("/predict", "file"), ("/jobs", "files")):

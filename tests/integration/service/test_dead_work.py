@@ -1,4 +1,4 @@
-"""What nobody waits for any more is dropped before it costs a decode."""
+"""Photos that no client waits for any more are dropped before they are decoded."""
 
 import socket
 from contextlib import ExitStack

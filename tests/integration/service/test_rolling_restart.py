@@ -1,4 +1,4 @@
-"""SIGTERM under load, one process after another: nobody outside notices."""
+"""SIGTERM under load, one process after another: no client notices."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed

@@ -19,7 +19,7 @@ PHOTOS = [b"\xff\xd8first", b"\xff\xd8second"]
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     bodies: list[bytes] = []  # noqa: RUF012 - one for all requests
-    statuses = [200]  # noqa: RUF012 - likewise
+    statuses = [200]  # noqa: RUF012 - as above
     takes_s = 0.01
     chunked = False
 

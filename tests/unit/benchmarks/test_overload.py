@@ -14,7 +14,7 @@ def told(goodput_per_s: float, **took_s: list[float]) -> list[str]:
 
 def test_what_keeps_every_promise_is_not_missed() -> None:
     assert told(9, s200=[2.0] * 100, s503=[0.05, 0.05, 9.0]) == []
-    assert told(9, s200=[1.0]) == [], "nobody had to be refused"
+    assert told(9, s200=[1.0]) == [], "no request had to be refused"
 
 
 @pytest.mark.parametrize(

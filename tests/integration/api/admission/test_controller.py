@@ -1,4 +1,4 @@
-"""What is taken in is answered in time; the rest is refused at once."""
+"""Accepted requests are answered in time; the rest are refused at once."""
 
 import asyncio
 import functools

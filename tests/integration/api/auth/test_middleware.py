@@ -1,4 +1,4 @@
-"""With API keys: every route but the open ones is closed, and a job is its owner's alone."""
+"""With API keys every route but the open ones is closed, and a job is visible only to its owner."""
 
 import uuid
 from collections.abc import Iterator

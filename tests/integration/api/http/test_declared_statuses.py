@@ -49,7 +49,7 @@ class Scene:
             return line.answer().status
 
     def unanswered(self) -> int:
-        """The status of a request that does not wait, while nobody works."""
+        """The status of a request that does not wait, while no worker runs."""
         self.worker.listen_to("no such queue")
         status = self.ask("POST", "/predict", content=PHOTO, headers={"prefer": "respond-async"})
         self.worker.listen_to(*BOTH)

@@ -96,7 +96,7 @@ async def test_what_a_process_is_late_by_is_not_counted() -> None:
         async with own_time_within(0.3):
             for _ in range(2):
                 await asyncio.sleep(0.01)
-                time.sleep(0.5)  # noqa: ASYNC251 - likewise
+                time.sleep(0.5)  # noqa: ASYNC251 - as above
             await asyncio.sleep(10)
 
     began = time.monotonic()

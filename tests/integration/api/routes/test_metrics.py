@@ -164,7 +164,7 @@ def test_what_is_sent_again_is_counted_by_its_reason(api: ApiProcess, client: Re
         finish(api, submit(api, photo(KILLS)))
         assert worker.starts > 1
         again = "classifier_items_resent_total"
-        assert figure(api, again, reason="worker_lost") == 2, "with its company, then alone"
+        assert figure(api, again, reason="worker_lost") == 2, "with its company, then in isolation"
         assert (again, frozenset({("reason", "message_lost")})) in scrape(api)
         ends = "classifier_items_ended_total"
         assert figure(api, ends, queue="batch", end="worker_lost") == 1

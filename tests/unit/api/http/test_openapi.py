@@ -1,4 +1,4 @@
-"""What the API says of itself: whole, stable, and with file choosers that work."""
+"""The OpenAPI description: whole, stable, and with file choosers that work."""
 
 from typing import Any
 

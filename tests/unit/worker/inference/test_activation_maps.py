@@ -100,7 +100,7 @@ def test_maps_equal_a_plain_computation(
     assert runtime.explains
     runtime.predict(photo[None])
     if isinstance(runtime, OpenVINORuntime):
-        assert runtime._mapper is None, "whoever does not ask pays for no second graph"
+        assert runtime._mapper is None, "no second graph is built unless maps are asked for"
     maps = runtime.explain(photo, CLASSES)
     expected, logits = plain(network, photo)
     assert maps.shape == (len(CLASSES), 7, 7)
@@ -152,5 +152,5 @@ NO_HEADS = {
 
 @pytest.mark.parametrize("graph", NO_HEADS.values(), ids=NO_HEADS)
 def test_another_end_is_no_head(graph: ov.Model) -> None:
-    """Maps made from it would be wrong, and nobody would see it."""
+    """Maps made from it would be wrong, and that would not be noticed."""
     assert head_of(graph) is None
