@@ -127,14 +127,15 @@ def measure(names: list[Path], count: int) -> tuple[list[tuple[str, float]], lis
 
 def rows(steps: list[tuple[str, float]], raw: list[Limit]) -> list[tuple[str, str, str]]:
     """The table: a step, its median, and the same with nothing around it."""
-    raw = {
+    lone_ms = {
         "preprocessing": statistics.median(found.lone_preprocessing_ms for found in raw),
         "engine": statistics.median(found.lone_engine_ms for found in raw),
     }
-    around = sum(ms for name, ms in steps if name not in raw)
+    around = sum(ms for name, ms in steps if name not in lone_ms)
     all_steps = [*steps, ("all but these two", around)]
     return [
-        (name, f"{ms:.2f}", f"{raw[name]:.2f}" if name in raw else "") for name, ms in all_steps
+        (name, f"{ms:.2f}", f"{lone_ms[name]:.2f}" if name in lone_ms else "")
+        for name, ms in all_steps
     ]
 
 
