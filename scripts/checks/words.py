@@ -43,7 +43,7 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
 
 def main() -> int:
     """Print every place, and fail if there is one."""
-    paths = sys.argv[1:] or [*KINDS, ":!*/words.py"]
+    paths = sys.argv[1:] or [*KINDS, ":!*words.py"]
     listed = subprocess.run(["git", "ls-files", "--", *paths], capture_output=True, check=True)
     found = 0
     for path in map(Path, listed.stdout.decode().split()):
