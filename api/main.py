@@ -16,6 +16,7 @@ from api.routes import events, health, jobs, metrics, model, page, predict, resu
 from api.server.app import Application
 from api.server.connection_limits import ConnectionLimits
 from api.server.early_response import EarlyResponseMiddleware
+from api.server.head_requests import HeadMiddleware
 from api.server.request_context import RequestContext
 from api.settings import ApiSettings
 from shared.settings import explain
@@ -56,7 +57,11 @@ def create_app(settings: ApiSettings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        # A redirect would send photo and key to whichever address the Host header names.
         redirect_slashes=False,
+        # The folder of openapi.json: right under every prefix.
+        servers=[{"url": "."}],
+        root_path_in_servers=False,
         separate_input_output_schemas=False,
         telemetry={"exclude": lambda scope: scope.get("path", "").startswith(UNTRACED)},
     )
@@ -66,6 +71,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         app.include_router(routes.router)
     page.mount(app, settings)
     _close(app, settings)
+    app.add_middleware(HeadMiddleware)
     app.add_middleware(RequestContext, metrics=metering)
     app.add_middleware(EarlyResponseMiddleware)
     return app

@@ -9,8 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
 
+from api.http.methods import allowed, without_slash
 from api.http.schemas import Job
 from shared.errors import InvalidParameter, RetryableError, ServiceError
 from shared.messages import Problem
@@ -18,7 +18,6 @@ from shared.messages import Problem
 MEDIA_TYPE = "application/problem+json"
 # What a client is told to wait when an item failed through no fault of its own.
 RETRY_ITEM_S = 2
-_METHODS = ("DELETE", "GET", "HEAD", "POST")  # all that any route has
 
 
 class NotFound(ServiceError):
@@ -72,26 +71,18 @@ def _invalid_parameter(error: RequestValidationError) -> InvalidParameter:
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - likewise
     if error.status_code == 404:
+        if shorter := without_slash(request.scope):
+            detail = f"The path ends in a slash. Send the request to {shorter} instead."
+            return respond_error(NotFound(detail))
         return respond_error(NotFound("Nothing is served here. GET /docs lists what is."))
     if error.status_code == 405:
         detail = f"{request.method} is not served here. GET /docs lists what is."
-        return respond_error(MethodNotAllowed(detail), {"allow": ", ".join(_allowed(request))})
+        return respond_error(MethodNotAllowed(detail), {"allow": ", ".join(allowed(request.scope))})
     title = HTTPStatus(error.status_code).phrase
     problem = Problem(
         type="about:blank", title=title, status=error.status_code, detail=str(error.detail)
     )
     return respond(problem, dict(error.headers or {}))
-
-
-def _allowed(request: Request) -> list[str]:
-    """Every method of a path; the exception names those of the first route alone."""
-    scopes = ((method, {**request.scope, "method": method}) for method in _METHODS)
-    routes = request.app.routes
-    return [
-        method
-        for method, scope in scopes
-        if any(route.matches(scope)[0] is Match.FULL for route in routes)
-    ]
 
 
 def install(app: FastAPI, refused: Callable[[str], None] = lambda _: None) -> None:
@@ -123,6 +114,9 @@ def json_response(
 
 
 def job_response(job: Job, status: int, headers: dict[str, str] | None = None) -> Response:
-    """A job that was accepted: where it is, and when to look."""
-    where = {"location": f"/jobs/{job.job_id}", "retry-after": str(POLL_S)}
+    """A job that was accepted: where it is, and when to look.
+
+    The address is relative to ``/predict`` and ``/jobs``, so that it is right under every prefix.
+    """
+    where = {"location": f"jobs/{job.job_id}", "retry-after": str(POLL_S)}
     return json_response(job, status, {**where, **(headers or {})})

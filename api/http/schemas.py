@@ -99,7 +99,9 @@ class Job(JobProgress):
     """A job with one page of its items, in the order in which they were sent."""
 
     items: list[JobItem]
-    next: str | None = Field(description="URL path of the next page of items")
+    next: str | None = Field(
+        description="path of the next page of items, below the address of the service"
+    )
 
     @classmethod
     def of(cls, record: JobRecord, offset: int, limit: int) -> "Job":

@@ -42,7 +42,7 @@ Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="most items of the p
             **example(
                 "Accepted: the job to poll.",
                 JOB_QUEUED,
-                Location="URL path of the job",
+                Location="address of the job, relative to the request's",
                 Retry_After="seconds until polling makes sense",
             ),
         },

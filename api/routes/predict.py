@@ -62,7 +62,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
         **example(
             "Not done yet: the job to poll.",
             {**JOB_QUEUED, "items": JOB_QUEUED["items"][:1]},
-            Location="URL path of the job",
+            Location="address of the job, relative to the request's",
             Retry_After="seconds until polling makes sense",
         ),
     },

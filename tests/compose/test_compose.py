@@ -94,7 +94,7 @@ def test_a_batch_completes_in_the_order_of_its_photos(stack: Stack) -> None:
     names = ["chelsea", "coffee", "astronaut", "rocket"]
     accepted = stack.post("/jobs", uploads(*names))
     assert accepted.status_code == 202, accepted.text
-    where = accepted.headers["Location"]
+    where = f"/jobs/{accepted.json()['job_id']}"
     eventually(lambda: stack.get(where).json()["status"] == "completed", 60, stack.logs)
     job = stack.get(where).json()
     assert job["counts"]["succeeded"] == len(names)

@@ -39,7 +39,7 @@ class Logged:
         where = self.api.client.post("/jobs", files=files, headers=headers).headers["location"]
         read = self.api.client.get
         eventually(lambda: read(where).json()["finished_at"] is not None, 60)
-        return str(where.removeprefix("/jobs/"))
+        return str(where.removeprefix("jobs/"))
 
 
 @pytest.fixture

@@ -167,7 +167,7 @@ def test_a_wait_that_runs_out_during_an_outage_says_where_the_job_is(
     ask.join(10)
     redis_server.resume()
     assert answers[0].status_code == 202
-    assert answers[0].headers["location"] == f"/jobs/{job_id}"
+    assert answers[0].headers["location"] == f"jobs/{job_id}"
     wait_for_status(api.client, 200)
     assert api.client.get(f"/jobs/{job_id}").json()["counts"]["queued"] == 1
 

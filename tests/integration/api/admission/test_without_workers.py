@@ -19,7 +19,7 @@ def test_who_does_not_wait_needs_no_worker(api: ApiProcess, prefer: str) -> None
     assert answer.status_code == 202
     assert answer.headers["preference-applied"] in {"respond-async", "wait=0"}
     job_id = answer.json()["job_id"]
-    assert answer.headers["location"] == f"/jobs/{job_id}"
+    assert answer.headers["location"] == f"jobs/{job_id}"
     assert api.client.get(f"/jobs/{job_id}").json()["counts"]["queued"] == 1
     assert f"{job_id}.0" in api.stored()
 

@@ -102,7 +102,7 @@ def test_a_record_that_vanishes_ends_it_with_a_problem(
         told = events(answer.iter_lines())
         assert next(told)[0] == "progress"
         with Redis.from_url(api.redis_url) as redis:
-            redis.delete(f"ic:job:{where.removeprefix('/jobs/')}")
+            redis.delete(f"ic:job:{where.removeprefix('jobs/')}")
         name, problem = next(told)
         assert (name, problem["type"]) == ("problem", "/problems/job_not_found")
         assert list(told) == []

@@ -42,7 +42,7 @@ def test_a_batch_completes_in_order_and_its_bad_photos_fail_alone(api: ApiProces
     ]
     answer = api.client.post("/jobs?top_k=2", files=files)
     assert answer.status_code == 202
-    assert answer.headers["location"] == f"/jobs/{answer.json()['job_id']}"
+    assert answer.headers["location"] == f"jobs/{answer.json()['job_id']}"
     job = finished(api.client, answer.headers["location"])
     assert job["status"] == "completed"
     assert job["counts"] == {
@@ -109,7 +109,7 @@ def test_cancelling_drops_what_waits_and_its_uploads(api: ApiProcess, worker: Pl
     worker.answer = hold
     worker.listen_to("no such queue")
     where = api.client.post("/jobs", files=photos(5)).headers["location"]
-    job_id = where.removeprefix("/jobs/")
+    job_id = where.removeprefix("jobs/")
     eventually(lambda: worker.client.llen("batch") == 5, 5)
     held = worker.client.rpop("batch")
     worker.client.lpush("one message", str(held))

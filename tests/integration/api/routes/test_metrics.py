@@ -177,7 +177,7 @@ def test_what_waits_grows_old_and_what_is_cancelled_ends(api: ApiProcess, client
     eventually(lambda: figure(api, depth, queue="batch") == 5, 5)
     eventually(lambda: 1 < figure(api, age, queue="batch") < 10, 5)
     assert figure(api, age, queue="interactive") == 0
-    client.hincrby(f"ic:job:{where.removeprefix('/jobs/')}", "created_ms", -3_600_000)
+    client.hincrby(f"ic:job:{where.removeprefix('jobs/')}", "created_ms", -3_600_000)
     assert 3600 < figure(api, age, queue="batch") < 3610
     api.client.delete(where)
     assert figure(api, age, queue="batch") == 0

@@ -92,6 +92,6 @@ async def test_what_fastapi_refuses_is_a_document_too(client: httpx.AsyncClient)
         assert answer.status_code == status
         assert answer.headers["content-type"] == responses.MEDIA_TYPE
         assert answer.json()["type"] == f"/problems/{slug}"
-    assert (await client.delete("/number")).headers["allow"] == "GET"
-    assert (await client.put("/thing/x")).headers["allow"] == "DELETE, GET"
+    assert (await client.delete("/number")).headers["allow"] == "GET, HEAD"
+    assert (await client.put("/thing/x")).headers["allow"] == "DELETE, GET, HEAD"
     assert (await client.get("/number?n=x")).json()["detail"].startswith("n: ")
