@@ -1,9 +1,9 @@
 """``python -m benchmarks.overload``: four times as many requests as the service can answer.
 
-Measures the peak with a closed loop, then offers a multiple of it in an open loop, and prints a
-table; exits with 1 where a promise of docs/reliability.md is not kept. The model is the one that
-MODEL and MODEL_WEIGHTS choose; ``--model-ms`` puts a scripted one in its place, which sleeps, so
-that what is measured is the service around it.
+Measures the peak with a closed loop, then offers a multiple of it in an open loop, once for each
+PREDICT_QUEUE_S, and prints a table; exits with 1 where a promise of docs/reliability.md is not
+kept. The model is the one that MODEL and MODEL_WEIGHTS choose; ``--model-ms`` replaces it by a
+scripted one that sleeps, so that the service around it is measured.
 """
 
 import argparse
@@ -16,19 +16,24 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.harness.load import PATIENT, Client, Seen, as_body
+from benchmarks.harness.load import Client, Seen, as_body
+from benchmarks.tables.table import markdown
 from tests.chaos.cluster import Cluster
 from tests.support.photos import jpeg
 
 CLIENTS = 32
 PEAK_S, WARM_UP_S = 20.0, 10.0
-GOODPUT, ACCEPTED_P99_MS, REFUSED_P50_MS = 0.9, 2_000, 50
+GOODPUT, REFUSED_P50_MS = 0.9, 50
+# beyond the queue: the photo itself, and what was accepted since the last look at the queue
+OWN_TIME_S = 1.0
+QUEUE_S = [1.0, 10.0]
 
 
 @dataclass(frozen=True)
 class Overload:
-    """One run; memory in MB, before and after."""
+    """One run with one ``PREDICT_QUEUE_S``; memory in MB, before and after."""
 
+    queue_s: float
     peak_per_s: float
     offered_per_s: float
     goodput_per_s: float
@@ -38,19 +43,19 @@ class Overload:
 
     def missed(self) -> list[str]:
         """Which promises of docs/reliability.md this run does not keep."""
+        longest_ms = 1000 * (self.queue_s + OWN_TIME_S)
         kept = {
             f"goodput at least {GOODPUT:.0%} of the peak": self.goodput_per_s
             >= GOODPUT * self.peak_per_s,
-            f"accepted p99 within {ACCEPTED_P99_MS} ms": self.seen.took_ms(200, 0.99)
-            <= ACCEPTED_P99_MS,
+            f"accepted p99 within {longest_ms:.0f} ms": self.seen.took_ms(200, 0.99) <= longest_ms,
             f"refusals within {REFUSED_P50_MS} ms at the median": 503 not in self.seen.ends
             or self.seen.took_ms(503, 0.5) <= REFUSED_P50_MS,
             "no other answer": set(self.seen.ends) <= {200, 503},
         }
         return [promise for promise, is_kept in kept.items() if not is_kept]
 
-    def table(self) -> str:
-        """Markdown."""
+    def rows(self) -> dict[str, str]:
+        """What to say of it, by the name of the row."""
         seen = self.seen
         other = {
             status: len(ends) for status, ends in seen.ends.items() if status not in {200, 503}
@@ -71,23 +76,38 @@ class Overload:
         rows["cores used by " + ", ".join(self.cpu)] = ", ".join(
             f"{cores:.2f}" for cores in self.cpu.values()
         )
-        lines = [f"| {name} | {value} |" for name, value in rows.items()]
-        return "\n".join(["| | |", "|---|---|", *lines])
+        return rows
+
+
+def table(runs: list[Overload]) -> str:
+    """Markdown: a column for each run."""
+    columns = [run.rows() for run in runs]
+    return markdown(
+        ["`PREDICT_QUEUE_S`", *(f"{run.queue_s:g} s" for run in runs)],
+        [[name, *(column[name] for column in columns)] for name in columns[0]],
+    )
 
 
 def _latency(seen: Seen, status: int, *shares: float) -> str:
     return " / ".join(f"{seen.took_ms(status, share):.0f}" for share in shares) + " ms"
 
 
-async def run(cluster: Cluster, factor: float, seconds: float) -> Overload:
-    """Warm up, measure the peak, then overload."""
-    url, photo = f"{cluster.url}/predict", jpeg()
-    patient = Client(cluster.url, [as_body(url, photo, PATIENT)])
-    client = Client(cluster.url, [as_body(url, photo)])
+async def peak_of(url: str) -> float:
+    """Photos a second that a closed loop gets answered, after a warm-up."""
+    client = Client(url, [as_body(f"{url}/predict", jpeg())])
     try:
-        await patient.closed_loop(CLIENTS, WARM_UP_S)
+        await client.closed_loop(CLIENTS, WARM_UP_S)
         began = time.monotonic()
-        peak = (await patient.closed_loop(CLIENTS, PEAK_S)).per_s(200, began, began + PEAK_S)
+        return (await client.closed_loop(CLIENTS, PEAK_S)).per_s(200, began, began + PEAK_S)
+    finally:
+        client.close()
+
+
+async def overload(cluster: Cluster, queue_s: float, factor: float, seconds: float) -> Overload:
+    """Measure the peak, then offer a multiple of it."""
+    peak = await peak_of(cluster.url)
+    client = Client(cluster.url, [as_body(f"{cluster.url}/predict", jpeg())])
+    try:
         before, busy = _memory(cluster), _cpu_s(cluster)
         began = time.monotonic()
         seen = await client.open_loop(factor * peak, seconds)
@@ -95,11 +115,10 @@ async def run(cluster: Cluster, factor: float, seconds: float) -> Overload:
         after = _memory(cluster)
         cpu = {name: (now - busy[name]) / took for name, now in _cpu_s(cluster).items()}
     finally:
-        patient.close()
         client.close()
     memory = {name: (before[name], after[name]) for name in before}
     goodput = seen.per_s(200, began, began + seconds)
-    return Overload(peak, factor * peak, goodput, seen, memory, cpu)
+    return Overload(queue_s, peak, factor * peak, goodput, seen, memory, cpu)
 
 
 def _memory(cluster: Cluster) -> dict[str, float]:
@@ -125,16 +144,15 @@ def _cpu_s(cluster: Cluster) -> dict[str, float]:
     }
 
 
-def main() -> None:
+def run(queue_s: float, options: argparse.Namespace) -> Overload:
     """Start Redis, the api and one worker on free ports of this machine, and measure."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=120, help="of overload")
-    parser.add_argument("--factor", type=float, default=4, help="offered load over the peak")
-    parser.add_argument("--model-ms", type=float, help="a scripted model that sleeps so long")
-    options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
-        Cluster(Path(folder), redis_options=("--appendfsync", "everysec")) as cluster,
+        Cluster(
+            Path(folder),
+            env={"PREDICT_QUEUE_S": str(queue_s)},
+            redis_options=("--appendfsync", "everysec"),
+        ) as cluster,
     ):
         cluster.start_redis()
         cluster.start_api()
@@ -143,9 +161,20 @@ def main() -> None:
         else:
             cluster.start_worker(app="worker.main", MAX_BATCH_SIZE="", ITEM_TIMEOUT_S="")
         cluster.wait_ready()
-        result = asyncio.run(run(cluster, options.factor, options.seconds))
-    sys.stdout.write(result.table() + "\n")
-    if missed := result.missed():
+        return asyncio.run(overload(cluster, queue_s, options.factor, options.seconds))
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=120, help="of overload")
+    parser.add_argument("--factor", type=float, default=4, help="offered load over the peak")
+    parser.add_argument("--model-ms", type=float, help="a scripted model that sleeps so long")
+    parser.add_argument("--queue-s", type=float, nargs="+", default=QUEUE_S)
+    options = parser.parse_args()
+    runs = [run(queue_s, options) for queue_s in options.queue_s]
+    print(table(runs))
+    if missed := [f"{promise} ({run.queue_s:g} s)" for run in runs for promise in run.missed()]:
         sys.exit("missed: " + "; ".join(missed))
 
 

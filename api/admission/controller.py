@@ -103,13 +103,13 @@ class Admission:
                 rate.add(now, cluster.ended[queue], cluster.queued[queue])
         self.cluster = cluster
 
-    def check(self, queue: QueueName, *, patience_s: float = 0.0, waiting: int = 0) -> None:
+    def check(self, queue: QueueName, *, queue_s: float = 0.0, waiting: int = 0) -> None:
         """Refuse at once what could not be served.
 
         Args:
             queue: Where the items would wait.
-            patience_s: Seconds that a waiting request stands in the queue; 0 for one that does not
-                wait.
+            queue_s: Seconds of work that a waiting request may have before it; 0 for one that does
+                not wait.
             waiting: Requests of this process that wait now, which the last look may not have seen.
 
         Raises:
@@ -121,7 +121,7 @@ class Admission:
         cluster = self.cluster
         if not cluster.broker_up:
             raise broker_unavailable()
-        if patience_s and not cluster.working:
+        if queue_s and not cluster.working:
             detail = "No worker can answer now. Try again, or send 'Prefer: respond-async'."
             raise NoWorkers(detail, RETRY_WORKERS_S)
         if cluster.memory_share >= MEMORY_SHARE_MAX:
@@ -129,7 +129,7 @@ class Admission:
             raise QueueFull("Redis is nearly full. Try again later.", RETRY_MEMORY_S)
         if cluster.queued[queue] >= self._max_queued:
             raise self.queue_full(queue)
-        room = self.room(patience_s)
+        room = self.room(queue_s)
         if room is not None and max(cluster.queued[queue], waiting) >= room:
             raise self.queue_full(queue, depth=max(cluster.queued[queue], waiting))
 
@@ -142,13 +142,13 @@ class Admission:
         if not all(worker.report.explains for worker in self.cluster.working):
             raise InvalidParameter(NO_MAPS)
 
-    def room(self, patience_s: float) -> int | None:
-        """Most requests that may wait at a time: what the workers end within that patience.
+    def room(self, queue_s: float) -> int | None:
+        """Most requests that may wait at a time: what the workers finish in ``queue_s`` seconds.
 
         ``None`` for a request that does not wait, or while no worker knows its rate.
         """
         per_s = self.cluster.rate_per_s
-        return max(WAITING_LEAST, int(per_s * patience_s)) if patience_s and per_s else None
+        return max(WAITING_LEAST, int(per_s * queue_s)) if queue_s and per_s else None
 
     def queue_full(self, queue: QueueName, items: int = 1, depth: int | None = None) -> QueueFull:
         """The refusal of so many items, which says when to come back."""

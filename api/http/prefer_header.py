@@ -1,15 +1,12 @@
-"""The ``Prefer`` header of RFC 7240: how long a client would wait."""
+"""The ``Prefer`` header of RFC 7240: how long a client waits."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 WAIT_MAX_S = 120
-# How deep the queue may be, in seconds of work, for a request that does not say how long it waits:
-# what is taken in is answered within about two, and under overload the rest is refused at once.
-PATIENCE_S = 1.0
 
-# name, or name=token, or name="quoted"; parameters after a semicolon are none of ours
+# name, or name=token, or name="quoted"; parameters after a semicolon are ignored
 _PREFERENCE = re.compile(
     r'\s*([\w!#$%&\'*+.^`|~-]+)\s*(?:=\s*(?:"([^"]*)"|([^\s",;]*)))?\s*(?:;.*)?$'
 )
@@ -19,30 +16,28 @@ _LONGEST = 1_000
 
 @dataclass(frozen=True)
 class Preference:
-    """How long to wait, how long a queue to stand in, and what to say was applied."""
+    """How many seconds to wait for the result, and the ``Preference-Applied`` of the response."""
 
     wait_s: float
-    patience_s: float
     applied: str | None
 
 
 def parse(headers: Iterable[str], default_s: float) -> Preference:
-    """Read ``wait=N`` and ``respond-async``; what is unknown or malformed is ignored.
+    """Read ``wait=N`` and ``respond-async``; unknown and malformed preferences are ignored.
 
-    Both together mean: wait that long, then answer 202. ``respond-async`` alone means not to
-    wait. Of a preference given twice the first counts. A longer wait than 120 s becomes 120 s.
+    Both together mean: wait that long, then respond 202. ``respond-async`` without ``wait`` means
+    not to wait. Of a preference that is repeated the first counts. The longest wait is 120 s.
     """
-    given: dict[str, str] = {}
+    preferences: dict[str, str] = {}
     for preference in _COMMA.split(",".join(headers)[:_LONGEST]):
         if match := _PREFERENCE.match(preference):
             name, quoted, token = match.groups()
-            given.setdefault(name.lower(), quoted or token or "")
-    asynchronous = "respond-async" in given
+            preferences.setdefault(name.lower(), quoted or token or "")
+    asynchronous = "respond-async" in preferences
     applied = ["respond-async"] if asynchronous else []
     wait_s = 0.0 if asynchronous else default_s
-    patience_s = min(wait_s, PATIENCE_S)
-    seconds = given.get("wait", "")
+    seconds = preferences.get("wait", "")
     if seconds.isascii() and seconds.isdecimal():
-        wait_s = patience_s = min(int(seconds), WAIT_MAX_S)
+        wait_s = min(int(seconds), WAIT_MAX_S)
         applied.append(f"wait={wait_s}")
-    return Preference(wait_s, patience_s, ", ".join(applied) or None)
+    return Preference(wait_s, ", ".join(applied) or None)

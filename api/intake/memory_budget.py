@@ -7,11 +7,9 @@ are counted as they come, so that a client which declares much and sends little 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from api.settings import BUDGET_BYTES
 from shared.errors import QueueFull
 
-# With the api's own 70 MB this stays well below the 512 MB that compose grants it, also while JSON
-# bodies are held twice.
-BUDGET_BYTES = 128 * 1024 * 1024
 RETRY_S = 1
 
 

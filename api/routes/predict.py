@@ -5,7 +5,6 @@ import uuid
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from starlette.datastructures import Headers
 from structlog.contextvars import bind_contextvars
 
 from api.auth.middleware import owner_of
@@ -96,30 +95,20 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 async def predict(request: Request, services: ServicesDep, options: ClassifyOptionsDep) -> Response:
     """The photo as form field `file`, as the raw body, or as base64 in JSON.
 
-    Waits for the answer as long as `Prefer` says, 30 s by default. When that runs out the answer
-    is 202 and the job goes on. A client that hangs up while it waits cancels the job.
+    Waits for the result for as long as `Prefer` says, by default 20 s. After that it responds 202
+    and the job continues. A client that hangs up while it waits cancels the job.
     """
-    preference = admit(services, request.headers)
+    preference = parse(request.headers.getlist("prefer"), services.settings.predict_wait_s)
+    # how long a client waits may shorten the queue that it finds acceptable, never lengthen it
+    queue_s = min(preference.wait_s, services.settings.predict_queue_s)
+    services.admission.check(
+        QueueName.INTERACTIVE, queue_s=queue_s, waiting=services.completions.count
+    )
     if options.explain:
         services.admission.check_explain()
     job = await _take(request, services, options)
-    record = await _run(request, services, job, preference)
+    record = await _run(request, services, job, preference.wait_s, queue_s)
     return _answer(record, preference)
-
-
-def admit(services: Services, headers: Headers) -> Preference:
-    """How long this request would wait, if it may.
-
-    Raises:
-        RetryableError: It may not; see :meth:`api.admission.controller.Admission.check`.
-    """
-    preference = parse(headers.getlist("prefer"), services.settings.predict_wait_s)
-    services.admission.check(
-        QueueName.INTERACTIVE,
-        patience_s=preference.patience_s,
-        waiting=services.completions.count,
-    )
-    return preference
 
 
 async def _take(request: Request, services: Services, options: ClassifyOptions) -> NewJob:
@@ -142,13 +131,13 @@ async def _take(request: Request, services: Services, options: ClassifyOptions) 
 
 
 async def _run(
-    request: Request, services: Services, job: NewJob, preference: Preference
+    request: Request, services: Services, job: NewJob, wait_s: float, queue_s: float
 ) -> JobRecord:
     """Submit, and wait until the job ends, the client hangs up or time is over."""
     loop, jobs = asyncio.get_running_loop(), services.jobs
-    deadline = loop.time() + preference.wait_s
+    deadline = loop.time() + wait_s
     with services.completions.expect(job.job_id) as woken:
-        await jobs.submit(job, services.admission.room(preference.patience_s))
+        await jobs.submit(job, services.admission.room(queue_s))
         async with DisconnectWatch(request) as hang_up:
             while await hang_up.or_event(woken, deadline - loop.time()):
                 woken.clear()

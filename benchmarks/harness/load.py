@@ -45,26 +45,22 @@ class Seen:
         return times[int(share * (len(times) - 1))] * 1000 if times else float("nan")
 
 
-# A closed loop's clients would rather wait than be refused, and say so.
-PATIENT = "prefer: wait=30\r\n"
-
-
-def as_body(url: str, photo: bytes, more: str = "") -> bytes:
-    """A request with the photo as its body; ``more`` are lines of its head."""
-    return _post(url, "image/jpeg", photo, more)
+def as_body(url: str, photo: bytes) -> bytes:
+    """A request with the photo as its body."""
+    return _post(url, "image/jpeg", photo)
 
 
 def as_form(url: str, photo: bytes) -> bytes:
-    """A patient request with the photo as the field ``file`` of a multipart form."""
+    """A request with the photo as the field ``file`` of a multipart form."""
     disposition = 'form-data; name="file"; filename="photo.jpg"'
     head = f"--{_BOUNDARY}\r\nContent-Disposition: {disposition}\r\nContent-Type: image/jpeg"
     body = f"{head}\r\n\r\n".encode() + photo + f"\r\n--{_BOUNDARY}--\r\n".encode()
-    return _post(url, f"multipart/form-data; boundary={_BOUNDARY}", body, PATIENT)
+    return _post(url, f"multipart/form-data; boundary={_BOUNDARY}", body)
 
 
-def _post(url: str, kind: str, body: bytes, more: str) -> bytes:
+def _post(url: str, kind: str, body: bytes) -> bytes:
     parts = urlsplit(url)
-    head = f"POST {parts.path} HTTP/1.1\r\nhost: {parts.netloc}\r\ncontent-type: {kind}\r\n{more}"
+    head = f"POST {parts.path} HTTP/1.1\r\nhost: {parts.netloc}\r\ncontent-type: {kind}\r\n"
     return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
 
 

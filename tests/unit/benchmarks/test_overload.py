@@ -9,7 +9,7 @@ from benchmarks.overload import Overload
 def told(goodput_per_s: float, **took_s: list[float]) -> list[str]:
     """What is missed by a run whose answers took so long, by status."""
     ends = {int(status[1:]): [(0.0, took) for took in all_] for status, all_ in took_s.items()}
-    return Overload(10, 40, goodput_per_s, Seen(ends), {}, {}).missed()
+    return Overload(1.0, 10, 40, goodput_per_s, Seen(ends), {}, {}).missed()
 
 
 def test_what_keeps_every_promise_is_not_missed() -> None:

@@ -58,12 +58,46 @@ def client(redis_server: RedisServer) -> Iterator[redis.Redis]:
         yield made
 
 
-def test_waiting_requests_are_bounded_by_rate_times_their_patience(
+def test_a_client_that_waits_less_finds_the_queue_full_sooner(
     busy: ApiProcess, client: redis.Redis
 ) -> None:
     assert refusals(busy, 60, "wait=1", client, rate=40.0) == 20
     client.flushall()
     assert refusals(busy, 60, "wait=2", client, rate=40.0) == 0
+
+
+@pytest.mark.parametrize("prefer", ["wait=4", "wait=9", "handling=lenient"])
+def test_a_client_that_waits_longer_does_not_lengthen_the_queue(
+    redis_server: RedisServer, tmp_path: Path, client: redis.Redis, prefer: str
+) -> None:
+    waits = {"PREDICT_QUEUE_S": "1", "PREDICT_WAIT_S": "4"}
+    with ApiProcess(redis_server.url, tmp_path, **waits) as api:
+        assert refusals(api, 60, prefer, client, rate=40.0) == 20
+
+
+def test_clients_that_wait_long_and_clients_that_do_not_say_are_refused_alike(
+    redis_server: RedisServer, tmp_path: Path, client: redis.Redis
+) -> None:
+    async def ask_in_turns(api: ApiProcess) -> list[tuple[bool, int]]:
+        limits = httpx.Limits(max_connections=80)
+        async with httpx.AsyncClient(limits=limits, timeout=30, trust_env=False) as many:
+
+            async def ask(number: int) -> tuple[bool, int]:
+                patient = number % 2 == 0
+                headers = {"prefer": "wait=5"} if patient else {}
+                answer = await many.post(f"{api.url}/predict", content=PHOTO, headers=headers)
+                return patient, answer.status_code
+
+            return await asyncio.gather(*(ask(number) for number in range(80)))
+
+    with ApiProcess(redis_server.url, tmp_path, PREDICT_QUEUE_S="1", PREDICT_WAIT_S="4") as api:
+        say(client, 40.0)
+        eventually(lambda: api.client.get("/health").status_code == 200, 5)
+        answers = asyncio.run(ask_in_turns(api))
+    accepted = [patient for patient, status in answers if status == 202]
+    assert len(accepted) == 40
+    # by arrival only: 20 of each kind but for the order in which the connections were opened
+    assert 10 <= sum(accepted) <= 30
 
 
 def test_a_few_may_always_wait(busy: ApiProcess, client: redis.Redis) -> None:

@@ -30,19 +30,19 @@ def admission(seen: ClusterState) -> Admission:
 
 def test_before_the_first_look_the_broker_counts_as_down() -> None:
     with pytest.raises(BrokerUnavailable):
-        admission(ClusterState()).check(INTERACTIVE, patience_s=1)
+        admission(ClusterState()).check(INTERACTIVE, queue_s=1)
 
 
 @pytest.mark.parametrize("state", [WorkerState.IDLE, WorkerState.BUSY])
 def test_a_working_worker_lets_everyone_in(state: WorkerState) -> None:
-    admission(cluster(state)).check(INTERACTIVE, patience_s=1)
+    admission(cluster(state)).check(INTERACTIVE, queue_s=1)
 
 
 @pytest.mark.parametrize("states", [[], [WorkerState.STARTING], [WorkerState.STALLED]])
 def test_without_a_working_one_only_who_waits_is_refused(states: list[WorkerState]) -> None:
     asked = admission(cluster(*states))
     with pytest.raises(NoWorkers):
-        asked.check(INTERACTIVE, patience_s=1)
+        asked.check(INTERACTIVE, queue_s=1)
     asked.check(INTERACTIVE)
     asked.check(BATCH)
 
@@ -50,7 +50,7 @@ def test_without_a_working_one_only_who_waits_is_refused(states: list[WorkerStat
 def test_one_full_queue_leaves_the_other_open() -> None:
     asked = admission(cluster(WorkerState.IDLE, queued=100))
     with pytest.raises(QueueFull):
-        asked.check(INTERACTIVE, patience_s=1)
+        asked.check(INTERACTIVE, queue_s=1)
     asked.check(BATCH)
 
 
