@@ -14,10 +14,9 @@ from api.dependencies import Services
 from api.intake.memory_budget import MemoryBudget
 from api.jobs.completion import CompletionListener
 from api.jobs.progress import Progress
-from api.jobs.service import SENDERS, JobService
+from api.jobs.service import JobService
 from api.settings import ApiSettings
 from shared import log, tracing
-from shared.queue.celery_app import make_celery
 from shared.records.jobs import JobStore
 from shared.redis_client import connect_async
 from shared.uploads import open_uploads
@@ -58,13 +57,11 @@ def _build(settings: ApiSettings, stack: AsyncExitStack) -> Services:
 
     redis = client(REDIS_S, CONNECTIONS)
     admission = Admission(client(REDIS_S, 2), settings.max_queued_items)
-    celery = make_celery(settings.broker_url, broker_pool_limit=SENDERS)
-    stack.callback(celery.close)
     jobs = JobStore(redis, settings.job_ttl_s, settings.max_queued_items)
     return Services(
         settings=settings,
         redis=redis,
-        jobs=JobService(jobs, open_uploads(settings.uploads_url), celery, admission),
+        jobs=JobService(jobs, open_uploads(settings.uploads_url), admission),
         completions=CompletionListener(client(None, 2)),
         admission=admission,
         budget=MemoryBudget(),

@@ -14,6 +14,8 @@ DONE_CHANNEL = PREFIX + "done:"
 # The index of unfinished items.
 SEQ = PREFIX + "seq"
 STARTED = PREFIX + "started"
+# When a job that is not sent to its end last made progress: a sorted set of jobs by ms.
+SENDING = PREFIX + "sending"
 QUEUED = PREFIX + "queued:"
 HELD = PREFIX + "held:"
 
@@ -58,7 +60,10 @@ def idempotency(key: str) -> str:
 
 
 def queued(queue: str) -> str:
-    """The items that wait in a queue, by sequence number: a sorted set."""
+    """The items that wait in a queue, by the number of their message: a sorted set.
+
+    ``inf`` stands for an item whose message has not been sent yet.
+    """
     return QUEUED + queue
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from shared import log
 from shared.messages import ItemRef, ModelCard, ModelInfo
-from shared.queue.celery_app import make_celery
 from shared.records.items import ItemStore
 from shared.redis_client import connect
 from shared.uploads import open_uploads
@@ -82,7 +81,7 @@ class Service:
             stopping=self.stopping,
         )
         Watchdog(items, activity, settings.item_timeout_s).start()
-        reconciler = Reconciler(redis_index, items, make_celery(settings.broker_url))
+        reconciler = Reconciler(redis_index, items)
         sweeper = Sweeper(redis_index, uploads)
         reconciler.start()
         sweeper.start()

@@ -1,4 +1,4 @@
-"""Where photos are handed in: bytes to the store, record to Redis, messages to Celery.
+"""JobService: puts a photo's bytes into the store, and a job's record and messages into Redis.
 
 Every step is bounded in time, and none that could block runs on the event loop.
 """
@@ -8,7 +8,6 @@ from collections.abc import Coroutine, Iterable
 from typing import Any
 
 from anyio import CapacityLimiter, fail_after, to_thread
-from celery import Celery
 from redis.exceptions import ResponseError
 
 from api.admission.controller import Admission
@@ -16,7 +15,6 @@ from api.redis_timeout import BROKER_S, broker_within
 from shared import log
 from shared.errors import BrokerUnavailable, IdempotencyConflict, QueueFull
 from shared.messages import ItemRef
-from shared.queue.celery_app import SEND_FAILED, send
 from shared.queue.message_template import MessageTemplate
 from shared.records.jobs import JobRecord, JobStore, NewJob, job_not_found
 from shared.uploads import UploadStore, upload_key
@@ -25,9 +23,9 @@ _log = log.get(__name__)
 
 # Items that Redis records in a second at the very least; 10,000 took it 0.2 s on two busy cores.
 CREATED_PER_S = 2_000
-# Messages of a batch that one thread sends before the next sender has its turn.
+# Messages of a batch that are sent in one step, which Redis takes some 2 ms for.
 SEND_CHUNK = 200
-SENDERS, STORE_THREADS = 4, 16
+STORE_THREADS = 16
 # Seconds that a photo waits for one of these threads, all of which a store that hangs can hold.
 STORE_TURN_S = 4.0
 
@@ -38,22 +36,18 @@ class JobService:
     Args:
         jobs: The record of every job.
         uploads: Where photos wait.
-        celery: Sends; needs a pool of ``SENDERS`` connections.
         admission: Says when a refused client should come back.
 
     Raises:
         BrokerUnavailable: From every method but ``send_later`` and ``discard``, within a second.
     """
 
-    def __init__(
-        self, jobs: JobStore, uploads: UploadStore, celery: Celery, admission: Admission
-    ) -> None:
+    def __init__(self, jobs: JobStore, uploads: UploadStore, admission: Admission) -> None:
         self._jobs = jobs
         self._uploads = uploads
-        self._celery = celery
         self._admission = admission
-        self._drafter = MessageTemplate(celery)
-        self._senders = CapacityLimiter(SENDERS)
+        self._messages = MessageTemplate()
+        self._drafting = CapacityLimiter(1)
         self._storing = CapacityLimiter(STORE_THREADS)
         self._beside: set[asyncio.Task[None]] = set()
 
@@ -82,7 +76,7 @@ class JobService:
 
     async def submit(self, job: NewJob, room: int | None = None) -> str:
         """`create` for a job of one photo, whose message goes out in the same step."""
-        return await self.create(job, room, self._drafter.draft(job.queue, *_refs(job)))
+        return await self.create(job, room, self._messages.draft(job.queue, *_refs(job)))
 
     async def create(self, job: NewJob, room: int | None = None, message: str = "") -> str:
         """Write the job's record, or delete its uploads; where neither is sure, keep them.
@@ -124,13 +118,19 @@ class JobService:
         refs = _refs(job)
         for start in range(0, len(refs), SEND_CHUNK):
             chunk = refs[start : start + SEND_CHUNK]
+            messages = await to_thread.run_sync(self._draft, job, chunk, limiter=self._drafting)
             try:
-                await to_thread.run_sync(
-                    send, self._celery, job.queue, chunk, limiter=self._senders
-                )
-            except SEND_FAILED as error:
-                _log.warning("left to the reconciler", job=job.job_id, reason=type(error).__name__)
+                async with broker_within():
+                    await self._jobs.send(
+                        job.job_id, messages, last=start + SEND_CHUNK >= len(refs)
+                    )
+            except BrokerUnavailable as error:
+                reason = repr(error.__cause__)
+                _log.warning("left to the reconciler", job=job.job_id, reason=reason)
                 return
+
+    def _draft(self, job: NewJob, refs: list[ItemRef]) -> dict[int, str]:
+        return {ref.index: self._messages.draft(job.queue, ref) for ref in refs}
 
     async def has_key(self, own_key: str) -> bool:
         """Whether some job was made under this idempotency key."""

@@ -12,10 +12,10 @@ from enum import StrEnum
 import redis
 
 from shared import redis_keys
-from shared.errors import ItemTimeout, ServiceError, WorkerLost
+from shared.errors import WorkerLost
 from shared.messages import ItemRef, ItemResult, ItemState, ModelCard, Problem, WorkerReport, dump
 from shared.queue.names import QueueName
-from shared.records.lua import load
+from shared.records.lua import load, send_args
 
 DEATHS_ALONE = 2
 
@@ -41,15 +41,6 @@ class StartedItem:
     explain: bool = False
 
 
-@dataclass(frozen=True)
-class Resend:
-    """A lost item that is due again: send this to its queue."""
-
-    ref: ItemRef
-    queue: QueueName
-    alone: bool
-
-
 class ItemStore:
     """Starts, finishes and requeues items for one worker incarnation.
 
@@ -67,6 +58,7 @@ class ItemStore:
         self._start = client.register_script(load("start"))
         self._finish = client.register_script(load("finish"))
         self._requeue = client.register_script(load("requeue"))
+        self._send = client.register_script(load("send"))
         self._beat = client.register_script(load("beat"))
 
     @staticmethod
@@ -100,29 +92,36 @@ class ItemStore:
         args = [*self._key(ref), self.incarnation, outcome.value, text]
         return Finish(self._finish(args=args))
 
-    def requeue_lost(self, ref: ItemRef, held_by: str) -> Resend | None:
-        """Make an item due again, alone, whose worker died holding it.
+    def send(self, job_id: str, messages: Mapping[int, str], *, last: bool) -> int:
+        """Put messages of a job's items onto its queue, in order; returns how many were sent.
 
-        Returns ``None`` when it has ended meanwhile, or when this was its second death alone: then
-        it ends as ``worker_lost``.
+        Args:
+            job_id: The job; one that is gone has nothing to send.
+            messages: The message of each item by its index. What was sent before, has ended or was
+                cancelled is passed over.
+            last: Nothing of the job is left to send after this.
+        """
+        return int(self._send(args=send_args(job_id, messages, last=last)))
+
+    def requeue_lost(self, ref: ItemRef, held_by: str, message: str) -> bool:
+        """Make an item due again, alone, whose worker died holding it, and send ``message``.
+
+        Returns whether it was sent: false when the item has moved on meanwhile, or when this was
+        its second death alone, with which it ends as ``worker_lost``.
         """
         detail = "The worker died twice while it held this photo alone. Try again, or re-encode it."
-        return self._requeue_from("running", ref, held_by, WorkerLost(detail))
+        problem = json.dumps({"error": dump(Problem.of(WorkerLost(detail)))})
+        return self._requeue_from("running", ref, held_by, message, problem)
 
-    def requeue_unsent(self, ref: ItemRef) -> Resend | None:
+    def requeue_unsent(self, ref: ItemRef, message: str) -> bool:
         """Make an item due again whose message was lost before any worker started it."""
-        return self._requeue_from("queued", ref, "", ItemTimeout(""))
+        return self._requeue_from("queued", ref, "", message, "")
 
     def _requeue_from(
-        self, state: str, ref: ItemRef, held_by: str, end: ServiceError
-    ) -> Resend | None:
-        problem = json.dumps({"error": dump(Problem.of(end))})
-        answer = self._requeue(args=[*self._key(ref), state, held_by, DEATHS_ALONE, problem])
-        if not answer or answer == "ended":
-            return None
-        queue, attempt, alone = answer
-        due = ItemRef(ref.job_id, ref.index, int(attempt))
-        return Resend(due, QueueName(queue), bool(int(alone)))
+        self, state: str, ref: ItemRef, held_by: str, message: str, problem: str
+    ) -> bool:
+        args = [*self._key(ref), state, held_by, DEATHS_ALONE, problem, message]
+        return bool(self._requeue(args=args) == "sent")
 
     def beat(
         self, report: WorkerReport, totals: Mapping[str, float] | None = None

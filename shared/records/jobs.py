@@ -5,6 +5,7 @@ atomic call each. Asynchronous, because the api's event loop calls it.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,7 @@ from shared import redis_keys
 from shared.errors import IdempotencyConflict, JobNotFound, QueueFull
 from shared.messages import ItemResult, ItemState, JobState, Problem
 from shared.queue.names import QueueName
-from shared.records.lua import load
+from shared.records.lua import load, send_args
 
 
 def job_not_found() -> JobNotFound:
@@ -98,6 +99,7 @@ class JobStore:
         self._ttl_s = ttl_s
         self._max_queued = max_queued
         self._create = client.register_script(load("create"))
+        self._send = client.register_script(load("send"))
         self._cancel = client.register_script(load("cancel"))
 
     async def create(self, job: NewJob, room: int | None = None, message: str = "") -> str:
@@ -106,7 +108,8 @@ class JobStore:
         Returns the job's id, or that of the earlier job which has the same idempotency key.
 
         ``room`` is the most items that may wait in the queue for this job to be taken in, where
-        that is less than usual. ``message`` goes onto the queue in the same step.
+        that is less than usual. ``message`` goes onto the queue in the same step; without one,
+        the items wait for `send`.
 
         Raises:
             QueueFull: The queue holds as many items as it may.
@@ -141,6 +144,10 @@ class JobStore:
                 "This Idempotency-Key was used for other photos, names or parameters: take another."
             )
         return str(answer[0]) if isinstance(answer, list) else job.job_id
+
+    async def send(self, job_id: str, messages: Mapping[int, str], *, last: bool) -> int:
+        """As `shared.records.items.ItemStore.send`."""
+        return int(await self._send(args=send_args(job_id, messages, last=last)))
 
     async def has_key(self, idempotency_key: str) -> bool:
         """Whether a job that still has a record was made under this key."""

@@ -45,7 +45,7 @@ def _kill_while_it_sends(cluster: Cluster, traffic: Traffic, rng: random.Random)
     assert unsent > 500, unsent
     serves(cluster, API_WITHIN_S)
     back = time.monotonic() - began
-    cluster.until(lambda: "sent again" in cluster.workers[cluster.reconciling()].log, 60)
+    cluster.until(lambda: "rest of a job sent" in cluster.workers[cluster.reconciling()].log, 60)
     return back
 
 

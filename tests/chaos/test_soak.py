@@ -69,7 +69,7 @@ def _send(cluster: Cluster, rng: random.Random, items: int) -> tuple[int, int]:
 
 
 def _recorded(cluster: Cluster) -> int:
-    """Photos so far: those as well whose client heard 503 because Redis was slow to say so."""
+    """Photos sent so far, including those whose client got a 503 because Redis was slow."""
     sent_again = cluster.client.hget("ic:resent", "message_lost") or 0
     return int(cluster.client.get("ic:seq") or 0) - int(sent_again)
 

@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from shared.messages import ItemRef
-from shared.queue.celery_app import make_celery, send
+from shared.queue.celery_app import make_celery, publish
 from shared.queue.names import QueueName
 from shared.redis_client import connect, connect_async
 from shared.settings import SharedSettings
@@ -60,8 +60,11 @@ def test_nothing_is_told_to_a_server_that_is_not_vouched_for(
     with pytest.raises(RedisConnectionError, match=REFUSED):
         asyncio.run(ping_as_the_api(url))
     app = make_celery(SharedSettings(redis_url=url).broker_url)
-    with pytest.raises(OperationalError, match=REFUSED):
-        send(app, QueueName.BATCH, [ItemRef("job", 0, 1)])
+    with (
+        pytest.raises(OperationalError, match=REFUSED),
+        app.producer_or_acquire() as producer,
+    ):
+        publish(app, producer, QueueName.BATCH, ItemRef("job", 0, 1))
     app.close()
     assert guarded.admin.llen("batch") == 0
 

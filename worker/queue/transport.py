@@ -5,8 +5,6 @@ Small subclasses, each with a test that fails without it:
 * :class:`TolerantChannel` and :class:`TolerantTransport`: one malformed message in a queue
   (``LPUSH interactive 'not json'``) ends the worker. Can go when
   ``test_malformed_messages_are_discarded`` passes without them.
-* :meth:`TolerantChannel._put`: what a dead worker held goes before all that wait, or it would
-  wait again behind the whole backlog. Celery has no word for that.
 * :class:`LocalQoS`: kombu keeps a second copy of every message under way in Redis, two round trips
   each, for the visibility timeout. The job record knows what is under way, and the reconciler
   brings it back sooner.
@@ -22,12 +20,11 @@ from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES, virtual
 from kombu.transport import redis as kombu_redis
-from kombu.utils.json import dumps
 from kombu.utils.scheduling import priority_cycle
 from redis.exceptions import RedisError
 
 from shared import log, redis_keys
-from shared.queue.celery_app import FIRST, TASK_CLASSIFY
+from shared.queue.celery_app import TASK_CLASSIFY
 from shared.queue.names import QueueName
 from worker.fairness import FairScheduler
 
@@ -48,11 +45,15 @@ class LocalQoS(kombu_redis.QoS):
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
         """It will not be run here."""
         if requeue:
-            self.restore_by_tag(delivery_tag, leftmost=True)
+            self.restore_by_tag(delivery_tag)
         virtual.QoS.ack(self, delivery_tag)
 
     def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:
-        """Put it back, as when the worker stops before it was run."""
+        """Put it back where it was taken, as when the worker stops before it was run.
+
+        Never behind all that wait: the reconciler knows a lost message by what was started before
+        it, and would read the whole queue once a second to find this one.
+        """
         if tag in self._dirty or tag not in self._delivered:
             return  # acknowledged
         message = self._delivered[tag]
@@ -90,13 +91,6 @@ class TolerantChannel(kombu_redis.Channel):
         # Redis itself counts, so that nothing is forgotten when a worker ends; a full one may not.
         with suppress(RedisError), self.conn_or_acquire() as client:
             client.incr(redis_keys.DISCARDED)
-
-    def _put(self, queue: str, message: Any, **options: Any) -> None:
-        if not message["headers"].get(FIRST):
-            super()._put(queue, message, **options)
-            return
-        with self.conn_or_acquire() as client:
-            client.rpush(queue, dumps(message))  # the end that BRPOP takes from
 
 
 class TolerantTransport(kombu_redis.Transport):

@@ -1,4 +1,4 @@
-"""What happens when a worker dies, or a message is lost: the item is sent again.
+"""Thread that recovers what a dead worker held, what was never sent, and lost messages.
 
 Every worker watches, and a Redis lock lets one of them act. Each trusts only what it has seen
 itself without a gap: after an outage of Redis every heartbeat looks old, and the first seconds of a
@@ -8,23 +8,26 @@ new process prove nothing. All times are Redis's own.
   which is meant that the last one has stayed the same for so long: Redis's clock may be set back,
   and then the age of a heartbeat says nothing for hours. The item is tried again alone, before all
   that wait; see ``requeue.lua`` for what counts as a death.
-* A *queued* item is lost when its queue has been empty, or has started later items, for
-  ``UNSENT_MS``, and neither a message of the queue nor one that a living worker has taken is its
-  own. A merely waiting item is never sent again.
+* An item that was *never sent* waits for whoever records its job; when the job has made no progress
+  for ``UNSENT_MS``, the reconciler sends the rest. Both may send at once: ``send.lua`` passes over
+  what was sent.
+* A *queued* item that was sent is lost when its queue has been empty, or has started later
+  messages, for ``UNSENT_MS``, and neither a message of the queue nor one that a living worker has
+  taken is its own. Messages are numbered in the step that sends them, so that what merely waits
+  has a higher number than all that was started: asking costs nothing while nothing is missing.
 """
 
 import threading
 from collections import deque
-from itertools import groupby
-
-from celery import Celery
+from dataclasses import replace
 
 from shared import log
-from shared.queue.celery_app import SEND_FAILED, send
+from shared.messages import ItemRef
+from shared.queue.message_template import MessageTemplate
 from shared.queue.names import QueueName
-from shared.records.items import ItemStore, Resend
+from shared.records.items import ItemStore
 from shared.redis_client import REDIS_DOWN
-from worker.recovery.redis_index import Observation, RecoveryIndex
+from worker.recovery.redis_index import Observation, RecoveryIndex, UnfinishedItem
 
 _log = log.get(__name__)
 
@@ -40,20 +43,18 @@ class Reconciler:
     """Looks once a second, and brings back what is lost.
 
     Args:
-        ledger: Reads the index of unfinished items.
-        items: Makes lost items due again.
-        sender: A Celery app to send them with.
+        redis_index: Reads the index of unfinished items.
+        items: Makes lost items due again, and sends them.
     """
 
     def __init__(
         self,
         redis_index: RecoveryIndex,
         items: ItemStore,
-        sender: Celery,
     ) -> None:
         self._redis_index = redis_index
         self._items = items
-        self._sender = sender
+        self._messages = MessageTemplate()
         self._seen: deque[Observation] = deque()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
@@ -75,7 +76,7 @@ class Reconciler:
         while not self._stop.wait(TICK_S):
             try:
                 self.tick()
-            except (*REDIS_DOWN, *SEND_FAILED) as error:
+            except REDIS_DOWN as error:
                 _log.warning("reconciler waits for redis", reason=type(error).__name__)
             except Exception:  # noqa: BLE001 - a dead reconciler would lose items in silence
                 _log.exception("reconciler failed, trying again")
@@ -92,8 +93,9 @@ class Reconciler:
         if not self._redis_index.lock():
             return
         self._recover_dead_workers(now)
+        self._recover_unsent(now)
         for queue in QueueName:
-            self._recover_unsent(queue, now)
+            self._recover_lost(queue, now)
 
     def _observe(self) -> Observation:
         try:
@@ -106,53 +108,89 @@ class Reconciler:
 
     def _dead(self, now: Observation) -> list[str]:
         """The workers whose last heartbeat was there ``DEAD_MS`` ago and is still the last."""
-        past = [seen for seen in self._seen if now.at_ms - seen.at_ms >= DEAD_MS]
-        before = past[-1].beats if past else {}
+        past = self._past(now, DEAD_MS)
+        before = past.beats if past else {}
         return [name for name, beat_ms in now.beats.items() if before.get(name) == beat_ms]
 
     def _recover_dead_workers(self, now: Observation) -> None:
         for incarnation in self._dead(now):
             held = self._redis_index.held_by(incarnation)
             _log.warning("worker lost", incarnation=incarnation, held=len(held))
-            self._resend(
-                [self._items.requeue_lost(ref, incarnation) for ref in held], "worker_lost"
-            )
+            again = [
+                item
+                for item in held
+                if self._items.requeue_lost(
+                    item.ref, incarnation, self._next_message(item, alone=True)
+                )
+            ]
+            _log_sent_again(again, "worker_lost")
             self._redis_index.forget_worker(incarnation)
 
-    def _recover_unsent(self, queue: QueueName, now: Observation) -> None:
-        """Send again what was recorded but is in no queue; see the module's docstring."""
-        past = [seen for seen in self._seen if now.at_ms - seen.at_ms >= UNSENT_MS]
-        if not past:
+    def _recover_unsent(self, now: Observation) -> None:
+        """Send the rest of each job that whoever began to send it has left."""
+        past = self._past(now, UNSENT_MS)
+        if past is None:
             return
-        recent = [seen for seen in self._seen if seen.at_ms >= past[-1].at_ms]
-        empty = all(seen.waiting[queue] == 0 for seen in recent)
-        horizon = past[-1].last_seq if empty else past[-1].started[queue] - 1
-        suspects = self._redis_index.queued_up_to(queue, horizon)
-        if not suspects:
+        for job_id, progress_ms in now.sending.items():
+            if past.sending.get(job_id) == progress_ms:
+                self._send_rest(job_id)
+
+    def _send_rest(self, job_id: str) -> None:
+        job = self._redis_index.job(job_id)
+        if job is None:
+            self._items.send(job_id, {}, last=True)
             return
-        living = sorted(set(now.beats) - set(self._dead(now)))
-        accounted_for = self._redis_index.messages_in(queue) | self._redis_index.unstarted_by(
-            living
-        )
-        lost = [ref for ref in suspects if ref not in accounted_for]
-        for start in range(0, len(lost), AT_A_TIME):
+        queue, total = job
+        sent = 0
+        for start in range(0, total, AT_A_TIME):
             # thousands take longer than the lock is given for
             if not self._redis_index.lock():
                 return
-            some = lost[start : start + AT_A_TIME]
-            self._resend([self._items.requeue_unsent(ref) for ref in some], "message_lost")
+            indices = range(start, min(start + AT_A_TIME, total))
+            messages = {
+                index: self._messages.draft(queue, ItemRef(job_id, index, 1))
+                for index in self._redis_index.unsent(job_id, queue, indices)
+            }
+            sent += self._items.send(job_id, messages, last=indices.stop == total)
+        _log.warning("rest of a job sent", job=job_id, items=sent)
 
-    def _resend(self, requeued: list[Resend | None], reason: str) -> None:
-        """Send what is due; ``None`` stands for what has moved on."""
-        due = [resend for resend in requeued if resend is not None]
-        for (queue, alone), group in groupby(due, key=lambda resend: (resend.queue, resend.alone)):
-            refs = [resend.ref for resend in group]
-            _log.warning(
-                "sent again",
-                items=len(refs),
-                job=refs[0].job_id,
-                item=refs[0].index,
-                alone=alone,
-                reason=reason,
-            )
-            send(self._sender, queue, refs, alone=alone)
+    def _recover_lost(self, queue: QueueName, now: Observation) -> None:
+        """Send again what was taken from its queue and is nowhere; see the module's docstring."""
+        past = self._past(now, UNSENT_MS)
+        if past is None:
+            return
+        recent = [seen for seen in self._seen if seen.at_ms >= past.at_ms]
+        empty = all(seen.waiting[queue] == 0 for seen in recent)
+        horizon = past.last_seq if empty else past.started[queue] - 1
+        missing = self._redis_index.queued_up_to(queue, horizon)
+        if missing:
+            living = sorted(set(now.beats) - set(self._dead(now)))
+            taken = self._redis_index.unstarted_by(living)
+            missing = [item for item in missing if item.ref not in taken]
+        if missing:  # only now is the queue read, which may be long
+            waiting = self._redis_index.messages_in(queue)
+            missing = [item for item in missing if item.ref not in waiting]
+        for start in range(0, len(missing), AT_A_TIME):
+            if not self._redis_index.lock():
+                return
+            again = [
+                item
+                for item in missing[start : start + AT_A_TIME]
+                if self._items.requeue_unsent(item.ref, self._next_message(item, alone=item.alone))
+            ]
+            _log_sent_again(again, "message_lost")
+
+    def _past(self, now: Observation, age_ms: int) -> Observation | None:
+        """The newest observation that is so old; ``None`` while nothing was watched for so long."""
+        past = [seen for seen in self._seen if now.at_ms - seen.at_ms >= age_ms]
+        return past[-1] if past else None
+
+    def _next_message(self, item: UnfinishedItem, *, alone: bool) -> str:
+        due = replace(item.ref, attempt=item.ref.attempt + 1)
+        return self._messages.draft(item.queue, due, alone=alone)
+
+
+def _log_sent_again(items: list[UnfinishedItem], reason: str) -> None:
+    if items:
+        ref = items[0].ref
+        _log.warning("sent again", items=len(items), job=ref.job_id, item=ref.index, reason=reason)

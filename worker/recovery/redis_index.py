@@ -1,6 +1,7 @@
 """What the reconciler and the sweeper read: the index of unfinished items, and the queues."""
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,14 +18,33 @@ PIECE = 1_000
 
 
 @dataclass(frozen=True)
+class UnfinishedItem:
+    """An item as its record has it, with what its next message needs."""
+
+    ref: ItemRef
+    queue: QueueName
+    alone: bool
+
+
+@dataclass(frozen=True)
 class Observation:
-    """What one look saw; times in ms by Redis's clock."""
+    """What one look saw; times in ms by Redis's clock.
+
+    Attributes:
+        at_ms: When it was.
+        last_seq: The number of the message that was sent last.
+        started: The highest number that was started, in each queue.
+        waiting: Messages in each queue.
+        beats: Each worker's last heartbeat.
+        sending: When each job that is not sent to its end last made progress.
+    """
 
     at_ms: int
     last_seq: int
     started: dict[QueueName, int]
     waiting: dict[QueueName, int]
     beats: dict[str, int]
+    sending: dict[str, int]
 
 
 class RecoveryIndex:
@@ -74,49 +94,67 @@ class RecoveryIndex:
             pipe.llen(QueueName.INTERACTIVE.value)
             pipe.llen(QueueName.BATCH.value)
             pipe.zrange(redis_keys.BEATS, 0, -1, withscores=True)
-            (seconds, micros), seq, started, interactive, batch, beats = pipe.execute()
+            pipe.zrange(redis_keys.SENDING, 0, -1, withscores=True)
+            (seconds, micros), seq, started, interactive, batch, beats, sending = pipe.execute()
         return Observation(
             at_ms=seconds * 1000 + micros // 1000,
             last_seq=int(seq or 0),
             started={queue: int(started.get(queue.value, 0)) for queue in QueueName},
             waiting={QueueName.INTERACTIVE: interactive, QueueName.BATCH: batch},
             beats={incarnation: int(beat) for incarnation, beat in beats},
+            sending={job_id: int(progress) for job_id, progress in sending},
         )
 
-    def held_by(self, incarnation: str) -> list[ItemRef]:
-        """The items that this incarnation had started and not ended."""
+    def held_by(self, incarnation: str) -> list[UnfinishedItem]:
+        """The items that this incarnation had started and not finished."""
         members = self._client.smembers(redis_keys.held(incarnation))
-        return self._with_attempts(sorted(map(str, members)))
+        return self._items(sorted(map(str, members)))
 
-    def queued_up_to(self, queue: QueueName, seq: int) -> list[ItemRef]:
-        """Unstarted items in the order of their sequence numbers, up to and with ``seq``."""
+    def queued_up_to(self, queue: QueueName, seq: int) -> list[UnfinishedItem]:
+        """Unstarted items in the order of their messages, up to and with number ``seq``.
+
+        Costs nothing while there are none, however many wait behind.
+        """
         members = self._client.zrangebyscore(redis_keys.queued(queue), "-inf", seq)
-        return self._with_attempts([str(member) for member in members])
+        return self._items([str(member) for member in members])
+
+    def job(self, job_id: str) -> tuple[QueueName, int] | None:
+        """A job's queue, and how many items it has; ``None`` for no such job."""
+        queue, total = self._client.hmget(redis_keys.job(job_id), ["queue", "total"])
+        return (QueueName(str(queue)), int(str(total))) if queue else None
+
+    def unsent(self, job_id: str, queue: QueueName, indices: range) -> list[int]:
+        """Which of these items of a job wait for their first message."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for index in indices:
+                pipe.zscore(redis_keys.queued(queue), f"{job_id}:{index}")
+            scores = pipe.execute()
+        return [at for at, score in zip(indices, scores, strict=True) if score == math.inf]
 
     def messages_in(self, queue: QueueName) -> set[ItemRef]:
         """Every delivery that waits in a Celery queue; what is no message of ours is skipped."""
-        found: set[ItemRef] = set()
+        refs: set[ItemRef] = set()
         length = self._client.llen(queue.value)
         # Counted from the head, where messages arrive: what moves while we read is seen twice, and
         # never missed.
         for start in range(0, length, PIECE):
             piece = self._client.lrange(queue.value, start, start + PIECE - 1)
-            found.update(ref for raw in piece if (ref := _ref_of(raw)) is not None)
-        return found
+            refs.update(ref for raw in piece if (ref := _ref_of(raw)) is not None)
+        return refs
 
     def unstarted_by(self, incarnations: list[str]) -> set[ItemRef]:
         """What these workers' heartbeats say: messages taken whose items they have not begun.
 
         They wait there for a photo that has the process for itself, or for Redis to answer.
         """
-        found: set[ItemRef] = set()
+        refs: set[ItemRef] = set()
         for text in self._client.hmget(redis_keys.WORKERS, incarnations) if incarnations else []:
             try:
                 ids = WorkerBeat.model_validate_json(text or "{}").unstarted
             except ValidationError:
                 continue
-            found.update(ref for text in ids if (ref := _ref_named(text)) is not None)
-        return found
+            refs.update(ref for text in ids if (ref := _ref_named(text)) is not None)
+        return refs
 
     def live_attempt(self, job_id: str, index: int) -> int | None:
         """The attempt under which an item is queued or running; ``None`` when it has ended."""
@@ -129,16 +167,22 @@ class RecoveryIndex:
         keys = [redis_keys.held(incarnation), redis_keys.BEATS, redis_keys.WORKERS]
         self._forget(keys=keys, args=[incarnation])
 
-    def _with_attempts(self, members: list[str]) -> list[ItemRef]:
+    def _items(self, members: list[str]) -> list[UnfinishedItem]:
         pairs = [member.rpartition(":")[::2] for member in members]
         with self._client.pipeline(transaction=False) as pipe:
             for job_id, index in pairs:
+                pipe.hget(redis_keys.job(job_id), "queue")
                 pipe.hget(redis_keys.states(job_id), index)
-            lines = pipe.execute()
-        return [
-            ItemRef(job_id, int(index), int(line.split("|")[1]) if line else 0)
-            for (job_id, index), line in zip(pairs, lines, strict=True)
-        ]
+            replies = pipe.execute()
+        rows = zip(pairs, replies[::2], replies[1::2], strict=True)
+        return [_item(*pair, queue, line) for pair, queue, line in rows]
+
+
+def _item(job_id: str, index: str, queue: str | None, line: str | None) -> UnfinishedItem:
+    """The item by its state line; of a job that is gone, an attempt that no record has."""
+    _, attempt, _, alone, *_ = line.split("|") if line else ("", "0", "0", "0")
+    ref = ItemRef(job_id, int(index), int(attempt))
+    return UnfinishedItem(ref, QueueName(queue or QueueName.BATCH), alone == "1")
 
 
 def _ref_of(raw: str | bytes) -> ItemRef | None:

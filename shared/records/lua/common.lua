@@ -12,6 +12,9 @@ local function held_key(incarnation) return KEY.HELD .. incarnation end
 local function idempotency_key(key) return KEY.IDEMPOTENCY .. key end
 local function member(id, index) return id .. ':' .. index end
 
+-- The number of an item whose message has not been sent yet: behind all that wait.
+local UNSENT = 'inf'
+
 local function now_ms()
   local t = redis.call('TIME')
   return t[1] * 1000 + math.floor(t[2] / 1000)

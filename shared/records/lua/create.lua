@@ -1,12 +1,12 @@
 -- ARGV: id, queue, top_k, reply_to, ttl_s, limit, idempotency key or '', fingerprint of the contents,
---       owner or '', a message for the queue or '', request id, then per item: its JSON, its error's
---       JSON or ''.
+--       owner or '', the message of a job of one item or '', request id, then per item: its JSON,
+--       its error's JSON or ''. Without a message send.lua sends the items afterwards.
 -- Record, admission and index in one step: either all of a job exists or none of it.
 -- Returns 'created', 'exists' (an earlier call of unknown outcome did land), 'full', 'conflict' (the
 -- idempotency key belongs to a job of other contents), or {the id of the job that has the key}.
 local id, queue, top_k, reply_to, ttl_s = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local idempotency, fingerprint = ARGV[7], ARGV[8]
-local owner, request_id = ARGV[9], ARGV[11]
+local owner, message, request_id = ARGV[9], ARGV[10], ARGV[11]
 local first = 12
 local total = (#ARGV - first + 1) / 2
 if redis.call('EXISTS', job_key(id)) == 1 then return 'exists' end
@@ -24,7 +24,7 @@ for i = 0, total - 1 do
   local s = {state = 'queued', attempt = 1, deaths = 0, alone = 0, incarnation = '', token = ''}
   redis.call('RPUSH', items_key(id), item)
   if err == '' then
-    redis.call('ZADD', queued_key(queue), next_seq(), member(id, i))
+    redis.call('ZADD', queued_key(queue), message == '' and UNSENT or next_seq(), member(id, i))
   else
     s.state = 'failed'
     failed = failed + 1
@@ -41,6 +41,10 @@ if idempotency ~= '' then
   redis.call('HSET', job_key(id), 'idempotency', idempotency)
   redis.call('HSET', idempotency_key(idempotency), 'job_id', id, 'fingerprint', fingerprint)
 end
-if ARGV[10] ~= '' then redis.call('LPUSH', queue, ARGV[10]) end
+if message ~= '' then
+  redis.call('LPUSH', queue, message)
+elseif failed < total then
+  redis.call('ZADD', KEY.SENDING, now_ms(), id)
+end
 end_job_if_done(id)
 return 'created'

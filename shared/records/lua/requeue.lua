@@ -1,13 +1,14 @@
 -- ARGV: id, index, attempt, from ('running' or 'queued'), incarnation that held it or '',
---       deaths that end it, the error's JSON for that end.
--- Makes a lost item due again under a new attempt. A death counts only if the item was alone.
--- Returns false when the item has moved on meanwhile, 'ended' when this death was its last,
--- else {queue, new attempt, alone}.
+--       deaths that end it, the error's JSON for that end, the message of the next attempt.
+-- Makes a lost item due again under a new attempt, and puts its message onto the queue in the same
+-- step. A death counts only if the item was alone.
+-- Returns 'sent', 'ended' when this death was its last, 'moved_on' when the item is no longer where
+-- it was.
 local id, index, from, incarnation = ARGV[1], ARGV[2], ARGV[4], ARGV[5]
 local s = read_state(id, index)
 if from == 'running' then redis.call('SREM', held_key(incarnation), member(id, index)) end
 if not s or s.state ~= from or s.attempt ~= tonumber(ARGV[3])
-    or s.incarnation ~= incarnation then return false end
+    or s.incarnation ~= incarnation then return 'moved_on' end
 if from == 'running' then
   if s.alone == 1 then s.deaths = s.deaths + 1 end
   if s.deaths >= tonumber(ARGV[6]) then
@@ -21,8 +22,10 @@ end
 s.state, s.incarnation, s.token, s.attempt = 'queued', '', '', s.attempt + 1
 write_state(id, index, s)
 local queue = redis.call('HGET', job_key(id), 'queue')
--- What a dead worker held goes before all that wait, as its message does; others go behind them.
+-- What a dead worker held goes before all that wait, or it would wait a second time; others go
+-- behind them.
 local seq = s.alone == 1 and redis.call('HGET', KEY.STARTED, queue) or next_seq()
 redis.call('ZADD', queued_key(queue), seq, member(id, index))
+redis.call(s.alone == 1 and 'RPUSH' or 'LPUSH', queue, ARGV[8])
 redis.call('HINCRBY', KEY.RESENT, from == 'running' and 'worker_lost' or 'message_lost', 1)
-return {queue, s.attempt, s.alone}
+return 'sent'

@@ -17,7 +17,7 @@ redis.call('SADD', held_key(incarnation), member(id, index))
 -- A worker that was silent and struck off may begin an item before its next heartbeat, and die: the
 -- reconciler looks only at what is held by those on this list.
 redis.call('ZADD', KEY.BEATS, 'NX', now_ms(), incarnation)
-if seq and tonumber(seq) > tonumber(redis.call('HGET', KEY.STARTED, job[1]) or 0) then
+if seq and seq ~= UNSENT and tonumber(seq) > tonumber(redis.call('HGET', KEY.STARTED, job[1]) or 0) then
   redis.call('HSET', KEY.STARTED, job[1], seq)
 end
 s.state, s.incarnation, s.token = 'running', incarnation, token

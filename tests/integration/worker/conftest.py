@@ -12,8 +12,9 @@ import redis
 from PIL import Image
 
 from shared.messages import ItemRef, ItemState
-from shared.queue.celery_app import make_celery, send
+from shared.queue.message_template import MessageTemplate
 from shared.queue.names import QueueName
+from shared.records.items import ItemStore
 from shared.records.jobs import JobRecord, JobStore, NewItem, NewJob
 from shared.redis_client import connect, connect_async
 from shared.uploads import upload_key
@@ -37,9 +38,7 @@ class Bench:
         self.folder = folder
         self.uploads = FileUploadStore(folder / "uploads")
         self.client: redis.Redis = connect(redis_url, 2.0)
-        # a test's sender has time, also while the disk under Redis is slow
-        patient = {"socket_timeout": 10, "priority_steps": [0]}
-        self.celery = make_celery(redis_url, broker_transport_options=patient)
+        self.messages = MessageTemplate()
 
     def env(self, **more: str) -> dict[str, str]:
         """The environment of a worker on this bench; times run five times as fast."""
@@ -73,8 +72,15 @@ class Bench:
         return job_id
 
     def send(self, job_id: str, count: int, queue: QueueName = QueueName.BATCH) -> None:
-        """One message for each of the first ``count`` items."""
-        send(self.celery, queue, [ItemRef(job_id, index, 1) for index in range(count)])
+        """One message for each of the first ``count`` items, as of a job that has no more."""
+        messages = {index: self.message(job_id, index, 1, queue) for index in range(count)}
+        ItemStore(self.client, "sender").send(job_id, messages, last=True)
+
+    def message(
+        self, job_id: str, index: int, attempt: int, queue: QueueName = QueueName.BATCH
+    ) -> str:
+        """One delivery, as it stands in its queue."""
+        return self.messages.draft(queue, ItemRef(job_id, index, attempt))
 
     def submit(
         self, photos: list[bytes], queue: QueueName = QueueName.BATCH, *, explain: bool = False
@@ -149,5 +155,4 @@ def bench(redis_server: RedisServer, tmp_path: Path) -> Iterator[Bench]:
     bench = Bench(redis_server.url, tmp_path)
     bench.client.flushall()
     yield bench
-    bench.celery.close()
     bench.client.close()

@@ -13,7 +13,6 @@ from api.jobs.service import JobService
 from api.lifespan import REDIS_S
 from api.redis_timeout import own_time_within
 from shared.errors import BrokerUnavailable
-from shared.queue.celery_app import make_celery
 from shared.queue.names import QueueName
 from shared.records.jobs import JobStore, NewItem, NewJob
 from shared.redis_client import connect_async
@@ -27,9 +26,7 @@ async def desk(redis_server: RedisServer, tmp_path: Path) -> AsyncIterator[JobSe
     redis = connect_async(redis_server.url, REDIS_S, 4)
     look = connect_async(redis_server.url, REDIS_S, 1)
     admission = Admission(look, 20_000)
-    celery = make_celery(redis_server.url)
-    yield JobService(JobStore(redis, 60, 20_000), FileUploadStore(tmp_path), celery, admission)
-    celery.close()
+    yield JobService(JobStore(redis, 60, 20_000), FileUploadStore(tmp_path), admission)
     await redis.aclose()
     await look.aclose()
 

@@ -23,8 +23,8 @@ def test_a_batch_ends_in_order_and_its_uploads_are_gone(bench: Bench) -> None:
 
 def test_a_message_that_comes_twice_gives_one_result(bench: Bench) -> None:
     job_id = bench.record([photo(0, 7)])
-    for _ in range(5):
-        bench.send(job_id, 1)
+    bench.send(job_id, 1)
+    bench.client.lpush("batch", *[bench.message(job_id, 0, 1)] * 4)
     with bench.worker():
         bench.wait(job_id)
         bench.until(lambda: bench.client.llen("batch") == 0)
@@ -40,15 +40,15 @@ def test_a_stale_finish_is_ignored(bench: Bench) -> None:
     old = ItemRef(job_id, 0, 1)
     assert first.start(old, "a") is not None
     assert second.start(old, "b") is None
-    due = second.requeue_lost(old, "first")
-    assert due is not None
-    assert (due.ref.attempt, due.alone) == (2, True)
+    due = ItemRef(job_id, 0, 2)
+    assert second.requeue_lost(old, "first", bench.message(job_id, 0, 2))
+    assert not second.requeue_lost(old, "first", bench.message(job_id, 0, 2))
     assert first.finish(old, ItemResult(predictions=[])) is Finish.STALE
     assert first.start(old, "a") is None
-    assert second.start(due.ref, "c") is not None
-    assert first.finish(due.ref, ItemResult(predictions=[])) is Finish.STALE
-    assert second.finish(due.ref, ItemResult(predictions=[])) is Finish.COUNTED
-    assert second.finish(due.ref, ItemResult(predictions=[])) is Finish.ENDED
+    assert second.start(due, "c") is not None
+    assert first.finish(due, ItemResult(predictions=[])) is Finish.STALE
+    assert second.finish(due, ItemResult(predictions=[])) is Finish.COUNTED
+    assert second.finish(due, ItemResult(predictions=[])) is Finish.ENDED
     assert bench.read(job_id).status is JobState.COMPLETED
 
 
@@ -63,18 +63,28 @@ def test_a_start_whose_answer_was_lost_may_be_asked_again(bench: Bench) -> None:
     assert store.start(ref, "this run") is None
 
 
-def test_a_recorded_item_without_a_message_is_sent(bench: Bench) -> None:
+def test_a_job_that_nobody_sends_is_sent_by_a_worker(bench: Bench) -> None:
     with bench.worker() as worker:
         job = bench.wait(bench.record([photo(0, 1), photo(0, 2)]))
+        assert "rest of a job sent" in worker.log
+    assert ends(job) == ["1", "2"]
+    assert bench.attempts(job.job_id) == [1, 1]
+
+
+def test_a_lost_message_is_sent_again(bench: Bench) -> None:
+    job_id = bench.submit([photo(0, 1), photo(0, 2)])
+    assert bench.client.rpop("batch")
+    with bench.worker() as worker:
+        job = bench.wait(job_id)
         assert "sent again" in worker.log
     assert ends(job) == ["1", "2"]
-    assert bench.attempts(job.job_id) == [2, 2]
+    assert bench.attempts(job_id) == [2, 1]
 
 
-def test_an_overtaken_item_is_sent_while_its_queue_stays_busy(bench: Bench) -> None:
-    lost = bench.record([photo(0, 5)])
-    busy = bench.record([photo(0, 6)] * 150)
-    bench.send(busy, 150)
+def test_a_lost_message_is_sent_again_while_its_queue_stays_busy(bench: Bench) -> None:
+    lost = bench.submit([photo(0, 5)])
+    assert bench.client.rpop("batch")
+    busy = bench.submit([photo(0, 6)] * 150)
     with bench.worker(SCRIPTED_SERVICE_TIME_S="0.1", MAX_BATCH_SIZE="2", WORKER_THREADS="2"):
         bench.until(lambda: bench.attempts(lost) == [2])
         assert bench.read(busy).finished_ms is None

@@ -1,12 +1,9 @@
 """A dead worker's items do not wait a second time: they go before what has not been started."""
 
-import pytest
-from kombu.transport import TRANSPORT_ALIASES
-
 from shared.messages import ItemRef
-from shared.queue.celery_app import make_celery, send
-from shared.queue.names import QueueName
+from shared.records.items import ItemStore
 from tests.integration.worker.conftest import Bench, ends, photo
+from tests.support.played_worker import take
 
 
 def test_a_killed_workers_items_end_before_the_backlog(bench: Bench) -> None:
@@ -32,16 +29,12 @@ def test_a_killed_workers_items_end_before_the_backlog(bench: Bench) -> None:
     assert sum(attempt > 1 for attempt in bench.attempts(job_id)) <= len(held) + 4
 
 
-def test_a_message_for_a_photo_alone_is_the_next_to_be_taken(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(TRANSPORT_ALIASES, "redis", "worker.queue.transport:TolerantTransport")
-    monkeypatch.setattr("kombu.transport._transport_cache", {})
-    sender = make_celery(bench.redis_url)
-    for index in range(3):
-        send(sender, QueueName.BATCH, [ItemRef("waits", index, 1)])
-    send(sender, QueueName.BATCH, [ItemRef("alone", 0, 2)], alone=True)
-    send(sender, QueueName.BATCH, [ItemRef("later", 0, 1)])
-    sender.close()
-    _, taken = bench.client.brpop(["batch"], timeout=1)
-    assert '"alone.0.2"' in taken
+def test_a_lost_workers_item_is_the_next_to_be_taken(bench: Bench) -> None:
+    lost = bench.submit([photo(0)])
+    waiting = bench.submit([photo(0)] * 3)
+    store = ItemStore(bench.client, "dead")
+    assert take(bench.client, "batch") == ItemRef(lost, 0, 1)
+    assert store.start(ItemRef(lost, 0, 1), "run") is not None
+    assert store.requeue_lost(ItemRef(lost, 0, 1), "dead", bench.message(lost, 0, 2))
+    assert take(bench.client, "batch") == ItemRef(lost, 0, 2)
+    assert take(bench.client, "batch") == ItemRef(waiting, 0, 1)

@@ -1,42 +1,20 @@
 """When a worker is taken for dead: on a real Redis, by a clock that the test sets."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import suppress
 
 import pytest
+import redis
 
 from shared.messages import ItemRef, WorkerReport, WorkerState
-from shared.queue.celery_app import make_celery
 from shared.records.items import ItemStore
 from shared.redis_keys import RECONCILER
 from tests.integration.worker.conftest import Bench, photo
+from tests.integration.worker.recovery.conftest import Watch, look_for
 from worker.recovery.reconciler import DEAD_MS, GAP_MS, Reconciler
-from worker.recovery.redis_index import LOCK_MS, Observation, RecoveryIndex
+from worker.recovery.redis_index import LOCK_MS, RecoveryIndex
 
 DEAD_S = DEAD_MS // 1000
 REPORT = WorkerReport(name="dead", status=WorkerState.BUSY)
-
-
-class Watch(RecoveryIndex):
-    """A ledger that sees a later time than Redis tells."""
-
-    later_ms = 0
-
-    def observe(self) -> Observation:
-        seen = super().observe()
-        return replace(seen, at_ms=seen.at_ms + self.later_ms)
-
-
-@pytest.fixture
-def watch(bench: Bench) -> Watch:
-    return Watch(bench.client, "alive")
-
-
-@pytest.fixture
-def watcher(bench: Bench, watch: Watch) -> Iterator[Reconciler]:
-    sender = make_celery(bench.redis_url)
-    yield Reconciler(watch, ItemStore(bench.client, "alive"), sender)
-    sender.close()
 
 
 @pytest.fixture
@@ -47,13 +25,6 @@ def held(bench: Bench) -> str:
     dead.beat(REPORT)
     assert dead.start(ItemRef(job_id, 0, 1), "run") is not None
     return job_id
-
-
-def look_for(watcher: Reconciler, watch: Watch, seconds: int) -> None:
-    """Once a second."""
-    for _ in range(seconds):
-        watcher.tick()
-        watch.later_ms += 1000
 
 
 def test_who_takes_the_lock_over_has_watched_already(
@@ -121,28 +92,20 @@ def test_what_a_struck_off_worker_begins_before_it_is_heard_is_not_stranded(
     assert bench.attempts(job_id) == [2]
 
 
-def test_a_refused_send_does_not_break_the_watch(
-    bench: Bench, held: str, monkeypatch: pytest.MonkeyPatch
+def test_a_job_that_a_full_redis_refuses_to_send_does_not_break_the_watch(
+    bench: Bench, held: str, watcher: Reconciler, watch: Watch
 ) -> None:
-    """As in a full Redis, in which something waits for its message."""
-
-    class Hurried(Watch):
-        def observe(self) -> Observation:
-            self.later_ms += 1000
-            return super().observe()
-
-    def refuse(*_: object, **__: object) -> None:
-        raise ConnectionError("refused")
-
-    monkeypatch.setattr("worker.recovery.reconciler.send", refuse)
-    monkeypatch.setattr("worker.recovery.reconciler.TICK_S", 0.01)
-    sender = make_celery(bench.redis_url)
-    hurried = Hurried(bench.client, "alive")
-    bench.record([photo(1)])  # without a message
-    watcher = Reconciler(hurried, ItemStore(bench.client, "alive"), sender)
-    watcher.start()
+    unsent = bench.record([photo(1)])
+    bench.client.config_set("maxmemory", "1")
     try:
-        bench.until(lambda: bench.attempts(held)[0] >= 2, 10)
+        for _ in range(2 * DEAD_S):
+            with suppress(redis.exceptions.OutOfMemoryError):
+                watcher.tick()
+            watch.later_ms += 1000
+        assert bench.attempts(held) == [2]
+        assert bench.client.llen("batch") == 1
     finally:
-        watcher.stop()
-        sender.close()
+        bench.client.config_set("maxmemory", "0")
+    watcher.tick()
+    assert bench.attempts(unsent) == [1]
+    assert bench.client.llen("batch") == 2

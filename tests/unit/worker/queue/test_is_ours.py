@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from shared.messages import ItemRef
-from shared.queue.celery_app import make_celery, send
+from shared.queue.celery_app import make_celery, publish
 from shared.queue.names import QueueName
 from worker.queue.transport import is_ours
 
@@ -23,7 +23,8 @@ def sent() -> Iterator[list[dict[str, Any]]]:
     port = server.server_address[1]
     app = make_celery(f"redis://127.0.0.1:{port}/0")
     for queue in QueueName:
-        send(app, queue, [ItemRef("a" * 32, 7, 1)], alone=queue is QueueName.BATCH)
+        with app.producer_or_acquire() as producer:
+            publish(app, producer, queue, ItemRef("a" * 32, 7, 1))
     with redis.Redis(port=port) as client:
         messages = [json.loads(client.lindex(queue.value, 0)) for queue in QueueName]
     app.close()

@@ -1,0 +1,37 @@
+"""A reconciler that the test winds on by hand, on a real Redis."""
+
+from dataclasses import replace
+
+import pytest
+
+from shared.records.items import ItemStore
+from tests.integration.worker.conftest import Bench
+from worker.recovery.reconciler import Reconciler
+from worker.recovery.redis_index import Observation, RecoveryIndex
+
+
+class Watch(RecoveryIndex):
+    """An index that reports a later time than Redis does."""
+
+    later_ms = 0
+
+    def observe(self) -> Observation:
+        seen = super().observe()
+        return replace(seen, at_ms=seen.at_ms + self.later_ms)
+
+
+@pytest.fixture
+def watch(bench: Bench) -> Watch:
+    return Watch(bench.client, "alive")
+
+
+@pytest.fixture
+def watcher(bench: Bench, watch: Watch) -> Reconciler:
+    return Reconciler(watch, ItemStore(bench.client, "alive"))
+
+
+def look_for(watcher: Reconciler, watch: Watch, seconds: int) -> None:
+    """Once a second."""
+    for _ in range(seconds):
+        watcher.tick()
+        watch.later_ms += 1000
