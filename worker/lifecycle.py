@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from shared import log
 from shared.messages import ItemRef, ModelCard, ModelInfo
+from shared.queue.message_template import MessageTemplate
 from shared.records.items import ItemStore
 from shared.redis_client import connect
 from shared.uploads import open_uploads
@@ -37,6 +38,8 @@ class Service:
     settings: WorkerSettings
     name: str
     stopping: threading.Event = field(default_factory=threading.Event)
+    # made before traces are started, whose ids it would else give to every message
+    messages: MessageTemplate = field(default_factory=MessageTemplate)
 
     def __post_init__(self) -> None:
         self._pipeline: Pipeline | None = None
@@ -81,7 +84,7 @@ class Service:
             stopping=self.stopping,
         )
         Watchdog(items, activity, settings.item_timeout_s).start()
-        reconciler = Reconciler(redis_index, items)
+        reconciler = Reconciler(redis_index, items, self.messages)
         sweeper = Sweeper(redis_index, uploads)
         reconciler.start()
         sweeper.start()

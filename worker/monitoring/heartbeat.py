@@ -114,7 +114,8 @@ class Heartbeat:
 
     def tick(self, waiting: dict[QueueName, int]) -> None:
         """Count one period: did anything end, did anything arrive that could have?"""
-        held = len(self._activity.entries())
+        entries = self._activity.entries()
+        held, started = len(entries), any(entry.started for entry in entries)
         finished, received = self._activity.finished, self._activity.received
         finished_before, received_before = self._seen
         self._seen = finished, received
@@ -122,7 +123,7 @@ class Heartbeat:
         listening = self._card is not None and not self._stopping.is_set()
         idle_with_work = listening and held < self._threads and any(waiting.values())
         self._unfinished_ticks = (
-            self._unfinished_ticks + 1 if held and finished == finished_before else 0
+            self._unfinished_ticks + 1 if started and finished == finished_before else 0
         )
         self._deaf_ticks = (
             self._deaf_ticks + 1 if idle_with_work and received == received_before else 0

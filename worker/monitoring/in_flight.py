@@ -15,11 +15,21 @@ from shared.messages import ItemRef
 
 @dataclass
 class InFlightItem:
-    """One item in one task thread."""
+    """One item in one task thread.
+
+    Attributes:
+        ref: The delivery.
+        alone: Nothing else may run in this process meanwhile.
+        started: It is this worker's; a stale message never starts.
+        worked: Its bytes are here, so that its end takes work.
+        timed: The watchdog counts now.
+        ticks: How far it has counted.
+    """
 
     ref: ItemRef
     alone: bool
     started: bool = False
+    worked: bool = False
     timed: bool = False
     ticks: int = 0
 
@@ -33,7 +43,13 @@ class InFlightItem:
 
 
 class InFlightItems:
-    """The items that task threads hold, and how many came and went."""
+    """The items that task threads hold, and how many came and went.
+
+    Attributes:
+        received: Messages, stale ones as well.
+        finished: Items that ended by work. A message that was dropped counts neither for the
+            worker's rate nor as a sign that its model works.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -57,7 +73,7 @@ class InFlightItems:
         finally:
             with self._lock:
                 del self._by_id[id(entry)]
-                self.finished += 1
+                self.finished += entry.worked
                 if not self._by_id:
                     self._busy_s += time.monotonic() - self._busy_since
 

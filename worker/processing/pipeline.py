@@ -96,6 +96,7 @@ class Pipeline:
 
     def _classify(self, started: StartedItem, entry: InFlightItem, began: float) -> ItemResult:
         data = self._read(started)
+        entry.worked = True
         decode_began = time.monotonic()
         recipe = self.spec.recipe
         cost = decode_cost(data, self.max_pixels, recipe)

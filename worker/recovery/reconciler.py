@@ -45,16 +45,18 @@ class Reconciler:
     Args:
         redis_index: Reads the index of unfinished items.
         items: Makes lost items due again, and sends them.
+        messages: Writes their messages.
     """
 
     def __init__(
         self,
         redis_index: RecoveryIndex,
         items: ItemStore,
+        messages: MessageTemplate,
     ) -> None:
         self._redis_index = redis_index
         self._items = items
-        self._messages = MessageTemplate()
+        self._messages = messages
         self._seen: deque[Observation] = deque()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)

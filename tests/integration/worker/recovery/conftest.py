@@ -27,7 +27,7 @@ def watch(bench: Bench) -> Watch:
 
 @pytest.fixture
 def watcher(bench: Bench, watch: Watch) -> Reconciler:
-    return Reconciler(watch, ItemStore(bench.client, "alive"))
+    return Reconciler(watch, ItemStore(bench.client, "alive"), bench.messages)
 
 
 def look_for(watcher: Reconciler, watch: Watch, seconds: int) -> None:

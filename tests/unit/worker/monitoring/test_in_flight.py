@@ -10,7 +10,7 @@ from shared.messages import ItemRef, ModelCard, WorkerState
 from shared.queue.names import QueueName
 from shared.records.items import ItemStore
 from worker.monitoring.heartbeat import DEAF_TICKS, EXIT_DEAF, STALLED_TICKS, Heartbeat
-from worker.monitoring.in_flight import InFlightItems
+from worker.monitoring.in_flight import InFlightItem, InFlightItems
 from worker.monitoring.watchdog import EXIT_TIMEOUT, TICK_S, Watchdog
 
 REF = ItemRef("job", 0, 1)
@@ -41,8 +41,20 @@ def ended() -> list[int]:
 
 
 @pytest.fixture
-def heartbeat(items: ItemStore, ended: list[int]) -> Heartbeat:
-    beat = Heartbeat(items, InFlightItems(), "test", 2, threading.Event(), end=ended.append)
+def activity() -> InFlightItems:
+    return InFlightItems()
+
+
+@pytest.fixture
+def stopping() -> threading.Event:
+    return threading.Event()
+
+
+@pytest.fixture
+def heartbeat(
+    items: ItemStore, activity: InFlightItems, stopping: threading.Event, ended: list[int]
+) -> Heartbeat:
+    beat = Heartbeat(items, activity, "test", 2, stopping, end=ended.append)
     beat.ready(CARD)
     return beat
 
@@ -56,8 +68,21 @@ def test_a_worker_is_starting_until_its_model_is_loaded(items: ItemStore) -> Non
     assert beat.state is WorkerState.IDLE
 
 
-def test_holding_work_without_an_end_for_ten_seconds_is_stalled(heartbeat: Heartbeat) -> None:
-    with heartbeat._activity.item(REF, alone=False):
+def begin(item: InFlightItem) -> None:
+    """As the pipeline does once the photo's bytes are there."""
+    item.started = item.worked = True
+
+
+def stale_message(activity: InFlightItems) -> None:
+    with activity.item(REF, alone=False):
+        pass
+
+
+def test_holding_work_without_an_end_for_ten_seconds_is_stalled(
+    heartbeat: Heartbeat, activity: InFlightItems
+) -> None:
+    with activity.item(REF, alone=False) as item:
+        begin(item)
         for _ in range(STALLED_TICKS - 1):
             heartbeat.tick(NOTHING)
             assert heartbeat.state is WorkerState.BUSY
@@ -67,14 +92,37 @@ def test_holding_work_without_an_end_for_ten_seconds_is_stalled(heartbeat: Heart
     assert heartbeat.state is WorkerState.IDLE
 
 
-def test_a_slow_worker_that_ends_something_now_and_then_is_busy(heartbeat: Heartbeat) -> None:
-    with heartbeat._activity.item(REF, alone=False):
+def test_a_slow_worker_that_ends_something_now_and_then_is_busy(
+    heartbeat: Heartbeat, activity: InFlightItems
+) -> None:
+    with activity.item(REF, alone=False) as item:
+        begin(item)
         for _ in range(10):
             for _ in range(STALLED_TICKS - 1):
                 heartbeat.tick(NOTHING)
-            with heartbeat._activity.item(REF, alone=False):
-                pass
+            with activity.item(REF, alone=False) as other:
+                begin(other)
             heartbeat.tick(NOTHING)
+            assert heartbeat.state is WorkerState.BUSY
+
+
+def test_a_worker_that_hangs_while_stale_messages_pass_is_stalled(
+    heartbeat: Heartbeat, activity: InFlightItems
+) -> None:
+    with activity.item(REF, alone=False) as item:
+        begin(item)
+        for _ in range(STALLED_TICKS):
+            stale_message(activity)
+            heartbeat.tick(SOMETHING)
+    assert heartbeat.state is WorkerState.STALLED
+
+
+def test_a_worker_that_only_drops_stale_messages_is_not_stalled(
+    heartbeat: Heartbeat, activity: InFlightItems
+) -> None:
+    for _ in range(2 * STALLED_TICKS):
+        with activity.item(REF, alone=False):
+            heartbeat.tick(SOMETHING)
             assert heartbeat.state is WorkerState.BUSY
 
 
@@ -89,9 +137,8 @@ def test_a_deaf_consumer_is_stalled_and_then_ended(heartbeat: Heartbeat, ended: 
 
 
 def test_full_threads_with_a_long_queue_are_not_deaf(
-    heartbeat: Heartbeat, ended: list[int]
+    heartbeat: Heartbeat, activity: InFlightItems, ended: list[int]
 ) -> None:
-    activity = heartbeat._activity
     with activity.item(REF, alone=False), activity.item(REF, alone=False):
         for _ in range(2 * DEAF_TICKS):
             heartbeat.tick(SOMETHING)
@@ -124,8 +171,10 @@ def test_each_phase_has_the_whole_time(items: ItemStore, ended: list[int]) -> No
     assert ended == []
 
 
-def test_a_worker_that_stops_is_not_deaf(heartbeat: Heartbeat, ended: list[int]) -> None:
-    heartbeat._stopping.set()
+def test_a_worker_that_stops_is_not_deaf(
+    heartbeat: Heartbeat, stopping: threading.Event, ended: list[int]
+) -> None:
+    stopping.set()
     for _ in range(2 * DEAF_TICKS):
         heartbeat.tick(SOMETHING)
     assert heartbeat.state is WorkerState.IDLE

@@ -1,0 +1,69 @@
+"""Messages that are dropped are no work: neither for a worker's rate nor for its state."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from shared.messages import WorkerReport, WorkerState
+from shared.queue.names import QueueName
+from shared.redis_keys import WORKERS
+from tests.integration.worker.conftest import Bench, photo
+from tests.support.scripted_worker import HANGS
+
+STALE = 1_500
+# One call of 0.1 s a photo: no worker can end more than ten a second.
+SLOW = {"SCRIPTED_SERVICE_TIME_S": "0.1", "MAX_BATCH_SIZE": "1"}
+MOST_PER_S = 10.5
+
+
+def cancelled_batch(bench: Bench) -> None:
+    job_id = bench.submit([photo(0)] * STALE)
+    bench.cancel(job_id)
+
+
+def clients_that_hung_up(bench: Bench) -> None:
+    [message] = _stale_messages(bench)
+    bench.client.lpush("interactive", *[message] * STALE)
+
+
+def _stale_messages(bench: Bench) -> list[str]:
+    job_id = bench.submit([photo(0)], QueueName.INTERACTIVE)
+    bench.cancel(job_id)
+    return bench.client.lpop("interactive", 1)
+
+
+def reports(bench: Bench, while_: Callable[[], object]) -> Iterator[WorkerReport]:
+    """The worker's report, again and again."""
+    while while_():
+        for text in bench.client.hvals(WORKERS):
+            yield WorkerReport.model_validate_json(text)
+
+
+@pytest.mark.parametrize("drop", [cancelled_batch, clients_that_hung_up])
+def test_what_is_dropped_does_not_lift_the_rate(
+    bench: Bench, drop: Callable[[Bench], None]
+) -> None:
+    drop(bench)
+    with bench.worker(**SLOW):
+        queues = [queue.value for queue in QueueName]
+        for at in range(5):
+            work = bench.submit([photo(0)] * 3)
+            for report in reports(bench, lambda: bench.read(work).finished_ms is None):  # noqa: B023 - used at once
+                assert report.rate_per_s is None or report.rate_per_s < MOST_PER_S, at
+                assert report.status is not WorkerState.STALLED
+        bench.until(lambda: not any(map(bench.client.llen, queues)))
+        for report in reports(bench, iter([True] * 20 + [False]).__next__):
+            assert report.rate_per_s is None or report.rate_per_s < MOST_PER_S
+
+
+def test_a_hung_model_is_stalled_while_stale_messages_flow(bench: Bench) -> None:
+    [message] = _stale_messages(bench)
+    with bench.worker(WORKER_THREADS="2", MAX_BATCH_SIZE="1"):
+        bench.submit([photo(HANGS)])
+
+        def stalled() -> bool:
+            bench.client.lpush("interactive", *[message] * 50)
+            [text] = bench.client.hvals(WORKERS)
+            return WorkerReport.model_validate_json(text).status is WorkerState.STALLED
+
+        bench.until(stalled, 30)
