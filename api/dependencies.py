@@ -69,7 +69,7 @@ Explain = Annotated[
     bool,
     Query(
         description="add a class activation map to each class, where in the photo it was seen; "
-        f"then `top_k` is {EXPLAIN_TOP_K_MAX} at the most"
+        f"then `top_k` is at most {EXPLAIN_TOP_K_MAX}"
     ),
 ]
 

@@ -34,7 +34,7 @@ class JobState(StrEnum):
 
 
 class WorkerState(StrEnum):
-    """What a worker says of itself, or what its silence says."""
+    """What a worker reports, or what its silence means."""
 
     STARTING = "starting"
     IDLE = "idle"
@@ -151,7 +151,7 @@ def dump(message: Wire) -> dict[str, Any]:
     return message.model_dump(mode="json", exclude_none=True)
 
 
-# How many classes an answer names unless the request says otherwise, and at the most.
+# How many classes a response has by default, and at most.
 TOP_K_DEFAULT = 3
 TOP_K_MAX = 100
 # A map is six times as long as its class without one: 100 of them for each of 10,000 photos would

@@ -50,8 +50,8 @@ class SharedSettings(BaseSettings):
     def broker_url(self) -> str:
         """``redis_url`` as kombu spells it: ``unix:///path?db=0`` is its ``redis+socket://``.
 
-        kombu believes any certificate behind a ``rediss://`` that does not say otherwise, and
-        would tell the password to whoever answers.
+        kombu accepts any certificate behind a ``rediss://`` that does not require verification, and
+        would send the password to any server that answers.
         """
         parts = urlsplit(self.redis_url)
         query = parse_qs(parts.query)

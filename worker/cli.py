@@ -24,4 +24,4 @@ def run(name: str, work: Callable[[], str]) -> int:
 
 def say(name: str, line: str) -> None:
     """One line on stderr."""
-    print(f"{name}: {line}", file=sys.stderr)  # noqa: T201 - likewise
+    print(f"{name}: {line}", file=sys.stderr)  # noqa: T201 - as above

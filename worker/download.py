@@ -15,7 +15,7 @@ def download(settings: WorkerSettings) -> ModelSpec:
     """Fetch what is to be fetched, and check what there is.
 
     Raises:
-        ModelUnavailable: It cannot be had; the text says what to do.
+        ModelUnavailable: The model is not available; the text says what to do.
     """
     published = published_weights(settings)
     # For MODEL=auto, resolve() itself fetches, and falls back.

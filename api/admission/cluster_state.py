@@ -74,7 +74,7 @@ async def look(client: Redis) -> ClusterState:
     return ClusterState(
         latency_ms=round(latency_ms, 2),
         memory_share=_share(memory),
-        # one ahead of now is of before Redis's clock was set back: as old, and nobody knows how old
+        # one in the future is from before Redis's clock was set back: old, by an unknown time
         workers=_workers({name: abs(now_s - ms / 1000) for name, ms in beats}, reports),
         queued=dict(zip(QueueName, depths, strict=True)),
         ended={queue: _ended(ended, queue) for queue in QueueName},

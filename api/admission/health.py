@@ -21,7 +21,7 @@ def status_of(cluster: ClusterState) -> HealthStatus:
 
 
 def readiness_of(cluster: ClusterState, purpose: Purpose) -> HealthStatus:
-    """For photos as `status_of`; jobs are taken by a broker alone."""
+    """For photos as `status_of`; to accept jobs the broker is enough."""
     status = status_of(cluster)
     lacks_workers = status == "unavailable" and cluster.broker_up
     return "degraded" if purpose == "jobs" and lacks_workers else status

@@ -36,7 +36,7 @@ ALWAYS_OPEN = Paths(ROOT, *OPEN)
 
 
 class ApiKeyMiddleware:
-    """Lets in whoever has a key, and everybody where there are no keys.
+    """ASGI middleware that lets in requests with a key, or all if there are no keys.
 
     Args:
         app: What is behind.
@@ -86,6 +86,6 @@ def _unauthorized(scope: Scope) -> tuple[ServiceError, dict[str, str]]:
 
 
 def owner_of(scope: Scope) -> str:
-    """Who asks; nobody in particular where there are no keys."""
+    """Owner of the request's key; empty if there are no keys."""
     owner: str = scope.get("owner", "")
     return owner

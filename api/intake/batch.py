@@ -1,4 +1,4 @@
-"""A batch's form → stored photos, one in memory at a time; a bad one fails alone."""
+"""A batch's form → stored photos, one in memory at a time; a bad one fails on its own."""
 
 from dataclasses import dataclass, field
 

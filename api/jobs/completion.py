@@ -31,7 +31,7 @@ class Completion(asyncio.Event):
 
 
 class CompletionListener:
-    """Wakes whoever waits for a job.
+    """Wakes the requests that wait for a job.
 
     Args:
         client: An asyncio client whose sockets have no read timeout.
@@ -97,7 +97,7 @@ class CompletionListener:
                 call.set()
         elif kind == "subscribe":
             self.subscribed.set()
-            # What was published while nobody listened is lost: let everyone look.
+            # What was published without a subscription is lost: let every request look.
             for event in self._waiting.values():
                 event.set()
 

@@ -23,7 +23,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\N{FULLWIDTH EQUALS SIGN}",
 
 
 class ResultFormat(StrEnum):
-    """The forms in which results can be had."""
+    """The formats of results."""
 
     JSON = "json"
     NDJSON = "ndjson"
@@ -116,7 +116,7 @@ def _row(item: ItemRecord, width: int) -> list[str | int | float]:
 def safe_cell(text: str) -> str:
     """The text, with an apostrophe before what a spreadsheet would run as a formula.
 
-    A photo's name comes from whoever named the file; the other two forms have it unchanged.
+    A photo's name comes from the client; the other two forms have it unchanged.
     """
     return f"'{text}" if text.startswith(_FORMULA) else text
 

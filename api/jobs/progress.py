@@ -1,8 +1,7 @@
 """How far jobs are, told as it changes.
 
-One loop of this process reads all jobs that somebody follows, four times a second in one round
-trip, and sleeps while nobody does: it costs the workers nothing, and less than being told of every
-item.
+One loop of this process reads all jobs that clients follow, four times a second in one round trip,
+and sleeps while there are none: it costs the workers nothing, and less than a message per item.
 """
 
 import asyncio
@@ -72,7 +71,7 @@ class Progress:
                 await self._look()
             except BrokerUnavailable:
                 continue  # api.admission.controller says so in the log
-            except Exception:  # noqa: BLE001 - or nobody would be told anything any more
+            except Exception:  # noqa: BLE001 - or no client would get progress any more
                 _log.exception("cannot follow jobs, trying again")
 
     async def _look(self) -> None:

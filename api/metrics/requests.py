@@ -28,7 +28,7 @@ class Metrics:
     """Counts and times requests by route, never by path: an id in a path is no label."""
 
     def __init__(self) -> None:
-        # a series more for each, of which nobody asks
+        # one more series for each, which no dashboard uses
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self._requests = Counter(

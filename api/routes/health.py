@@ -62,7 +62,7 @@ async def ready(
     services: ServicesDep,
     purpose: Annotated[Purpose, Query(alias="for", description="what for")] = "photos",
 ) -> Response:
-    """The status word of `/health` alone.
+    """Only the status word of `/health`.
 
     With `for=jobs` a service without workers is `degraded`, not `unavailable`: it takes jobs, which
     wait for a worker to come.

@@ -12,7 +12,7 @@ from api.settings import ApiSettings
 
 STATIC = Path(__file__).parents[1] / "static"
 
-# Scripts and styles come from files of this service alone; a photo is shown from memory. No string
+# Scripts and styles come only from files of this service; a photo is shown from memory. No string
 # ever becomes markup or code: the page makes no trusted type, so that the browser refuses both.
 _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "

@@ -213,7 +213,7 @@ class Connection(HttpConnection):
             self.transport.write_eof()
 
     def _abandon(self) -> None:
-        """Tell the app that nobody waits; uvicorn tells it of the last request alone."""
+        """Tell the app that the client is gone; uvicorn does so only for the last request."""
         if self._running is not None and not self._running.response_complete:
             self._running.disconnected = True
             self._running.message_event.set()

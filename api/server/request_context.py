@@ -1,4 +1,4 @@
-"""Around every request: its id, its time, and the answer to what nobody expected. Pure ASGI.
+"""Around every request: its id, its time, and the answer to unexpected errors. Pure ASGI.
 
 And around every answer: what a browser may not do with it.
 """

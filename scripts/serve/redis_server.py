@@ -110,7 +110,7 @@ async def wait_until_ready(url: str, within_s: float) -> None:
     """Ask until Redis answers a PING.
 
     Raises:
-        ServeError: It did not, in all that time, or the URL is none of Redis's.
+        ServeError: It did not, in all that time, or the URL is not one of Redis.
     """
     once = Retry(NoBackoff(), 0)
     try:

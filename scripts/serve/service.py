@@ -21,7 +21,7 @@ API_GRACE_S = 10.0
 API_MALLOC = {"MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_TRIM_THRESHOLD_": "1048576"}
 WORKER_GRACE_S = 20.0
 REDIS_GRACE_S = 10.0
-# as root Celery warns of it at each start; nobody can act on it here
+# as root Celery warns of it at each start; there is nothing to do about it here
 WORKER_WARNINGS = {"PYTHONWARNINGS": "ignore::RuntimeWarning:celery.platforms"}
 FETCH_MODEL = [sys.executable, "-m", "worker.download"]
 
@@ -116,7 +116,7 @@ class Service:
         """Have the weights ready, with a progress bar, before any worker looks for them.
 
         Raises:
-            ServeError: They cannot be had; the reason was printed.
+            ServeError: They are not available; the reason was printed.
         """
         process = await asyncio.create_subprocess_exec(
             *FETCH_MODEL,

@@ -20,7 +20,7 @@ _provider: Any = None
 
 
 def start(settings: SharedSettings, name: str, *, consumes: bool = False) -> None:
-    """Trace this process from now on, if that is asked for and can be had.
+    """Trace this process from now on, if that is asked for and installed.
 
     Args:
         settings: Say whether it is asked for.
@@ -43,16 +43,16 @@ def start(settings: SharedSettings, name: str, *, consumes: bool = False) -> Non
 
 def _start(name: str, *, consumes: bool) -> None:
     from opentelemetry import trace  # noqa: PLC0415 - only when asked for
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415 - likewise
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415 - as above
         OTLPSpanExporter,
     )
-    from opentelemetry.instrumentation.celery import CeleryInstrumentor  # noqa: PLC0415 - likewise
-    from opentelemetry.instrumentation.redis import RedisInstrumentor  # noqa: PLC0415 - likewise
-    from opentelemetry.sdk.resources import SERVICE_NAME, Resource  # noqa: PLC0415 - likewise
-    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - likewise
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 - likewise
+    from opentelemetry.instrumentation.celery import CeleryInstrumentor  # noqa: PLC0415 - as above
+    from opentelemetry.instrumentation.redis import RedisInstrumentor  # noqa: PLC0415 - as above
+    from opentelemetry.sdk.resources import SERVICE_NAME, Resource  # noqa: PLC0415 - as above
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - as above
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 - as above
 
-    from shared.tracing.sampler import NoLoneCalls  # noqa: PLC0415 - likewise
+    from shared.tracing.sampler import NoLoneCalls  # noqa: PLC0415 - as above
 
     global _tracer, _provider  # noqa: PLW0603 - OpenTelemetry's own provider is as global
     resource = Resource.create({SERVICE_NAME: os.environ.get("OTEL_SERVICE_NAME") or name})

@@ -26,7 +26,7 @@ class BucketUploadStore:
     """Objects below one prefix of one bucket; each request ends within some six seconds.
 
     Args:
-        url: ``s3://bucket/prefix``, or likewise ``gs://`` and ``az://``.
+        url: ``s3://bucket/prefix``, or the same with ``gs://`` and ``az://``.
 
     Raises:
         ValueError: What the environment says does not make a store.

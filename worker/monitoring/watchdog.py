@@ -25,11 +25,11 @@ EXIT_TIMEOUT = 70
 class Watchdog:
     """Looks at what task threads hold, twice a second.
 
-    A photo over time is tried again alone after the restart; one that is over time while alone ends
-    as ``item_timeout``.
+    A photo over time is tried again in isolation after the restart; one that is over time in
+    isolation ends as ``item_timeout``.
 
     Args:
-        items: Where an item ends that is over time while alone.
+        items: Where an item ends that is over time in isolation.
         activity: What task threads hold.
         item_timeout_s: Seconds that one decode or one inference may take.
         end: Ends the process at once with an exit code.

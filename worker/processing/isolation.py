@@ -1,4 +1,4 @@
-"""Two doors into the process: many together, or one alone."""
+"""Lock with two modes: many items together, or one in isolation."""
 
 import threading
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 class IsolationLock:
-    """Lets ordinary items in together, and a suspect one only when nobody else is inside.
+    """Lock that ordinary items share, and that a suspect one holds by itself.
 
     A suspect (its worker died holding it) runs with nothing else in the process, so that another
     death is its own doing and costs no neighbour. Once one waits, newcomers wait behind it.

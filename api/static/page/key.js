@@ -1,4 +1,4 @@
-// The API key, where the service asks for one: kept for this tab alone.
+// The API key, where the service asks for one: kept only for this tab.
 
 import { byId } from "./dom.js";
 

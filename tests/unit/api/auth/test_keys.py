@@ -141,7 +141,7 @@ def test_what_is_no_entry_is_refused_without_being_shown(
     assert "hunter2" not in said
 
 
-@pytest.mark.parametrize("text", ["", "# nobody yet\n", "\ufeff?", "\x00"])
+@pytest.mark.parametrize("text", ["", "# no key yet\n", "\ufeff?", "\x00"])
 def test_a_file_without_entries_does_not_open_the_service(
     text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
