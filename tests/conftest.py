@@ -4,9 +4,14 @@ chaos and fleet have counted is told at the end.
 
 import os
 
+import hypothesis
 import pytest
 
 from tests.support.told import COUNTS, tell_at_the_end
+
+# an example's time is the machine's, not the code's
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
