@@ -78,7 +78,8 @@ bench-quick: install-dev ## this service, plain FastAPI and the limit, in two mi
 screenshots: install-dev ## screenshots of the page in screenshots/; needs Chromium
 	$(BIN)/python -m scripts.checks.screenshots
 
-check: install-dev ## lint, format, types, import rules, openapi.json, Kubernetes manifests
+PROSE = '*.md' '*.html' '*.yml' '*.yaml' '*.toml' '*.cfg' .env.example '*file'
+check: install-dev ## lint, format, types, import rules, openapi.json, Kubernetes manifests, words
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -86,6 +87,7 @@ check: install-dev ## lint, format, types, import rules, openapi.json, Kubernete
 	$(BIN)/lint-imports
 	$(BIN)/python -m scripts.checks.openapi --check
 	$(BIN)/python -m scripts.checks.manifests
+	$(BIN)/python -m scripts.checks.words $(PROSE)
 
 format: install-dev ## correct what ruff can correct
 	$(BIN)/ruff check --fix .

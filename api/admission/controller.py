@@ -25,7 +25,7 @@ RATE_OVER_S = 10.0
 RETRY_MIN_S, RETRY_MAX_S = 1, 120
 RETRY_WORKERS_S = 5
 RETRY_MEMORY_S = 30
-# Above this part of Redis's maxmemory nothing new is taken in.
+# Above this share of Redis's maxmemory no new photo is accepted.
 MEMORY_SHARE_MAX = 0.8
 # So many may always wait: less would refuse a few clients of one slow worker; more would have the
 # last of them wait for over two seconds behind one that ends ten a second.
@@ -44,7 +44,7 @@ class EndRate:
     def add(self, at_s: float, ended: int, waiting: int) -> None:
         """Take the count of items that have ended so far, and of those that wait now."""
         if not waiting or (self._samples and ended < self._samples[-1][1]):
-            self._samples.clear()  # where it is less, Redis has lost its data and counts anew
+            self._samples.clear()  # if it is less, Redis has lost its data and counts from zero
         self._samples.append((at_s, ended))
         while at_s - self._samples[0][0] > RATE_OVER_S:
             self._samples.popleft()

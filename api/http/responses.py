@@ -69,7 +69,7 @@ def _invalid_parameter(error: RequestValidationError) -> InvalidParameter:
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - likewise
+    assert isinstance(error, HTTPException)  # noqa: S101 - as below
     if error.status_code == 404:
         if shorter := without_slash(request.scope):
             detail = f"The path ends in a slash. Send the request to {shorter} instead."
@@ -89,12 +89,12 @@ def install(app: FastAPI, refused: Callable[[str], None] = lambda _: None) -> No
     """Make every error of this app a problem, and tell ``refused`` its slug."""
 
     async def _service_error(_: Request, error: Exception) -> Response:
-        assert isinstance(error, ServiceError)  # noqa: S101 - registered for this class alone
+        assert isinstance(error, ServiceError)  # noqa: S101 - registered only for this class
         refused(error.slug)
         return respond_error(error)
 
     async def _validation_error(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)  # noqa: S101 - likewise
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - as below
         return await _service_error(request, _invalid_parameter(error))
 
     app.add_exception_handler(ServiceError, _service_error)

@@ -168,6 +168,6 @@ class Health(Wire):
 
 
 class Readiness(Wire):
-    """The status word alone."""
+    """Only the status word."""
 
     status: HealthStatus

@@ -73,9 +73,9 @@ async def create_job(
 ) -> Response:
     """The photos as repeated form field `files`.
 
-    A photo that is none fails alone. An accepted job is kept even while no worker runs. With an
-    `Idempotency-Key` the same photos under the same names are one job however often they are sent,
-    as long as its record lives.
+    A file that is not a valid image fails on its own; the rest of the batch continues. An accepted
+    job is kept even while no worker runs. With an `Idempotency-Key` the same photos under the same
+    names are one job however often they are sent, as long as its record lives.
     """
     jobs, job_id, owner = services.jobs, uuid.uuid4().hex, owner_of(request.scope)
     key = own_key(idempotency_key, owner) if idempotency_key else None

@@ -24,7 +24,7 @@ PLAIN = {
 KINDS = ["*.md", "*.*ml", "*.py", "*.js", "*.lua", "*.cfg", ".env.example", "*file"]
 ANY = "|".join(f"({pattern})" for pattern in PLAIN)
 WORD = re.compile(rf"(?<![\w-])(?:{ANY})(?![\w-]|\.\w)", re.IGNORECASE)
-ALLOWED = re.compile(r"[`'\"]alone[`'\"]|(?:let|leave|left) alone", re.IGNORECASE)
+ALLOWED = re.compile(r"[`'\"|]alone[`'\"|]|\balone:|(?:let|leave|left) alone", re.IGNORECASE)
 SCRIPT = re.compile(r"(?://|--|/?\*).*|\"[^\"\n]*\"|'[^'\n]*'|`[^`]*`")
 TEXT = {tokenize.STRING, tokenize.COMMENT, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
 

@@ -32,7 +32,7 @@ _log = log.get(__name__)
 
 
 class LocalQoS(kombu_redis.QoS):
-    """Remembers in this process alone which messages are under way."""
+    """Remembers only in this process which messages are under way."""
 
     def append(self, message: Any, delivery_tag: str) -> None:
         """A message is under way."""
@@ -60,7 +60,7 @@ class LocalQoS(kombu_redis.QoS):
         place = message.delivery_info
         with self.channel.conn_or_acquire(client) as connection:
             self.channel._do_restore_message(  # noqa: SLF001 - as kombu's own does
-                message._raw,  # noqa: SLF001 - likewise
+                message._raw,  # noqa: SLF001 - as above
                 place["exchange"],
                 place["routing_key"],
                 connection,
@@ -147,7 +147,7 @@ def is_ours(message: Any) -> bool:
             and not any(headers.get(key) for key in ("eta", "expires", "group", "retries"))
             and headers.get("timelimit", [None, None]) == [None, None]
             and isinstance(job_id, str)
-            and all(type(number) is int for number in (index, attempt))  # a bool is none
+            and all(type(number) is int for number in (index, attempt))  # a bool does not count
             and isinstance(alone, bool)
             and kwargs == {}
             # callbacks and chains would be sent on, and what is no object ends the task's thread

@@ -6,11 +6,11 @@ new process prove nothing. All times are Redis's own.
 
 * A *running* item is lost when its worker's incarnation has sent no heartbeat for ``DEAD_MS``, by
   which is meant that the last one has stayed the same for so long: Redis's clock may be set back,
-  and then the age of a heartbeat says nothing for hours. The item is tried again alone, before all
-  that wait; see ``requeue.lua`` for what counts as a death.
-* An item that was *never sent* waits for whoever records its job; when the job has made no progress
-  for ``UNSENT_MS``, the reconciler sends the rest. Both may send at once: ``send.lua`` passes over
-  what was sent.
+  and then the age of a heartbeat says nothing for hours. The item is tried again in isolation,
+  before all that wait; see ``requeue.lua`` for what counts as a death.
+* An item that was *never sent* waits for the process that records its job; when the job has made
+  no progress for ``UNSENT_MS``, the reconciler sends the rest. Both may send at once: ``send.lua``
+  passes over what was sent.
 * A *queued* item that was sent is lost when its queue has been empty, or has started later
   messages, for ``UNSENT_MS``, and neither a message of the queue nor one that a living worker has
   taken is its own. Messages are numbered in the step that sends them, so that what merely waits
@@ -129,7 +129,7 @@ class Reconciler:
             self._redis_index.forget_worker(incarnation)
 
     def _recover_unsent(self, now: Observation) -> None:
-        """Send the rest of each job that whoever began to send it has left."""
+        """Send the rest of each job whose sender has stopped."""
         past = self._past(now, UNSENT_MS)
         if past is None:
             return

@@ -39,7 +39,7 @@ local function next_seq()
 end
 
 -- A job lives its time-to-live from its end, not from its beginning.
--- Whoever waits for a job of one item is told how it ended, and need not read it.
+-- A request that waits for a job of one item gets its result with this, and need not read it.
 local function end_job_if_done(id, ended)
   local counts = redis.call('HMGET', job_key(id), 'queued', 'running', 'reply_to', 'ttl_s', 'total')
   if tonumber(counts[1]) > 0 or tonumber(counts[2]) > 0 then return 0 end

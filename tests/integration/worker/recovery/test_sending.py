@@ -148,7 +148,7 @@ def test_a_job_that_redis_has_lost_is_forgotten(
 def test_a_message_that_a_living_worker_holds_is_not_missing(
     bench: Bench, watcher: Reconciler, watch: Watch
 ) -> None:
-    """It waits there for a photo that runs alone, say, while other workers start later ones."""
+    """It waits there for an isolated photo, say, while other workers start later ones."""
     job_id = bench.submit([photo(0)] * 2)
     held, later = take(bench.client, "batch"), take(bench.client, "batch")
     assert held
