@@ -64,13 +64,13 @@ def test_a_thousand_photos_show_progress_outlive_the_api_and_are_not_sent_again(
     eventually(lambda: rows(out) >= 100, 60, lambda: command.screen)
     service.api.kill()
     had = rows(out)
-    eventually(lambda: "trying again" in command.screen, 30, lambda: command.screen)
+    eventually(lambda: "retrying" in command.screen, 30, lambda: command.screen)
     service.api.start()
     code, printed, screen = command.end()
     assert code == 0, screen
     assert printed == ""
     assert had < PHOTOS
-    assert "the service is back" in screen
+    assert "the service is available again" in screen
     assert f"/{PHOTOS}" in screen  # of the bar
     assert "/s" in screen
     assert "0:00:" in screen or "00:0" in screen
@@ -81,7 +81,7 @@ def test_a_thousand_photos_show_progress_outlive_the_api_and_are_not_sent_again(
     again = Command("./photos", "--out", out, url=away, cwd=home)
     code, _, said = again.end()
     assert code == 0, said
-    assert f"0 classified, {PHOTOS:,} already there" in said
+    assert f"0 classified, {PHOTOS:,} classified earlier" in said
     assert_all_are_there_once_and_right(out, PHOTOS)
 
 
@@ -105,7 +105,7 @@ def test_a_run_that_is_ended_is_taken_up_where_it_stopped(
         assert nothing_waits(service.redis)  # its jobs are cancelled
     code, _, said = Command("some", "-o", out, url=service.url, cwd=home).end()
     assert code == 0, said
-    assert f"{SOME - had:,} classified, {had:,} already there" in said
+    assert f"{SOME - had:,} classified, {had:,} classified earlier" in said
     assert_all_are_there_once_and_right(out, SOME)
     eventually(lambda: nothing_waits(service.redis), 30)
 

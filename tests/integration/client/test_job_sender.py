@@ -95,7 +95,9 @@ def test_the_user_does_not_wait_for_a_whole_upload(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         uploaded: list[int] = []
-        serving = threading.Thread(target=serve_slowly, args=(server, left.is_set, uploaded))
+        serving = threading.Thread(
+            target=serve_slowly, args=(server, left.is_set, uploaded), daemon=True
+        )
         serving.start()
         with InterruptedClient(url, 1) as client, ImageClassifier(url, retry_for_s=0) as quick:
             sender = JobSender(client, 3, lambda _: None, cancel_timeout_s=0.5)
