@@ -25,6 +25,8 @@ _log = log.get(__name__)
 CREATED_PER_S = 2_000
 # Messages of a batch that are sent in one step, which Redis takes some 2 ms for.
 SEND_CHUNK = 200
+# Items that are cancelled in one step, which Redis takes some 5 ms for.
+CANCEL_STEP = 1_000
 STORE_THREADS = 16
 # Seconds that a photo waits for one of these threads, all of which a store that hangs can hold.
 STORE_TURN_S = 4.0
@@ -157,14 +159,23 @@ class JobService:
             return await self._jobs.read(job_id, offset, limit)
 
     async def cancel(self, job_id: str) -> None:
-        """Cancel what is queued, and delete its uploads.
+        """Cancel what is queued, in steps, and delete its uploads; may be repeated.
 
         Raises:
+            BrokerUnavailable: Some of it is perhaps not cancelled yet: call it again.
             JobNotFound: No such job, or its record has expired.
         """
-        async with broker_within():
-            cancelled = await self._jobs.cancel(job_id)
-        await self.discard(upload_key(job_id, index) for index in cancelled)
+        first, total = 0, 1
+        keys: list[str] = []
+        try:
+            while first < total:
+                async with broker_within():
+                    total, cancelled = await self._jobs.cancel(job_id, first, CANCEL_STEP)
+                keys += [upload_key(job_id, index) for index in cancelled]
+                first += CANCEL_STEP
+        finally:
+            if keys:
+                await self.discard(keys)
 
     async def close(self) -> None:
         """Stop sending; the reconciler sends the rest."""

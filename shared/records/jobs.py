@@ -190,16 +190,20 @@ class JobStore:
             for job_id, job in zip(job_ids, jobs, strict=True)
         }
 
-    async def cancel(self, job_id: str) -> list[int]:
-        """Cancel what is queued; returns the indices whose uploads may go.
+    async def cancel(self, job_id: str, first: int, count: int) -> tuple[int, list[int]]:
+        """Cancel what is queued among ``count`` items of a job, from index ``first`` on.
+
+        Returns the number of items that the job has, and the indices of those items among the
+        ``count`` that are cancelled, also by an earlier call: their uploads may go.
 
         Raises:
             JobNotFound: No such job, or its record has expired.
         """
-        gone = await self._cancel(args=[job_id])
-        if gone is None:
+        answer = await self._cancel(args=[job_id, first, count])
+        if answer is None:
             raise job_not_found()
-        return [int(index) for index in gone]
+        total, cancelled = answer
+        return int(total), [int(index) for index in cancelled]
 
 
 def _dump(item: NewItem) -> str:

@@ -95,8 +95,9 @@ class Bench:
         return self._with_store(lambda store: store.read(job_id, 0, 10_000))
 
     def cancel(self, job_id: str) -> list[int]:
-        """What DELETE does to the record."""
-        return self._with_store(lambda store: store.cancel(job_id))
+        """What DELETE does to the record; returns the items that are cancelled."""
+        _, cancelled = self._with_store(lambda store: store.cancel(job_id, 0, 100_000))
+        return cancelled
 
     def wait(self, job_id: str, timeout_s: float = 60) -> JobRecord:
         """The job once every item has ended."""

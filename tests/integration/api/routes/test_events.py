@@ -174,7 +174,7 @@ async def test_nobody_costs_nothing_and_many_cost_what_one_does(store: CountingS
     await asyncio.sleep(1.1)
     assert 2 <= store.looks <= 5
     for first in firsts:
-        await store.cancel(first.job_id)
+        await store.cancel(first.job_id, 0, first.total)
     for told in await asyncio.gather(*followers):
         assert [record and record.finished_ms is not None for record in told] == [False, True]
     store.looks = 0
