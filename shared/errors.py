@@ -139,6 +139,20 @@ class InferenceFailed(RetryableError):
     slug, title = "inference_failed", "Inference failed"
 
 
+# The errors that an item of an accepted job can end with.
+ITEM_ERRORS: tuple[type[ServiceError], ...] = (
+    MalformedRequest,
+    UploadTooLarge,
+    UnsupportedMediaType,
+    InvalidImage,
+    InvalidParameter,
+    WorkerLost,
+    ItemTimeout,
+    UploadLost,
+    InferenceFailed,
+)
+
+
 def every_error(base: type[ServiceError] = ServiceError) -> list[type[ServiceError]]:
     """All concrete errors, for the table of problems in the API's description."""
     found: list[type[ServiceError]] = []

@@ -25,6 +25,9 @@ WORKERS = PREFIX + "workers"
 MODEL = PREFIX + "model"
 RECONCILER = PREFIX + "reconciler"
 
+# The id of the upload store, see `shared.uploads.identity`.
+UPLOADS_ID = PREFIX + "uploads:id"
+
 # Counters.
 ENDED = PREFIX + "ended"
 UNRUN = PREFIX + "unrun"

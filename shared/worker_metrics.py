@@ -55,7 +55,14 @@ BATCH_SIZE = Family(
     "Photos in one call of the model.",
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
 )
-BY_WORKERS = (WAIT, DECODE, INFERENCE, BATCH_SIZE)
+FAULTS = Family(
+    "counter",
+    PREFIX + "worker_faults",
+    "Workers that exited because of a fault of their own.",
+    labels=("reason",),
+)
+FAULT_REASONS = ("model", "memory", "uploads")
+BY_WORKERS = (WAIT, DECODE, INFERENCE, BATCH_SIZE, FAULTS)
 
 
 def totals(registry: CollectorRegistry) -> dict[str, float]:

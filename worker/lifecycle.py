@@ -14,13 +14,18 @@ from worker.imaging.memory import give_back_large_blocks
 from worker.inference import load_runtime
 from worker.inference.batcher import MicroBatcher
 from worker.inference.runtime import Runtime
+from worker.inference.self_check import SelfCheck
 from worker.models.catalog import ModelSpec, resolve
 from worker.monitoring.heartbeat import Heartbeat
 from worker.monitoring.in_flight import InFlightItems
 from worker.monitoring.metrics import TimedRuntime, WorkerMetrics
 from worker.monitoring.throughput import first_guess
 from worker.monitoring.watchdog import Watchdog
+from worker.processing.classification import Classifier
+from worker.processing.fault_exit import FaultExit
+from worker.processing.patient_items import PatientItems
 from worker.processing.pipeline import Pipeline
+from worker.processing.upload_reader import UploadReader
 from worker.recovery.reconciler import Reconciler
 from worker.recovery.redis_index import RecoveryIndex
 from worker.recovery.upload_sweeper import Sweeper

@@ -9,8 +9,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from redis.asyncio import Redis
 
 from shared import redis_keys
+from shared.errors import ITEM_ERRORS
 from shared.queue.names import QueueName
 from shared.worker_metrics import BY_WORKERS, PREFIX, read_field
+
+# How an item may end.
+ITEM_ENDS = ("succeeded", "cancelled", *(error.slug for error in ITEM_ERRORS))
 
 
 async def read(client: Redis) -> list[Metric]:
@@ -52,8 +56,9 @@ def _age(created: list[str | None], now_ms: float) -> Metric:
 def _ended(*counts: Mapping[str, str]) -> Metric:
     """Ends by queue and reason: what ran and what never did, together."""
     ends: Counter[tuple[str, ...]] = Counter()
+    # a series that begins at its first event hides that event from rate()
     for queue in QueueName:
-        ends[queue.value, "succeeded"] = 0
+        ends.update({(queue.value, end): 0 for end in ITEM_ENDS})
     for by_field in counts:
         ends.update({tuple(name.split("|")): int(count) for name, count in by_field.items()})
     family = CounterMetricFamily(
@@ -67,11 +72,12 @@ def _ended(*counts: Mapping[str, str]) -> Metric:
 def _resent(counts: Mapping[str, str]) -> Metric:
     family = CounterMetricFamily(
         PREFIX + "items_resent",
-        "Items that were sent again: their worker or their message was lost.",
+        "Items that were sent again: their worker or their message was lost, or their worker was "
+        "faulty.",
         labels=["reason"],
     )
     # a series that begins at its first event hides that event from rate()
-    for reason in ("worker_lost", "message_lost"):
+    for reason in ("worker_lost", "message_lost", "worker_fault"):
         family.add_metric([reason], int(counts.get(reason, 0)))
     return family
 

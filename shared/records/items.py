@@ -12,7 +12,7 @@ from enum import StrEnum
 import redis
 
 from shared import redis_keys
-from shared.errors import WorkerLost
+from shared.errors import InferenceFailed, ServiceError, WorkerLost
 from shared.messages import ItemRef, ItemResult, ItemState, ModelCard, Problem, WorkerReport, dump
 from shared.queue.names import QueueName
 from shared.records.lua import load, send_args
@@ -110,18 +110,38 @@ class ItemStore:
         its second death alone, with which it ends as ``worker_lost``.
         """
         detail = "The worker died twice while it held this photo alone. Try again, or re-encode it."
-        problem = json.dumps({"error": dump(Problem.of(WorkerLost(detail)))})
-        return self._requeue_from("running", ref, held_by, message, problem)
+        return self._requeue_from("running", ref, held_by, message, WorkerLost(detail))
 
     def requeue_unsent(self, ref: ItemRef, message: str) -> bool:
         """Make an item due again whose message was lost before any worker started it."""
-        return self._requeue_from("queued", ref, "", message, "")
+        return self._requeue_from("queued", ref, "", message)
 
-    def _requeue_from(
-        self, state: str, ref: ItemRef, held_by: str, message: str, problem: str
+    def hand_back(self, ref: ItemRef, message: str, *, suspect: bool) -> bool:
+        """Make an item due again that this worker started and cannot finish; send ``message``.
+
+        It runs in isolation next time. ``suspect`` says that the item may have broken this worker:
+        the second time that happens in isolation, the item ends as ``inference_failed``. Returns
+        whether the message was sent: false also if the item has ended meanwhile.
+        """
+        end = InferenceFailed("The model failed on this photo. Try again, or re-encode it.")
+        return self._requeue_from(
+            "running", ref, self.incarnation, message, end, fault=True, suspect=suspect
+        )
+
+    def _requeue_from(  # noqa: PLR0913 - what the script takes
+        self,
+        state: str,
+        ref: ItemRef,
+        held_by: str,
+        message: str,
+        end: ServiceError | None = None,
+        *,
+        fault: bool = False,
+        suspect: bool = True,
     ) -> bool:
+        problem = json.dumps({"error": dump(Problem.of(end))}) if end else ""
         args = [*self._key(ref), state, held_by, DEATHS_ALONE, problem, message]
-        return bool(self._requeue(args=args) == "sent")
+        return bool(self._requeue(args=[*args, int(fault), int(suspect)]) == "sent")
 
     def beat(
         self, report: WorkerReport, totals: Mapping[str, float] | None = None

@@ -18,15 +18,18 @@ import worker.monitoring.heartbeat
 import worker.queue.transport
 import worker.recovery.reconciler
 import worker.recovery.redis_index
-from worker.inference.runtime import Runtime
+from worker.inference.runtime import OutOfMemory, Runtime
 from worker.models.catalog import ModelSpec
 from worker.models.transforms import RECIPES
 
-KILLS, HANGS, FAILS, NO_NUMBER = 250, 240, 230, 220
+KILLS, HANGS, FAILS, NO_NUMBER, POISONS = 250, 240, 230, 220, 210
 CLASSES = 256
 # What one call of the model takes, and what each photo in it adds.
 SERVICE_TIME_S = float(os.environ.get("SCRIPTED_SERVICE_TIME_S", "0"))
 IMAGE_TIME_S = float(os.environ.get("SCRIPTED_IMAGE_TIME_S", "0"))
+# The fault of the process itself: every call after the first 20 raises, lacks memory or answers NaN.
+FAULT = os.environ.get("SCRIPTED_FAULT", "")
+SOUND_CALLS = 20
 
 
 class ScriptedRuntime:
@@ -36,20 +39,35 @@ class ScriptedRuntime:
     concurrency, best_batch = 1, 8
     explains = bool(os.environ.get("SCRIPTED_EXPLAINS"))
 
+    def __init__(self) -> None:
+        self._calls = 0
+        self._poisoned = False
+
     def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 (n, h, w, 3) → float32 (n, 256), nearly one-hot."""
         # which a faked clock does not disturb
         threading.Event().wait(SERVICE_TIME_S + IMAGE_TIME_S * len(batch))
+        self._calls += 1
+        fault = FAULT if self._calls > SOUND_CALLS else ""
+        if fault == "raises" or self._poisoned:
+            raise RuntimeError("CUDA error: unspecified launch failure")
+        if fault == "memory":
+            raise OutOfMemory("scripted lack of memory")
         red, green = (batch[:, 112, 112, channel].astype(int) for channel in (0, 1))
         if (red == KILLS).any():
             os.kill(os.getpid(), signal.SIGKILL)
         if (red == HANGS).any():
             threading.Event().wait()
+        if (red == POISONS).any():
+            self._poisoned = True
+            raise RuntimeError("CUDA error: device-side assert triggered")
         if (red == FAILS).any():
             raise ValueError("scripted failure")
         rows = np.full((len(batch), CLASSES), 0.1 / CLASSES, np.float32)
         rows[np.arange(len(batch)), green] = 0.9
         rows[red == NO_NUMBER] = np.nan
+        if fault == "nan":
+            rows[:] = np.nan
         return rows
 
     def explain(self, _: NDArray[np.uint8], classes: Sequence[int]) -> NDArray[np.float32]:

@@ -6,9 +6,9 @@ company and a crowd travels together.
 
 import threading
 from collections import deque
-from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,16 +17,39 @@ from shared import log
 from shared.queue.names import QueueName
 from worker.fairness import FairScheduler
 from worker.inference.runtime import OutOfMemory, Runtime
+from worker.inference.self_check import SelfCheck, WorkerFault, finite
 
 _log = log.get(__name__)
 
 Probabilities = NDArray[np.float32]
+# A photo fails only if it fails twice by itself while a known-good photo succeeds.
+TRIES = 2
+
+
+class Timer(Protocol):
+    """Measures the time that a photo spends in the model."""
+
+    def begin(self) -> None:
+        """A call of the model with this photo begins."""
+
+    def end(self) -> None:
+        """The photo waits for another call."""
+
+
+class NoTimer:
+    """Measures nothing."""
+
+    def begin(self) -> None:
+        """Do nothing."""
+
+    def end(self) -> None:
+        """Do nothing."""
 
 
 @dataclass(frozen=True)
 class _Waiting:
     pixels: NDArray[np.uint8]
-    begin: Callable[[], None]
+    timer: Timer
     future: "Future[Probabilities]" = field(default_factory=Future)
 
 
@@ -35,15 +58,18 @@ class MicroBatcher:
 
     One thread for each call that the runtime may usefully run at once. A batch that fails is tried
     again photo by photo, so that one bad photo never fails its neighbours; a batch that does not
-    fit the device's memory is halved, and that size is kept.
+    fit the device's memory is halved, and that size is kept. When a photo fails by itself, a
+    known-good photo shows whether the photo or this worker is at fault.
 
     Args:
         runtime: What runs the batches.
         max_batch_size: Most photos in one call.
+        self_check: Runs the known-good photo.
     """
 
-    def __init__(self, runtime: Runtime, max_batch_size: int) -> None:
+    def __init__(self, runtime: Runtime, max_batch_size: int, self_check: SelfCheck) -> None:
         self._runtime = runtime
+        self._self_check = self_check
         self._max = max_batch_size
         self._queues: dict[QueueName, deque[_Waiting]] = {name: deque() for name in QueueName}
         self._preference = FairScheduler()
@@ -69,20 +95,20 @@ class MicroBatcher:
             thread.join()
 
     def submit(
-        self, pixels: NDArray[np.uint8], queue: QueueName, begin: Callable[[], None] = lambda: None
+        self, pixels: NDArray[np.uint8], queue: QueueName, timer: Timer | None = None
     ) -> "Future[Probabilities]":
         """Queue one photo.
 
         Args:
             pixels: uint8 of shape (height, width, 3), all of one size.
             queue: Decides its turn.
-            begin: Called when the photo's turn has come, before each call of the model with it.
+            timer: Runs while the model is called with the photo, not while the photo waits.
 
         Returns:
-            A future of float32 probabilities of shape (classes,); it raises what the runtime
-            raised for this photo alone.
+            A future of float32 probabilities of shape (classes,), all finite. It raises what the
+            runtime raised for this photo by itself, or WorkerFault if the model no longer works.
         """
-        waiting = _Waiting(pixels, begin)
+        waiting = _Waiting(pixels, timer or NoTimer())
         with self._changed:
             self._queues[queue].append(waiting)
             self._changed.notify()
@@ -109,28 +135,55 @@ class MicroBatcher:
         return self._queues[chosen].popleft()
 
     def _predict(self, batch: list[_Waiting]) -> None:
-        for waiting in batch:
-            waiting.begin()
+        if len(batch) == 1:
+            self._predict_one(batch[0])
+            return
         try:
-            rows = self._runtime.predict(np.stack([waiting.pixels for waiting in batch]))
-            results = list(zip(batch, rows, strict=True))
-        except OutOfMemory as error:
-            self._halve(batch, error)
-        except Exception as error:  # noqa: BLE001 - whatever a model raises belongs to its photo
-            if len(batch) == 1:
-                batch[0].future.set_exception(error)
-                return
-            _log.warning("batch failed, trying its photos alone", size=len(batch), error=str(error))
+            rows = self._call(batch)
+        except OutOfMemory:
+            self._halve(batch)
+        except Exception as error:  # noqa: BLE001 - a model may raise anything
+            _log.warning("batch failed, trying each photo", size=len(batch), error=str(error))
             for waiting in batch:
-                self._predict([waiting])
+                self._predict_one(waiting)
         else:
-            for waiting, row in results:
+            for waiting, row in zip(batch, rows, strict=True):
                 waiting.future.set_result(row)
 
-    def _halve(self, batch: list[_Waiting], error: OutOfMemory) -> None:
-        if len(batch) == 1:
-            batch[0].future.set_exception(error)
-            return
+    def _call(self, batch: list[_Waiting]) -> Probabilities:
+        """One call of the model; a photo's timer runs only while the model has the photo."""
+        for waiting in batch:
+            waiting.timer.begin()
+        try:
+            rows = finite(self._runtime.predict(np.stack([waiting.pixels for waiting in batch])))
+        finally:
+            for waiting in batch:
+                waiting.timer.end()
+        if len(rows) != len(batch):
+            raise ValueError(f"the model answered {len(rows)} rows for {len(batch)} photos")
+        return rows
+
+    def _predict_one(self, waiting: _Waiting) -> None:
+        failure: Exception = RuntimeError("not tried")
+        for _ in range(TRIES):
+            try:
+                row = self._call([waiting])[0]
+            except Exception as error:  # noqa: BLE001 - a model may raise anything
+                failure = error
+            else:
+                waiting.future.set_result(row)
+                return
+            waiting.timer.begin()
+            try:
+                self._self_check.run()
+            except WorkerFault as fault:
+                waiting.future.set_exception(fault)
+                return
+            finally:
+                waiting.timer.end()
+        waiting.future.set_exception(failure)
+
+    def _halve(self, batch: list[_Waiting]) -> None:
         half = len(batch) // 2
         self._max = max(1, min(self._max, half))
         _log.warning("out of memory, batch halved", size=len(batch), now=self._max)

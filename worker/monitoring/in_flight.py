@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from shared.messages import ItemRef
+from shared.queue.names import QueueName
 
 
 @dataclass
@@ -21,6 +22,7 @@ class InFlightItem:
         ref: The delivery.
         alone: Nothing else may run in this process meanwhile.
         started: It is this worker's; a stale message never starts.
+        queue: Where its messages go; known once it is started.
         worked: Its bytes are here, so that its end takes work.
         timed: The watchdog counts now.
         ticks: How far it has counted.
@@ -29,6 +31,7 @@ class InFlightItem:
     ref: ItemRef
     alone: bool
     started: bool = False
+    queue: QueueName = QueueName.BATCH
     worked: bool = False
     timed: bool = False
     ticks: int = 0

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from shared import worker_metrics
 from shared.queue.names import QueueName
@@ -24,6 +24,13 @@ class WorkerMetrics:
         self._batch_size = self._histogram(worker_metrics.BATCH_SIZE)
         # A series that begins at its first event hides that event from rate().
         self._wait = {queue: wait.labels(queue.value) for queue in QueueName}
+        faults = Counter(
+            worker_metrics.FAULTS.name,
+            worker_metrics.FAULTS.help,
+            worker_metrics.FAULTS.labels,
+            registry=self._registry,
+        )
+        self._faults = {name: faults.labels(name) for name in worker_metrics.FAULT_REASONS}
 
     def _histogram(self, family: Family) -> Histogram:
         return Histogram(
@@ -37,6 +44,10 @@ class WorkerMetrics:
     def totals(self) -> dict[str, float]:
         """Every sample, as :func:`shared.worker_metrics.totals` writes it."""
         return worker_metrics.totals(self._registry)
+
+    def faulty(self, reason: str) -> None:
+        """This worker exits because of a fault of its own, one of `FAULT_REASONS`."""
+        self._faults[reason].inc()
 
     def started(self, queue: QueueName, waited_s: float) -> None:
         """An item was started."""

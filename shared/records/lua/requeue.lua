@@ -1,5 +1,6 @@
 -- ARGV: id, index, attempt, from ('running' or 'queued'), incarnation that held it or '',
---       deaths that end it, the error's JSON for that end, the message of the next attempt.
+--       deaths that end it, the error's JSON for that end, the message of the next attempt,
+--       '1' if its worker was faulty and exited, '1' if the item may have caused that (else '0').
 -- Makes a lost item due again under a new attempt, and puts its message onto the queue in the same
 -- step. A death counts only if the item was alone.
 -- Returns 'sent', 'ended' when this death was its last, 'moved_on' when the item is no longer where
@@ -10,7 +11,7 @@ if from == 'running' then redis.call('SREM', held_key(incarnation), member(id, i
 if not s or s.state ~= from or s.attempt ~= tonumber(ARGV[3])
     or s.incarnation ~= incarnation then return 'moved_on' end
 if from == 'running' then
-  if s.alone == 1 then s.deaths = s.deaths + 1 end
+  if s.alone == 1 and ARGV[10] == '1' then s.deaths = s.deaths + 1 end
   if s.deaths >= tonumber(ARGV[6]) then
     end_item(id, index, 'running', s, 'failed', ARGV[7])
     return 'ended'
@@ -27,5 +28,6 @@ local queue = redis.call('HGET', job_key(id), 'queue')
 local seq = s.alone == 1 and redis.call('HGET', KEY.STARTED, queue) or next_seq()
 redis.call('ZADD', queued_key(queue), seq, member(id, index))
 redis.call(s.alone == 1 and 'RPUSH' or 'LPUSH', queue, ARGV[8])
-redis.call('HINCRBY', KEY.RESENT, from == 'running' and 'worker_lost' or 'message_lost', 1)
+local reason = from == 'running' and 'worker_lost' or 'message_lost'
+redis.call('HINCRBY', KEY.RESENT, ARGV[9] == '1' and 'worker_fault' or reason, 1)
 return 'sent'

@@ -1,0 +1,69 @@
+"""Decides whose fault a failure is: the photo's or the worker's.
+
+The check runs a known-good photo through the model. If that fails too, the process cannot classify
+any photo: after a CUDA error every later call fails, and a device that lost its memory stays short
+of it.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.inference.runtime import OutOfMemory, Runtime
+
+
+class WorkerFault(Exception):
+    """This process is faulty and must be replaced; its photos can succeed elsewhere.
+
+    Args:
+        reason: ``model``, ``memory`` or ``uploads``.
+        detail: What failed, for the log.
+        photo_suspect: Whether the photo that met the fault may have caused it.
+    """
+
+    def __init__(self, reason: str, detail: str, *, photo_suspect: bool = True) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.photo_suspect = photo_suspect
+
+
+class SelfCheck:
+    """A known-good photo for one runtime.
+
+    Args:
+        runtime: Runs the photo.
+        side: Height and width of the photo in pixels.
+    """
+
+    def __init__(self, runtime: Runtime, side: int) -> None:
+        self._runtime = runtime
+        noise = np.random.default_rng(0).integers(0, 256, (1, side, side, 3))
+        self._photo: NDArray[np.uint8] = noise.astype(np.uint8)
+
+    def run(self, *, photo_suspect: bool = True) -> None:
+        """Classify the known-good photo.
+
+        Args:
+            photo_suspect: Whether another photo ran before, and may have caused the fault.
+
+        Raises:
+            WorkerFault: The model raises an exception, or answers numbers that are not finite.
+        """
+        try:
+            finite(self._runtime.predict(self._photo))
+        except OutOfMemory as error:
+            detail = f"a known-good photo does not fit the device's memory: {error}"
+            raise WorkerFault("memory", detail, photo_suspect=photo_suspect) from error
+        except Exception as error:
+            detail = f"a known-good photo fails: {error}"
+            raise WorkerFault("model", detail, photo_suspect=photo_suspect) from error
+
+
+def finite(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The values themselves, float32 of any shape.
+
+    Raises:
+        ValueError: A value is infinite or NaN.
+    """
+    if not np.isfinite(values).all():
+        raise ValueError("the model answered numbers that are not finite")
+    return values

@@ -1,0 +1,156 @@
+"""A photo's bytes → its predictions: decode, model, activation maps."""
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared import log, tracing
+from shared.errors import NO_MAPS, InferenceFailed, InvalidImage, InvalidParameter
+from shared.messages import ItemResult, ModelInfo, Prediction, TimingMs
+from shared.records.items import StartedItem
+from worker.imaging.memory import MemoryBudget
+from worker.imaging.preprocess import decode_cost, preprocess
+from worker.inference.batcher import TRIES, MicroBatcher
+from worker.inference.runtime import Runtime
+from worker.inference.self_check import SelfCheck, WorkerFault, finite
+from worker.models.catalog import ModelSpec
+from worker.monitoring.in_flight import InFlightItem, InFlightItems
+from worker.monitoring.metrics import WorkerMetrics
+
+_log = log.get(__name__)
+
+MAP_DIGITS = 4
+# At least this much memory must be free, or no photo can be decoded.
+LEAST_DECODE_BYTES = 32 * 1024 * 1024
+
+
+@dataclass
+class Classifier:
+    """The steps that need the model; one object for the whole process."""
+
+    batcher: MicroBatcher
+    runtime: Runtime
+    self_check: SelfCheck
+    activity: InFlightItems
+    spec: ModelSpec
+    info: ModelInfo
+    max_pixels: int
+    metrics: WorkerMetrics
+    memory: MemoryBudget = field(default_factory=MemoryBudget)
+
+    def classify(
+        self, data: bytes, started: StartedItem, entry: InFlightItem, began: float
+    ) -> ItemResult:
+        """Classify one photo.
+
+        Args:
+            data: The photo as it was uploaded.
+            started: What was asked for.
+            entry: Counts the time of each step.
+            began: When this worker took the item, by `time.monotonic`.
+
+        Raises:
+            ServiceError: The photo cannot be classified.
+            WorkerFault: This worker cannot classify any photo.
+        """
+        if entry.alone:
+            # Then a failure that follows was caused by this photo: nothing else runs beside it.
+            with self.activity.timed(entry):
+                self.self_check.run(photo_suspect=False)
+        decode_began = time.monotonic()
+        pixels = self._decode(data, entry)
+        decoded = time.monotonic()
+        self.metrics.decoded(decoded - decode_began)
+        with tracing.span("inference"):
+            probabilities = self._infer(pixels, started, entry)
+        predictions = top_k(probabilities, self.spec.labels, started.top_k)
+        if started.explain:
+            predictions = self._explain(pixels, predictions, entry)
+        inferred = time.monotonic()
+        return ItemResult(
+            predictions=predictions,
+            model=self.info,
+            timing_ms=TimingMs(
+                queued=round(started.queued_ms, 1),
+                decode=round((decoded - decode_began) * 1000, 1),
+                inference=round((inferred - decoded) * 1000, 1),
+                total=round(started.queued_ms + (inferred - began) * 1000, 1),
+            ),
+        )
+
+    def _decode(self, data: bytes, entry: InFlightItem) -> NDArray[np.uint8]:
+        """RGB of shape (crop, crop, 3); without enough memory the worker is at fault."""
+        recipe, cost = self.spec.recipe, 0
+        for _ in range(TRIES):
+            try:
+                cost = decode_cost(data, self.max_pixels, recipe)
+                with tracing.span("decode"), self.memory.reserve(cost), self.activity.timed(entry):
+                    return preprocess(data, recipe, self.max_pixels)
+            except MemoryError:
+                require_memory(max(cost, LEAST_DECODE_BYTES))
+        raise InvalidImage("Decoding this photo takes too much memory. Send it with fewer pixels.")
+
+    def _infer(
+        self, pixels: NDArray[np.uint8], started: StartedItem, entry: InFlightItem
+    ) -> NDArray[np.float32]:
+        try:
+            return self.batcher.submit(pixels, started.queue, entry).result()
+        except WorkerFault:
+            raise
+        except Exception as error:
+            _log.exception("inference failed")
+            raise InferenceFailed("The model failed on this photo. Try again later.") from error
+
+    def _explain(
+        self, pixels: NDArray[np.uint8], predictions: list[Prediction], entry: InFlightItem
+    ) -> list[Prediction]:
+        """The predictions with a class activation map each; not batched, as few clients ask."""
+        if not self.runtime.explains:
+            raise InvalidParameter(NO_MAPS)
+        classes = [prediction.class_index for prediction in predictions]
+        with self.activity.timed(entry):
+            try:
+                maps = finite(self.runtime.explain(pixels, classes))
+            except Exception as error:
+                self.self_check.run()
+                _log.exception("no activation maps")
+                raise InferenceFailed("The model failed on this photo. Try again later.") from error
+        return [
+            prediction.model_copy(update={"heatmap": of_class.round(MAP_DIGITS).tolist()})
+            for prediction, of_class in zip(predictions, maps.astype(float), strict=True)
+        ]
+
+
+def require_memory(size: int) -> None:
+    """Make sure that this many bytes can be allocated.
+
+    Raises:
+        WorkerFault: They cannot.
+    """
+    try:
+        bytearray(size)
+    except MemoryError as error:
+        raise WorkerFault("memory", f"{size} bytes cannot be allocated") from error
+
+
+def top_k(
+    probabilities: NDArray[np.float32], labels: tuple[str, ...], count: int
+) -> list[Prediction]:
+    """The most probable classes, most probable first; equal ones in class order.
+
+    Args:
+        probabilities: float32 of shape (classes,), each 0 to 1.
+        labels: One name per class.
+        count: How many to return, at most all of them.
+    """
+    best = np.argsort(-probabilities, kind="stable")[:count]
+    return [
+        Prediction(
+            label=labels[index],
+            class_index=int(index),
+            confidence=min(1.0, round(float(probabilities[index]), 6)),
+        )
+        for index in best
+    ]
