@@ -15,6 +15,7 @@ from api.intake.memory_budget import MemoryBudget
 from api.jobs.completion import CompletionListener
 from api.jobs.progress import Progress
 from api.jobs.service import JobService
+from api.jobs.store_marker import StoreMarker
 from api.settings import ApiSettings
 from shared import log, tracing
 from shared.records.jobs import JobStore
@@ -39,7 +40,13 @@ async def running(app: FastAPI, settings: ApiSettings) -> AsyncIterator[None]:
         app.state.services = services = _build(settings, stack)
         app.state.metrics.watch(services.admission)
         await services.admission.refresh()
-        loops = (services.admission.run(), services.completions.run(), services.progress.run())
+        marker = StoreMarker(services.redis, open_uploads(settings.uploads_url))
+        loops = (
+            services.admission.run(),
+            services.completions.run(),
+            services.progress.run(),
+            marker.run(),
+        )
         for loop in (*loops, app.state.limits.run()):
             task = asyncio.create_task(loop)
             stack.push_async_callback(_end, task)

@@ -1,6 +1,7 @@
 """Puts a worker together: load → warm up → serve, and takes it apart again."""
 
 import threading
+import time
 import uuid
 from dataclasses import dataclass, field
 
@@ -8,14 +9,16 @@ from shared import log
 from shared.messages import ItemRef, ModelCard, ModelInfo
 from shared.queue.message_template import MessageTemplate
 from shared.records.items import ItemStore
-from shared.redis_client import connect
+from shared.redis_client import REDIS_DOWN, connect
 from shared.uploads import open_uploads
+from shared.uploads.identity import StoreIdentity
 from worker.imaging.memory import give_back_large_blocks
 from worker.inference import load_runtime
 from worker.inference.batcher import MicroBatcher
 from worker.inference.runtime import Runtime
-from worker.inference.self_check import SelfCheck
+from worker.inference.self_check import SelfCheck, WorkerFault
 from worker.models.catalog import ModelSpec, resolve
+from worker.models.weights import ModelUnavailable
 from worker.monitoring.heartbeat import Heartbeat
 from worker.monitoring.in_flight import InFlightItems
 from worker.monitoring.metrics import TimedRuntime, WorkerMetrics
@@ -34,6 +37,12 @@ from worker.settings import WorkerSettings
 _log = log.get(__name__)
 
 REDIS_TIMEOUT_S = 2.0
+# An API marks its store again within a minute.
+STORE_PATIENCE_S = 90.0
+
+
+class WrongStore(Exception):
+    """The worker's upload store is not the API's; the text says what to do."""
 
 
 @dataclass
@@ -54,7 +63,8 @@ class Service:
         """Report as starting, load and warm up the model, then be ready for messages.
 
         Raises:
-            ModelUnavailable: There is no model to serve; the text says what to do.
+            ModelUnavailable: There is no model that works; the text says what to do.
+            WrongStore: The upload store is not the API's.
         """
         settings = self.settings
         give_back_large_blocks()
@@ -67,34 +77,42 @@ class Service:
         )
         heartbeat.start()
         self._parts.append(heartbeat)
-
-        spec = resolve(settings)
-        runtime = load_runtime(spec, settings)
-        max_batch_size = settings.max_batch_size or runtime.best_batch
-        runtime.warm_up(range(1, max_batch_size + 1))
-        batcher = MicroBatcher(TimedRuntime(runtime, metrics), max_batch_size)
-        batcher.start()
         uploads = open_uploads(settings.uploads_url)
-        card = describe(spec, runtime)
+        identity = StoreIdentity(client, uploads)
+        wait_for_store(identity)
+        model = load_model(settings, metrics)
+        model.batcher.start()
+
+        def sign_off(reason: str) -> None:
+            metrics.faulty(reason)
+            heartbeat.stop()
+
         self._pipeline = Pipeline(
-            items=items,
+            items=PatientItems(items, self.stopping),
             uploads=uploads,
-            batcher=batcher,
-            runtime=runtime,
+            reader=UploadReader(uploads, identity, self.stopping),
+            classifier=Classifier(
+                batcher=model.batcher,
+                runtime=model.runtime,
+                self_check=model.self_check,
+                activity=activity,
+                spec=model.spec,
+                info=ModelInfo.model_validate(model.card.model_dump()),
+                max_pixels=settings.max_pixels,
+                metrics=metrics,
+            ),
             activity=activity,
-            spec=spec,
-            info=ModelInfo.model_validate(card.model_dump()),
-            max_pixels=settings.max_pixels,
             metrics=metrics,
-            stopping=self.stopping,
+            fault_exit=FaultExit(items, self.messages, activity, sign_off),
         )
         Watchdog(items, activity, settings.item_timeout_s).start()
         reconciler = Reconciler(redis_index, items, self.messages)
         sweeper = Sweeper(redis_index, uploads)
         reconciler.start()
         sweeper.start()
-        self._parts += [batcher, sweeper, reconciler]
-        heartbeat.ready(card, first_guess(runtime, max_batch_size, spec.recipe.crop))
+        self._parts += [model.batcher, sweeper, reconciler]
+        card = model.card
+        heartbeat.ready(card, model.rate_per_s)
         _log.info("model ready", model=card.name, weights=card.weights, device=card.device,
                   runtime=card.runtime, precision=card.precision)  # fmt: skip
         if card.notice:
@@ -116,6 +134,65 @@ class Service:
         for part in reversed(self._parts):
             part.stop()
         self._parts.clear()
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model that is warm and has classified a known-good photo."""
+
+    spec: ModelSpec
+    runtime: Runtime
+    self_check: SelfCheck
+    batcher: MicroBatcher
+    card: ModelCard
+    rate_per_s: float
+
+
+def load_model(settings: WorkerSettings, metrics: WorkerMetrics) -> LoadedModel:
+    """Load the model and warm it up.
+
+    Raises:
+        ModelUnavailable: There is no model that works.
+    """
+    spec = resolve(settings)
+    runtime = load_runtime(spec, settings)
+    max_batch_size = settings.max_batch_size or runtime.best_batch
+    runtime.warm_up(range(1, max_batch_size + 1))
+    self_check = SelfCheck(runtime, spec.recipe.crop)
+    try:
+        self_check.run()
+    except WorkerFault as fault:
+        raise ModelUnavailable(f"the model does not work: {fault}") from fault
+    return LoadedModel(
+        spec=spec,
+        runtime=runtime,
+        self_check=self_check,
+        batcher=MicroBatcher(TimedRuntime(runtime, metrics), max_batch_size, self_check),
+        card=describe(spec, runtime),
+        rate_per_s=first_guess(runtime, max_batch_size, spec.recipe.crop),
+    )
+
+
+def wait_for_store(identity: StoreIdentity) -> None:
+    """Wait until the worker sees the upload store that the API writes to.
+
+    An API that starts at the same time may not have marked its store yet. While Redis or the store
+    does not answer, nothing can be said about it, and the worker starts.
+
+    Raises:
+        WrongStore: It is another store.
+    """
+    deadline = time.monotonic() + STORE_PATIENCE_S
+    try:
+        while identity.matches() is False:
+            if time.monotonic() > deadline:
+                raise WrongStore(
+                    "UPLOADS_URL is not the upload store that the API writes to. Give the API and "
+                    "every worker the same folder or bucket"
+                )
+            time.sleep(0.5)
+    except REDIS_DOWN as error:
+        _log.warning("the upload store cannot be checked", reason=str(error))
 
 
 def describe(spec: ModelSpec, runtime: Runtime) -> ModelCard:

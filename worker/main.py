@@ -17,7 +17,7 @@ from shared import log, tracing
 from shared.messages import ItemRef
 from shared.queue.celery_app import TASK_CLASSIFY, make_celery
 from shared.settings import explain
-from worker.lifecycle import Service
+from worker.lifecycle import Service, WrongStore
 from worker.models.catalog import ModelUnavailable
 from worker.queue import transport
 from worker.settings import WorkerSettings
@@ -107,7 +107,7 @@ def _serve(sender: str, instance: Any, **_: Any) -> None:
     atexit.register(service.stop)
     try:
         service.start()
-    except ModelUnavailable as error:
+    except (ModelUnavailable, WrongStore) as error:
         fail(str(error))
     except Exception:  # noqa: BLE001 - Celery swallows it, and would consume without a model
         _log.exception("cannot load the model")

@@ -1,6 +1,6 @@
 """The worker, which notes when a photo passes its steps: ``celery -A`` runs `app`."""
 
-import worker.processing.pipeline
+import worker.processing.classification
 from benchmarks.marked.marks import mark
 from shared.records.items import ItemStore
 from worker.inference.openvino_runtime import OpenVINORuntime
@@ -13,5 +13,5 @@ __all__ = ["app"]
 mark(TolerantTransport, "_deliver", "message")
 mark(Pipeline, "run", "task")
 mark(ItemStore, "start", "start")
-mark(worker.processing.pipeline, "preprocess", "preprocessing")
+mark(worker.processing.classification, "preprocess", "preprocessing")
 mark(OpenVINORuntime, "predict", "engine")

@@ -134,7 +134,7 @@ class Cluster:
 
     def stored(self) -> list[str]:
         """The names of all uploads."""
-        return [path.name for path in self.uploads.glob("*")]
+        return [path.name for path in self.uploads.glob("[!.]*")]
 
     def reconciling(self) -> int:
         """The number of the worker that holds the reconciler's lock."""

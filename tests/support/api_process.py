@@ -85,4 +85,4 @@ class ApiProcess:
 
     def stored(self) -> list[str]:
         """The names of all uploads."""
-        return sorted(path.name for path in self.uploads.glob("*"))
+        return sorted(path.name for path in self.uploads.glob("[!.]*"))

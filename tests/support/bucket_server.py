@@ -83,13 +83,16 @@ class BucketServer:
         )
 
     def stored(self) -> list[str]:
-        """Every object of the bucket, by its whole key."""
+        """Every object of the bucket but the store's marker, by its whole key."""
+        return [key for key in self._keys() if not key.rpartition("/")[2].startswith(".")]
+
+    def _keys(self) -> list[str]:
         return sorted(found["path"] for page in obstore.list(self._root()) for found in page)
 
     def clear(self) -> None:
         """Leave nothing in it."""
-        if found := self.stored():
-            obstore.delete(self._root(), found)
+        if keys := self._keys():
+            obstore.delete(self._root(), keys)
 
     def put_foreign(self, key: str) -> None:
         """An object somewhere in the bucket, as another program would leave it."""

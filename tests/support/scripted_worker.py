@@ -27,7 +27,7 @@ CLASSES = 256
 # What one call of the model takes, and what each photo in it adds.
 SERVICE_TIME_S = float(os.environ.get("SCRIPTED_SERVICE_TIME_S", "0"))
 IMAGE_TIME_S = float(os.environ.get("SCRIPTED_IMAGE_TIME_S", "0"))
-# The fault of the process itself: every call after the first 20 raises, lacks memory or answers NaN.
+# A fault of the process: every call after the first 20 raises, lacks memory or answers NaN.
 FAULT = os.environ.get("SCRIPTED_FAULT", "")
 SOUND_CALLS = 20
 
@@ -115,6 +115,7 @@ if os.environ.get("SCRIPTED_FAST"):
     worker.recovery.reconciler.DEAD_MS, worker.recovery.reconciler.UNSENT_MS = 3_000, 2_000
     worker.recovery.reconciler.TICK_S, worker.monitoring.heartbeat.PERIOD_S = 0.2, 0.4
     worker.recovery.redis_index.LOCK_MS = 1_200
+    worker.lifecycle.STORE_PATIENCE_S = 1
 
 if os.environ.get("SCRIPTED_DEAF_ONCE"):
     worker.queue.transport.TolerantTransport.Channel = GoesDeaf

@@ -40,6 +40,7 @@ class WorkerProcess:
         self._restart = restart
         self._stopping = threading.Event()
         self.starts = 0
+        self.exits: list[int] = []
         self.process = self._start()
         self._supervisor = threading.Thread(target=self._supervise, daemon=True)
         self._supervisor.start()
@@ -52,7 +53,9 @@ class WorkerProcess:
 
     def _supervise(self) -> None:
         while self._restart and not self._stopping.wait(0.1):
-            if self.process.poll() is not None:
+            code = self.process.poll()
+            if code is not None:
+                self.exits.append(code)
                 self.process = self._start()
 
     @property

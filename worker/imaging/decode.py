@@ -26,12 +26,8 @@ def refusals() -> Iterator[None]:
     """
     try:
         yield
-    except ServiceError:
+    except (ServiceError, MemoryError):  # a lack of memory may be the worker's fault
         raise
-    except MemoryError as error:
-        raise InvalidImage(
-            "The photo takes more memory than there is. Send it with fewer pixels."
-        ) from error
     # Pillow raises OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error and, on
     # fuzzed bytes, whatever its Python makes of them: all of it says that the bytes are bad.
     except Exception as error:

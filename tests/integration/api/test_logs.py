@@ -1,6 +1,7 @@
 """One request's lines are found by its id in the logs of the api and of the worker."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -98,6 +99,7 @@ def test_the_pretty_form_has_them_too(redis_server: RedisServer, tmp_path: Path)
 
 def test_what_is_said_of_one_photo_has_its_job(logged: Logged) -> None:
     eventually(lambda: logged.api.client.get("/health/ready").status_code == 200, 5)
+    shutil.rmtree(logged.api.uploads)
     logged.api.uploads.write_text("no folder")  # so that the photo cannot be stored
     refused = logged.api.client.post(
         "/predict", content=photo(0), headers={"x-request-id": "lost-1"}

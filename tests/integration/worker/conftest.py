@@ -118,7 +118,7 @@ class Bench:
     def stored(self) -> list[str]:
         """The uploads that are there."""
         folder = self.folder / "uploads"
-        return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+        return sorted(path.name for path in folder.glob("[!.]*"))
 
     def attempts(self, job_id: str) -> list[int]:
         """Each item's attempt, in order."""

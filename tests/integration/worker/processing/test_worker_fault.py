@@ -1,7 +1,6 @@
 """A fault of the worker itself ends the worker, and none of its photos."""
 
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
@@ -63,10 +62,3 @@ def test_a_photo_that_the_model_refuses_ends_no_worker(bench: Bench) -> None:
         assert worker.process.poll() is None
     assert ends(job) == ["inference_failed", "3"] * 20
     assert set(bench.attempts(job.job_id)) == {1}
-
-
-@pytest.fixture
-def foreign_folder(tmp_path: Path) -> str:
-    folder = tmp_path / "another host's uploads"
-    folder.mkdir()
-    return folder.as_uri()

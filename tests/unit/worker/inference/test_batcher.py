@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from shared.queue.names import QueueName
 from worker.inference.batcher import MicroBatcher
 from worker.inference.runtime import OutOfMemory
+from worker.inference.self_check import SelfCheck, WorkerFault
 
 BATCH, INTERACTIVE = QueueName.BATCH, QueueName.INTERACTIVE
 
@@ -42,9 +43,18 @@ class FakeRuntime:
         raise AssertionError(f"the batcher does not warm up: {sizes}")
 
 
+class Sound:
+    """A known-good photo that never fails."""
+
+    def run(self, *, photo_suspect: bool = True) -> None:
+        """The model works."""
+
+
 @contextmanager
-def running(runtime: FakeRuntime, max_batch_size: int = 8) -> Iterator[MicroBatcher]:
-    batcher = MicroBatcher(runtime, max_batch_size)
+def running(
+    runtime: FakeRuntime, max_batch_size: int = 8, self_check: SelfCheck | None = None
+) -> Iterator[MicroBatcher]:
+    batcher = MicroBatcher(runtime, max_batch_size, self_check or Sound())
     batcher.start()
     yield batcher
     batcher.stop()
@@ -142,7 +152,7 @@ def test_a_runtime_that_answers_too_few_rows_fails_its_photos_instead_of_mixing_
 
     with running(Short()) as batcher:
         future = batcher.submit(photo(1), BATCH)
-        with pytest.raises(ValueError, match="shorter"):
+        with pytest.raises(ValueError, match="0 rows for 1 photos"):
             future.result(10)
 
 
@@ -157,10 +167,138 @@ def test_a_crowd_is_shared_out_over_free_threads() -> None:
 
 def test_stop_finishes_what_waits() -> None:
     held = Held()
-    batcher = MicroBatcher(FakeRuntime(held), 1)
+    batcher = MicroBatcher(FakeRuntime(held), 1, Sound())
     batcher.start()
     futures = [batcher.submit(photo(n), BATCH) for n in range(3)]
     assert held.inside.wait(10)
     held.release.set()
     batcher.stop()
     assert [future.result(0)[0] for future in futures] == [0, 1, 2]
+
+
+class Timer:
+    """Remembers how many photos are timed at once, and how often this one was."""
+
+    running = 0
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def begin(self) -> None:
+        self.calls += 1
+        Timer.running += 1
+
+    def end(self) -> None:
+        Timer.running -= 1
+
+
+def test_after_a_failed_batch_only_the_photo_in_the_model_is_timed() -> None:
+    held, timed = Held(), []
+
+    def refuse_batches(values: list[int]) -> None:
+        if not held.release.is_set():
+            held(values)
+        timed.append((len(values), Timer.running))
+        if len(values) > 1:
+            raise ValueError("no batches")
+
+    timers = [Timer() for _ in range(5)]
+    with running(FakeRuntime(refuse_batches)) as batcher:
+        futures = [batcher.submit(photo(0), BATCH, timers[0])]
+        assert held.inside.wait(10)
+        futures += [batcher.submit(photo(n), BATCH, timers[n]) for n in range(1, 5)]
+        held.release.set()
+        for future in futures:
+            future.result(10)
+    assert timed == [(1, 1), (4, 4), (1, 1), (1, 1), (1, 1), (1, 1)]
+    assert Timer.running == 0
+    assert [timer.calls for timer in timers] == [1, 2, 2, 2, 2]
+
+
+def test_halves_that_wait_are_not_timed() -> None:
+    held, timed = Held(), []
+
+    def at_most_two(values: list[int]) -> None:
+        if not held.release.is_set():
+            held(values)
+        timed.append((len(values), Timer.running))
+        if len(values) > 2:
+            raise OutOfMemory("too many")
+
+    with running(FakeRuntime(at_most_two)) as batcher:
+        futures = [batcher.submit(photo(0), BATCH, Timer())]
+        assert held.inside.wait(10)
+        futures += [batcher.submit(photo(n), BATCH, Timer()) for n in range(1, 5)]
+        held.release.set()
+        for future in futures:
+            future.result(10)
+    assert timed == [(1, 1), (4, 4), (2, 2), (2, 2)]
+
+
+class BreaksOn(FakeRuntime):
+    """Every call fails after one with ``value``, or gives what is no number."""
+
+    def __init__(self, value: int, *, nan: bool = False) -> None:
+        super().__init__()
+        self._value, self._nan, self._broken = value, nan, False
+
+    def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        rows = super().predict(batch)
+        self._broken |= self._value in rows
+        if self._broken and not self._nan:
+            raise RuntimeError("unspecified launch failure")
+        return np.full_like(rows, np.nan) if self._broken else rows
+
+
+@pytest.mark.parametrize("nan", [False, True])
+def test_a_model_that_fails_a_known_good_photo_is_the_workers_fault(nan: bool) -> None:
+    runtime = BreaksOn(7, nan=nan)
+    with running(runtime, self_check=SelfCheck(runtime, 2)) as batcher:
+        assert batcher.submit(photo(6), BATCH).result(10) == [6]
+        for value in (7, 8):
+            with pytest.raises(WorkerFault, match="known-good photo fails"):
+                batcher.submit(photo(value), BATCH).result(10)
+
+
+def test_a_lack_of_memory_for_one_known_good_photo_is_the_workers_fault() -> None:
+    def nothing_fits(values: list[int]) -> None:
+        raise OutOfMemory(str(values))
+
+    runtime = FakeRuntime(nothing_fits)
+    with (
+        running(runtime, self_check=SelfCheck(runtime, 2)) as batcher,
+        pytest.raises(WorkerFault, match="memory"),
+    ):
+        batcher.submit(photo(1), BATCH).result(10)
+
+
+def test_a_failure_that_passes_fails_no_photo() -> None:
+    failures = iter([ValueError("once")])
+
+    def fail_once(values: list[int]) -> None:
+        if values == [1]:
+            for error in failures:
+                raise error
+
+    with running(FakeRuntime(fail_once)) as batcher:
+        assert batcher.submit(photo(1), BATCH).result(10) == [1]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_photo_whose_answer_is_no_number_fails_and_its_neighbours_do_not(value: float) -> None:
+    class OneIsNoNumber(FakeRuntime):
+        def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+            rows = super().predict(batch)
+            return np.where(rows == 13, value, rows).astype(np.float32)
+
+    held = Held()
+    runtime = OneIsNoNumber(lambda values: None if held.release.is_set() else held(values))
+    with running(runtime, self_check=SelfCheck(FakeRuntime(), 2)) as batcher:
+        first = batcher.submit(photo(0), BATCH)
+        assert held.inside.wait(10)
+        rest = {n: batcher.submit(photo(n), BATCH) for n in (12, 13, 14)}
+        held.release.set()
+        first.result(10)
+        with pytest.raises(ValueError, match="not finite"):
+            rest[13].result(10)
+        assert [rest[n].result(10)[0] for n in (12, 14)] == [12, 14]
