@@ -88,7 +88,7 @@ def test_a_thousand_photos_show_progress_outlive_the_api_and_are_not_sent_again(
 @pytest.mark.parametrize(
     "number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name
 )
-def test_a_run_that_is_ended_is_taken_up_where_it_stopped(
+def test_a_run_that_is_killed_is_resumed(
     service: LiveService, home: Path, out: Path, number: signal.Signals
 ) -> None:
     command = Command("some", "-o", out, url=service.url, cwd=home)

@@ -123,6 +123,8 @@ def model() -> ApiRequest[ModelCard]:
 
 
 def _job_path(job_id: str) -> str:
+    if not job_id:
+        raise ValueError("the job id is empty")
     return f"/jobs/{quote(job_id, safe='')}"
 
 

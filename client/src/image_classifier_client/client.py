@@ -39,7 +39,7 @@ class ImageClassifier:
         on_retry: Called with the error and the seconds to wait before each new attempt.
 
     Raises:
-        ValueError: The URL, the API key or a proxy setting is invalid.
+        ValueError: The URL, the API key, a time or a proxy setting is invalid.
     """
 
     def __init__(

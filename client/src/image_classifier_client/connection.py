@@ -16,6 +16,7 @@ from image_classifier_client.proxy import EnvironmentProxy, has_valid_host, prox
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 CONNECT_TIMEOUT_S = 5.0
+TIMEOUT_MAX_S = 86_400
 PREDICT_TIMEOUT_S = 120.0
 # A restarted api answers again within a second or two.
 BACKOFF_MIN_S, BACKOFF_MAX_S = 0.2, 5.0
@@ -57,7 +58,7 @@ class Connection:
         """Create one; what is ``None`` is read from the environment.
 
         Raises:
-            ValueError: The URL, the API key or a proxy setting is invalid.
+            ValueError: The URL, the API key, a time or a proxy setting is invalid.
         """
         headers = {"User-Agent": f"image-classifier-client/{version('image-classifier-client')}"}
         key = os.environ.get("CLASSIFIER_API_KEY") if api_key is None else api_key
@@ -65,6 +66,11 @@ class Connection:
             if not (key.isascii() and key.isprintable()):
                 raise ValueError("the API key has characters that no HTTP header can carry")
             headers["Authorization"] = f"Bearer {key}"
+        # written so that NaN is refused, too
+        if not 0 < timeout_s <= TIMEOUT_MAX_S:
+            raise ValueError(f"timeout_s must be above 0 and at most {TIMEOUT_MAX_S}")
+        if not retry_for_s >= 0:
+            raise ValueError("the time to retry for must not be negative")
         base = base_url(url or os.environ.get("CLASSIFIER_URL") or DEFAULT_URL)
         return cls(base, headers, timeout_s, retry_for_s, on_retry, proxy_for(base))
 

@@ -29,7 +29,17 @@ class Photo:
     filename: str = "photo"
 
 
-PhotoLike = str | os.PathLike[str] | bytes | bytearray | BinaryIO | Photo | PillowImage | PixelArray
+PhotoLike = (
+    str
+    | os.PathLike[str]
+    | bytes
+    | bytearray
+    | memoryview
+    | BinaryIO
+    | Photo
+    | PillowImage
+    | PixelArray
+)
 
 
 def load_photo(source: PhotoLike) -> Photo:
@@ -46,7 +56,7 @@ def load_photo(source: PhotoLike) -> Photo:
     """
     if isinstance(source, Photo):
         return Photo(_as_bytes(source.data), source.filename)
-    if isinstance(source, bytes | bytearray):
+    if isinstance(source, bytes | bytearray | memoryview):
         return Photo(bytes(source))
     if isinstance(source, str | os.PathLike):
         path = Path(source)
@@ -85,7 +95,7 @@ def _is_single(source: PhotoLike | Iterable[PhotoLike]) -> TypeGuard[PhotoLike]:
     """Whether it is one photo. Files, bytes and arrays can be iterated over, too."""
     if isinstance(source, PixelArray):
         return is_one_image(source)
-    if isinstance(source, str | bytes | bytearray | io.IOBase) or _is_file(source):
+    if isinstance(source, str | bytes | bytearray | memoryview | io.IOBase) or _is_file(source):
         return True
     return not isinstance(source, Iterable)
 
@@ -97,7 +107,7 @@ def _is_file(source: object) -> TypeGuard[BinaryIO]:
 
 
 def _as_bytes(data: object) -> bytes:
-    if not isinstance(data, bytes | bytearray):
+    if not isinstance(data, bytes | bytearray | memoryview):
         raise TypeError(f"cannot send {_type_of(data)} as the bytes of a photo: {_ACCEPTED}")
     return bytes(data)
 

@@ -70,7 +70,7 @@ def predict(
         ProblemError: The photo was not classified.
     """
     deadline = _deadline(timeout_s)
-    wait_s = wait_s if timeout_s is None else min(wait_s, max(0, int(timeout_s)))
+    wait_s = wait_s if timeout_s is None else int(min(wait_s, max(0, timeout_s)))
     answer: PredictAnswer | Job = yield api_requests.predict(photo, top_k, wait_s, explain=explain)
     if isinstance(answer, PredictAnswer):
         return answer

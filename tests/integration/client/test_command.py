@@ -34,7 +34,7 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_folder_as_people_have_them(service: LiveService, home: Path) -> None:
+def test_a_folder_of_mixed_files(service: LiveService, home: Path) -> None:
     arguments = ["my photos", "-r", "--out", "results.ndjson"]
     code, printed, said = Command(*arguments, url=service.url, cwd=home).end()
     assert code == 1, said
@@ -73,9 +73,7 @@ def test_a_folder_as_people_have_them(service: LiveService, home: Path) -> None:
     assert len((home / "results.ndjson").read_text().splitlines()) == 9
 
 
-def test_more_photos_than_one_job_may_have_go_as_several(
-    service: LiveService, tmp_path: Path
-) -> None:
+def test_many_photos_are_sent_as_several_jobs(service: LiveService, tmp_path: Path) -> None:
     for at in range(30):
         (tmp_path / f"{at:02d}.png").write_bytes(coloured(at))
     code, printed, said = Command(".", "--top-k", "1", url=service.url, cwd=tmp_path).end()
@@ -84,7 +82,7 @@ def test_more_photos_than_one_job_may_have_go_as_several(
 
 
 @pytest.mark.parametrize("count", [1, 6])
-def test_json_is_one_object_a_line_for_failures_too(
+def test_json_has_one_object_per_line_for_failures_too(
     service: LiveService, tmp_path: Path, count: int
 ) -> None:
     for at in range(count):
@@ -101,7 +99,7 @@ def test_json_is_one_object_a_line_for_failures_too(
     assert rows[-1]["error"]["type"] == "/problems/inference_failed"
 
 
-def test_a_failure_among_lines_is_on_stderr(service: LiveService, home: Path) -> None:
+def test_failures_are_printed_on_stderr(service: LiveService, home: Path) -> None:
     names = ["my photos/a.png", "my photos/notes.txt"]
     code, printed, said = Command(*names, url=service.url, cwd=home).end()
     assert code == 1
@@ -114,7 +112,7 @@ def job_of(service: LiveService, *names: str) -> str:
     return str(service.api.client.post("/jobs", files=files).json()["job_id"])
 
 
-def test_a_job_is_watched_to_its_end(service: LiveService, tmp_path: Path) -> None:
+def test_watch_waits_for_a_job(service: LiveService, tmp_path: Path) -> None:
     job = job_of(service, "a.png", "b.png")
     run = Command("--watch", job, "-o", "job.json", url=service.url, cwd=tmp_path)
     code, _, said = run.end()
@@ -127,9 +125,7 @@ def test_a_job_is_watched_to_its_end(service: LiveService, tmp_path: Path) -> No
     assert "needs a new file" in said
 
 
-def test_a_watched_job_goes_on_when_its_watcher_leaves(
-    service: LiveService, tmp_path: Path
-) -> None:
+def test_a_job_continues_when_watch_is_interrupted(service: LiveService, tmp_path: Path) -> None:
     worker = service.worker.process
     worker.send_signal(signal.SIGSTOP)
     try:
@@ -148,7 +144,7 @@ def test_a_watched_job_goes_on_when_its_watcher_leaves(
 
 
 @pytest.mark.parametrize("job", ["0" * 32, "../health"])
-def test_an_unknown_job_is_said(service: LiveService, tmp_path: Path, job: str) -> None:
+def test_an_unknown_job_is_reported(service: LiveService, tmp_path: Path, job: str) -> None:
     code, _, said = Command("--watch", job, url=service.url, cwd=tmp_path).end()
     assert code == 4
     assert said.startswith("classify: ")

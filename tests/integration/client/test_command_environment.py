@@ -25,7 +25,7 @@ NO_PROXIES = {"NO_PROXY": ""}  # the tests' own default excludes every host
         {"SSL_CERT_FILE": "/nowhere/ca.pem"},
     ],
 )
-def test_no_proxy_setting_keeps_from_a_service_on_this_computer(
+def test_a_service_on_this_computer_is_reached_whatever_the_proxy_settings(
     service: LiveService, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     (tmp_path / "a.png").write_bytes(coloured(1))
@@ -45,7 +45,7 @@ def test_no_proxy_setting_keeps_from_a_service_on_this_computer(
     ],
 )
 @pytest.mark.parametrize("arguments", [["a.png"], ["health"], ["--watch", "1"]])
-def test_a_setting_that_cannot_be_used_is_wrong_usage_and_named(
+def test_an_unusable_setting_is_wrong_usage_and_is_named(
     tmp_path: Path, arguments: list[str], name: str, value: str
 ) -> None:
     (tmp_path / "a.png").write_bytes(coloured(1))
@@ -76,7 +76,7 @@ def test_the_response_of_a_proxy_names_the_proxy(tmp_path: Path, status: int, co
     assert said.count("\n") == 1
 
 
-def test_a_key_is_only_asked_for_by_the_service_itself(tmp_path: Path) -> None:
+def test_only_the_service_itself_can_ask_for_a_key(tmp_path: Path) -> None:
     """A load balancer that refuses an address knows nothing of keys."""
     (tmp_path / "a.png").write_bytes(coloured(1))
     with ScriptedHttp(Reply(403, b"<html>Forbidden</html>")) as server:
@@ -113,7 +113,7 @@ def test_a_proxy_that_does_not_work_is_named(tmp_path: Path, scheme: str, ends: 
         {"FORCE_COLOR": "1", "TTY_COMPATIBLE": "1"},
     ],
 )
-def test_what_programs_read_is_utf_8(
+def test_output_for_programs_is_utf_8(
     service: LiveService, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     (tmp_path / "é 写.png").write_bytes(coloured(1))
@@ -129,7 +129,7 @@ def test_what_programs_read_is_utf_8(
     assert (code, json.loads(printed)["status"]) == (0, "ok")
 
 
-def test_the_url_of_an_endpoint_will_do(service: LiveService, tmp_path: Path) -> None:
+def test_the_url_of_an_endpoint_is_accepted(service: LiveService, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(coloured(1))
     for end in ("/", "/predict", "/health", "/docs#/predict"):
         run = Command("a.png", "--url", service.url + end, url="http://nowhere", cwd=tmp_path)

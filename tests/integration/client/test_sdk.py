@@ -75,7 +75,7 @@ def client(kind: type[Client], service: LiveService) -> Iterator[Client]:
     client.close()
 
 
-def test_one_photo_however_it_is_given(client: Client, tmp_path: Path) -> None:
+def test_a_photo_can_be_passed_in_several_forms(client: Client, tmp_path: Path) -> None:
     path = tmp_path / "käse.png"
     path.write_bytes(coloured(7))
     with path.open("rb") as file:
@@ -204,7 +204,7 @@ def test_errors_carry_the_problem(client: Client) -> None:
         client.submit([coloured(1)] * 9)
 
 
-def test_nobody_there_is_an_error_of_its_own(kind: type[Client]) -> None:
+def test_an_unreachable_service_has_its_own_error(kind: type[Client]) -> None:
     client = kind(f"http://127.0.0.1:{free_port()}", retry_for_s=0.5)
     try:
         with pytest.raises(ServiceUnreachable, match="No response from http://127"):
@@ -213,7 +213,7 @@ def test_nobody_there_is_an_error_of_its_own(kind: type[Client]) -> None:
         client.close()
 
 
-def test_a_refusal_is_tried_again_as_it_says_under_the_same_key(kind: type[Client]) -> None:
+def test_a_refusal_is_retried_after_retry_after_with_the_same_key(kind: type[Client]) -> None:
     waits: list[float] = []
     full = Reply(503, b"", {"retry-after": "1"})
     replies = [Reply(None), full, Reply(202, json.dumps(JOB).encode())]
@@ -238,7 +238,7 @@ def _boundary(headers: Any) -> bytes:
     return str(headers["content-type"]).partition("boundary=")[2].encode()
 
 
-def test_a_refusal_that_outlasts_patience_is_raised(kind: type[Client]) -> None:
+def test_a_refusal_longer_than_the_time_to_retry_is_raised(kind: type[Client]) -> None:
     with ScriptedHttp(Reply(503, b"", {"retry-after": "3600"})) as server:
         client = kind(server.url)
         try:
@@ -265,7 +265,7 @@ def test_a_predict_without_a_worker_ends_and_names_its_job(kind: type[Client]) -
     assert server.requests[0].headers["prefer"] == "wait=1"
 
 
-def test_a_service_that_goes_while_a_predict_waits_is_an_error_that_names_the_job(
+def test_a_service_that_disappears_while_predict_polls_is_an_error_that_names_the_job(
     kind: type[Client],
 ) -> None:
     with ScriptedHttp(Reply(202, json.dumps(JOB).encode()), Reply(None)) as server:

@@ -64,7 +64,13 @@ def test_a_job_id_cannot_lead_elsewhere() -> None:
     )
 
 
-def test_predict_understands_an_answer_and_a_job() -> None:
+def test_an_empty_job_id_is_refused() -> None:
+    for request in (api_requests.job, api_requests.cancel):
+        with pytest.raises(ValueError, match="job id is empty"):
+            request("")
+
+
+def test_predict_reads_a_result_and_a_job() -> None:
     answer = PREDICT.parse(response(200, {**ANSWER, "new": 1}))
     assert isinstance(answer, PredictAnswer)
     assert answer.predictions[0].label == "tabby"
@@ -99,7 +105,7 @@ def test_an_error_carries_the_problem() -> None:
     assert error.retry_after_s == 7
 
 
-def test_how_a_photo_ended_is_no_reason_to_send_it_again() -> None:
+def test_the_failure_of_a_photo_is_not_retried() -> None:
     with pytest.raises(ProblemError) as caught:
         PREDICT.parse(problem(503, "worker_lost", job_id="1"))
     assert not isinstance(caught.value, ServiceUnavailable)
@@ -115,7 +121,7 @@ def test_a_redirect_names_the_right_url_and_no_secret() -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_another_service_is_told_from_ours() -> None:
+def test_another_service_is_an_unexpected_answer() -> None:
     with pytest.raises(UnexpectedAnswer) as caught:
         PREDICT.parse(response(200, b"<html>"))
     assert "secret" not in str(caught.value)

@@ -17,12 +17,12 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-def test_it_is_on_this_machine_and_without_a_key_unless_told() -> None:
+def test_the_default_is_this_computer_without_a_key() -> None:
     assert str(connection().url) == "http://127.0.0.1:8000"
     assert "Authorization" not in connection().headers
 
 
-def test_the_environment_is_asked_and_an_argument_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_argument_overrides_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLASSIFIER_URL", "https://there/prefix")
     monkeypatch.setenv("CLASSIFIER_API_KEY", "from-environment\n")
     assert str(connection().url) == "https://there/prefix"
@@ -48,7 +48,7 @@ def test_the_environment_is_asked_and_an_argument_wins(monkeypatch: pytest.Monke
     ],
 )
 @pytest.mark.parametrize("kind", [ImageClassifier, AsyncImageClassifier])
-def test_a_url_that_is_none_is_refused(
+def test_an_invalid_url_is_refused(
     kind: type[ImageClassifier | AsyncImageClassifier], url: str
 ) -> None:
     with pytest.raises(ValueError, match="the URL"):
@@ -56,7 +56,7 @@ def test_a_url_that_is_none_is_refused(
 
 
 @pytest.mark.parametrize("key", ["ke\ny", "schlüssel", "a\x00b"])
-def test_a_key_that_no_header_carries_is_refused_and_not_shown(key: str) -> None:
+def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(key: str) -> None:
     with pytest.raises(ValueError, match="API key") as caught:
         connection(api_key=key)
     assert key not in str(caught.value)
@@ -66,7 +66,7 @@ def test_a_key_that_no_header_carries_is_refused_and_not_shown(key: str) -> None
     "end", ["", "/", "/predict", "/jobs", "/health", "/docs", "/predict?top_k=5", "#x"]
 )
 @pytest.mark.parametrize("base", ["http://here:8000", "https://here/classifier"])
-def test_the_url_of_an_endpoint_is_the_service_s(base: str, end: str) -> None:
+def test_the_url_of_an_endpoint_becomes_the_base_url(base: str, end: str) -> None:
     assert str(connection(f"{base}{end}\n").url).rstrip("/") == base
 
 
@@ -79,8 +79,27 @@ def test_predict_waits_less_than_the_timeout(timeout_s: float, wait_s: int) -> N
     assert Connection.of(None, None, timeout_s, 30, None).predict_wait_s == wait_s
 
 
-def test_certificates_that_are_missing_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_certificates_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
     with pytest.raises(ValueError, match="SSL_CERT_FILE"):
         ImageClassifier("https://here")
     ImageClassifier("http://here").close()  # needs none
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"timeout_s": 0},
+        {"timeout_s": -1},
+        {"timeout_s": float("nan")},
+        {"timeout_s": float("inf")},
+        {"retry_for_s": -1},
+        {"retry_for_s": float("nan")},
+    ],
+)
+@pytest.mark.parametrize("kind", [ImageClassifier, AsyncImageClassifier])
+def test_a_time_that_makes_no_sense_is_refused(
+    kind: type[ImageClassifier | AsyncImageClassifier], options: dict[str, float]
+) -> None:
+    with pytest.raises(ValueError, match="time"):
+        kind(**options)

@@ -62,7 +62,7 @@ def drive(operation: polling.Operation[Any], *answers: object) -> tuple[object, 
             slept.append(step)
 
 
-def test_waiting_looks_often_at_first_and_less_often_later() -> None:
+def test_polling_slows_down() -> None:
     job, slept = drive(polling.wait("1", None), *[RUNNING] * 10, ENDED)
     assert job is ENDED
     assert slept[0] == polling.POLL_MIN_S
@@ -70,18 +70,18 @@ def test_waiting_looks_often_at_first_and_less_often_later() -> None:
     assert slept[-1] == polling.POLL_MAX_S
 
 
-def test_waiting_tells_each_look() -> None:
+def test_progress_is_reported_after_each_poll() -> None:
     seen: list[Job] = []
     drive(polling.wait("1", None, seen.append), RUNNING, ENDED)
     assert seen == [RUNNING, ENDED]
 
 
-def test_waiting_ends_when_time_is_over() -> None:
+def test_waiting_ends_after_the_timeout() -> None:
     with pytest.raises(WaitTimeout, match="continues"):
         drive(polling.wait("1", 0), RUNNING)
 
 
-def test_a_predict_that_became_a_job_is_waited_for() -> None:
+def test_predict_waits_for_the_job_of_a_202() -> None:
     done = ENDED.model_copy(update={"items": [SUCCEEDED]})
     answer, _ = drive(polling.predict(Photo(b"x"), 3, 20, None), RUNNING, RUNNING, ENDED, done)
     assert isinstance(answer, PredictAnswer)
@@ -95,7 +95,7 @@ def test_a_predict_that_became_a_job_is_waited_for() -> None:
         (JobItem(index=0, status="cancelled"), "job_cancelled"),
     ],
 )
-def test_a_predict_that_became_a_failed_job_raises_how_it_ended(item: JobItem, slug: str) -> None:
+def test_predict_raises_the_error_of_a_failed_job(item: JobItem, slug: str) -> None:
     done = ENDED.model_copy(update={"items": [item]})
     with pytest.raises(ProblemError) as caught:
         drive(polling.predict(Photo(b"x"), 3, 20, None), RUNNING, ENDED, done)
@@ -103,7 +103,7 @@ def test_a_predict_that_became_a_failed_job_raises_how_it_ended(item: JobItem, s
     assert caught.value.problem.job_id == "1"
 
 
-def test_a_predict_that_became_a_job_is_not_waited_for_longer_than_asked() -> None:
+def test_predict_stops_waiting_for_the_job_after_the_timeout() -> None:
     with pytest.raises(WaitTimeout, match="Job 1 is not finished") as caught:
         drive(polling.predict(Photo(b"x"), 3, 20, 0), RUNNING, RUNNING)
     assert caught.value.job_id == "1"
@@ -128,7 +128,9 @@ def test_an_error_before_there_is_a_job_names_none() -> None:
     assert caught.value.job_id is None
 
 
-@pytest.mark.parametrize(("timeout_s", "wait"), [(None, 20), (5, 5), (0.5, 0), (1e9, 20)])
+@pytest.mark.parametrize(
+    ("timeout_s", "wait"), [(None, 20), (5, 5), (0.5, 0), (1e9, 20), (float("inf"), 20), (-1, 0)]
+)
 def test_the_service_is_not_asked_to_wait_longer_than_the_caller(
     timeout_s: float | None, wait: int
 ) -> None:

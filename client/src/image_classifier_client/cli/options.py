@@ -41,7 +41,7 @@ def new_client(
     """Create the client that the options describe.
 
     Raises:
-        CommandError: The URL, the API key or a proxy setting is invalid.
+        CommandError: The URL, the API key, a time or a proxy setting is invalid.
     """
     try:
         return ImageClassifier(url, timeout_s=timeout_s, retry_for_s=retry_for_s, on_retry=on_retry)

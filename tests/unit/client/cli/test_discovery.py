@@ -18,7 +18,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "photos"
 
 
-def test_a_folder_is_sorted_and_its_folders_only_come_when_asked_for(folder: Path) -> None:
+def test_a_folder_is_sorted_and_subfolders_need_recursive(folder: Path) -> None:
     assert discover(["photos"], recursive=False).paths == ["photos/a.PNG", "photos/b.jpg"]
     assert discover(["photos"], recursive=True).paths == [
         "photos/a.PNG", "photos/b.jpg", "photos/deep/c.png", "photos/deep/er/b.jpg",
@@ -26,7 +26,7 @@ def test_a_folder_is_sorted_and_its_folders_only_come_when_asked_for(folder: Pat
     assert folder.is_dir()
 
 
-def test_what_is_no_photo_is_passed_over_and_what_is_named_like_one_is_not(folder: Path) -> None:
+def test_other_files_are_skipped_unless_they_are_named_like_photos(folder: Path) -> None:
     (folder / "notes.txt").write_text("x")
     (folder / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
     (folder / "0a1b2c").write_bytes(coloured(1))  # a photo without a suffix
@@ -37,7 +37,7 @@ def test_what_is_no_photo_is_passed_over_and_what_is_named_like_one_is_not(folde
     assert found.skipped == 2  # the notes and the hidden one
 
 
-def test_what_is_named_is_answered_for_whatever_it_is(folder: Path) -> None:
+def test_every_file_on_the_command_line_is_included(folder: Path) -> None:
     (folder / "notes.txt").write_text("x")
     assert discover(["photos/notes.txt", "nowhere.jpg"], recursive=False).paths == [
         "photos/notes.txt",
@@ -46,12 +46,12 @@ def test_what_is_named_is_answered_for_whatever_it_is(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_photo_named_twice_comes_once() -> None:
+def test_a_photo_named_twice_is_included_once() -> None:
     names = ["photos/b.jpg", "photos", "./photos/a.PNG"]
     assert discover(names, recursive=False).paths == ["photos/b.jpg", "photos/a.PNG"]
 
 
-def test_links_to_photos_are_photos_and_links_to_folders_lead_nowhere(folder: Path) -> None:
+def test_links_to_photos_are_followed_and_links_to_folders_are_not(folder: Path) -> None:
     (folder / "link.jpg").symlink_to(folder / "b.jpg")
     (folder / "gone.jpg").symlink_to(folder / "missing.jpg")
     (folder / "round").symlink_to(folder)
@@ -61,6 +61,6 @@ def test_links_to_photos_are_photos_and_links_to_folders_lead_nowhere(folder: Pa
     assert not any("round" in path for path in found)
 
 
-def test_a_named_pipe_is_not_waited_for(folder: Path) -> None:
+def test_a_named_pipe_is_skipped(folder: Path) -> None:
     os.mkfifo(folder / "pipe.jpg")
     assert "photos/pipe.jpg" not in discover(["photos"], recursive=False).paths

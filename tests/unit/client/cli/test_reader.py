@@ -13,7 +13,7 @@ def slug_and_detail(path: Path) -> tuple[str, str]:
     return entry.problem.slug, entry.problem.detail
 
 
-def test_a_photo_is_known_by_its_bytes(tmp_path: Path) -> None:
+def test_a_photo_is_recognized_by_its_content(tmp_path: Path) -> None:
     for kind in ("PNG", "JPEG"):
         path = tmp_path / f"{kind}.heic"
         path.write_bytes(coloured(1, kind=kind))
@@ -34,7 +34,7 @@ def test_a_photo_is_known_by_its_bytes(tmp_path: Path) -> None:
         (b"hello", "neither JPEG nor PNG"),
     ],
 )
-def test_another_format_is_called_by_its_name(tmp_path: Path, data: bytes, word: str) -> None:
+def test_the_error_names_the_format(tmp_path: Path, data: bytes, word: str) -> None:
     path = tmp_path / "x.jpg"
     path.write_bytes(data)
     slug, detail = slug_and_detail(path)
@@ -42,14 +42,14 @@ def test_another_format_is_called_by_its_name(tmp_path: Path, data: bytes, word:
     assert word in detail
 
 
-def test_a_heic_photo_is_told_what_to_do(tmp_path: Path) -> None:
+def test_the_error_of_a_heic_photo_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
     _, detail = slug_and_detail(tmp_path / "IMG_1.HEIC")
     assert "magick IMG_1.HEIC photo.jpg" in detail
     assert "Most Compatible" in detail
 
 
-def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
+def test_an_unreadable_file_has_a_reason(tmp_path: Path) -> None:
     (tmp_path / "gone.jpg").symlink_to(tmp_path / "missing.jpg")
     assert slug_and_detail(tmp_path / "gone.jpg") == (
         "unreadable", "cannot be read: No such file or directory"
@@ -64,7 +64,7 @@ def test_a_huge_file_is_not_read_whole(tmp_path: Path) -> None:
     assert slug_and_detail(tmp_path / "huge.jpg")[0] == "upload_too_large"
 
 
-def test_a_name_that_is_no_text_is_still_sent(tmp_path: Path) -> None:
+def test_a_file_whose_name_is_not_text_is_sent(tmp_path: Path) -> None:
     path = tmp_path / "caf\udce9.png"
     path.write_bytes(coloured(1))
     photo = read(str(path)).photo

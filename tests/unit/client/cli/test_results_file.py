@@ -55,7 +55,7 @@ def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path / f"results{request.param}"
 
 
-def test_a_file_is_whole_after_every_write(file: Path) -> None:
+def test_the_file_is_valid_after_every_write(file: Path) -> None:
     with ResultsFile(file, 2) as out:
         assert paths_in(file) == []
         out.append([good("a.jpg"), bad(ODD)])
@@ -65,7 +65,7 @@ def test_a_file_is_whole_after_every_write(file: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_what_is_written_when_the_run_is_ended_is_kept(file: Path, number: signal.Signals) -> None:
+def test_a_signal_during_a_write_loses_nothing(file: Path, number: signal.Signals) -> None:
     signals: list[signal.Signals] = []
 
     def sync(_: int) -> None:
@@ -85,7 +85,7 @@ def test_what_is_written_when_the_run_is_ended_is_kept(file: Path, number: signa
     assert paths_in(file) == ["a.jpg", "b.jpg"]
 
 
-def test_a_second_run_knows_what_is_there_and_adds_to_it(file: Path) -> None:
+def test_a_second_run_reads_the_file_and_appends(file: Path) -> None:
     assert write(file, good("a.jpg"), bad(ODD)) == set()
     assert write(file, good("b.jpg")) == {absolute("a.jpg"), absolute(ODD)}
     assert paths_in(file) == ["a.jpg", ODD, "b.jpg"]
@@ -128,7 +128,7 @@ def test_failed_photos_are_forgotten_when_they_are_to_be_sent_again(file: Path) 
 
 @pytest.mark.parametrize("content", FOREIGN)
 @pytest.mark.parametrize("retry_failed", [False, True])
-def test_a_file_of_something_else_stays_as_it_is(
+def test_a_file_with_other_content_is_unchanged(
     file: Path, content: bytes, retry_failed: bool
 ) -> None:
     file.write_bytes(content)
@@ -139,7 +139,7 @@ def test_a_file_of_something_else_stays_as_it_is(
     assert list(file.parent.iterdir()) == [file]
 
 
-def test_another_top_k_is_another_table(tmp_path: Path) -> None:
+def test_another_top_k_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "results.csv"
     write(file, good("a.jpg"))
     before = file.read_bytes()
@@ -158,12 +158,12 @@ def test_two_runs_do_not_write_to_one_file(file: Path) -> None:
     assert out.done == set()
 
 
-def test_a_suffix_that_means_nothing_is_told_which_do(tmp_path: Path) -> None:
+def test_the_error_of_an_unknown_suffix_names_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"\.csv, \.ndjson or \.json"):
         ResultsFile(tmp_path / "results.xlsx", 3)
 
 
-def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
     with (
         pytest.raises(CommandError, match="No such file or directory") as caught,
         ResultsFile(tmp_path / "nowhere" / "results.csv", 3),
@@ -209,7 +209,7 @@ def test_a_link_to_the_file_stays_a_link(file: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["deleted", "replaced", "moved"])
-def test_results_are_not_written_to_a_file_that_has_gone(file: Path, how: str) -> None:
+def test_results_are_not_written_to_a_file_that_was_removed(file: Path, how: str) -> None:
     with ResultsFile(file, 2) as out:
         out.append([good("a.jpg")])
         if how == "moved":
@@ -256,7 +256,7 @@ def test_a_file_without_a_byte_order_mark_gets_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("start", [b"", BOM])
-def test_another_top_k_with_a_byte_order_mark_is_told_too(tmp_path: Path, start: bytes) -> None:
+def test_another_top_k_is_refused_with_a_byte_order_mark_too(tmp_path: Path, start: bytes) -> None:
     file = tmp_path / "results.csv"
     file.write_bytes(start + b"index,path,status,label_1,class_index_1,confidence_1,error,detail\n")
     with pytest.raises(CommandError, match="another --top-k"):

@@ -25,7 +25,7 @@ NAMES = ["a.jpg", "my photos/a b.jpg", 'qu"ote,.jpg', "käse.jpg", "li\nne\r.jpg
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_path_comes_back_as_it_was(name: str) -> None:
+def test_a_path_is_unchanged_by_writing_and_reading(name: str) -> None:
     row = Row(name, CAT)
     assert json.loads(as_json(row))["path"] == name
     record = as_csv(row, 7, 2).encode(errors="surrogateescape").decode(errors="surrogateescape")
@@ -37,13 +37,13 @@ def test_a_path_comes_back_as_it_was(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_line_of_text_is_one_line_that_every_terminal_takes(name: str) -> None:
+def test_text_is_one_printable_line(name: str) -> None:
     line = as_text(Row(name, CAT))
     assert line.encode().splitlines() == [line.encode()]
     assert line.split("\t")[1:] == ["tabby, cat", "0.500000", "tiger cat", "0.250000"]
 
 
-def test_a_failure_says_why_in_every_form() -> None:
+def test_a_failure_has_its_reason_in_every_format() -> None:
     row = Row("a.jpg", problem=PROBLEM)
     value = json.loads(as_json(row))
     assert (value["status"], value["error"]["type"]) == ("failed", "/problems/invalid_image")
@@ -56,12 +56,12 @@ FORMULAS = [f"{first}1+1" for first in "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"]
 
 
 @pytest.mark.parametrize("name", FORMULAS)
-def test_a_name_is_no_formula_and_still_the_same_file(name: str) -> None:
+def test_a_path_in_csv_is_not_a_formula_but_still_the_same_file(name: str) -> None:
     assert cells(Row(name, CAT))[1] == f"./{name}"
 
 
 @pytest.mark.parametrize("text", FORMULAS)
-def test_a_label_or_a_detail_is_no_formula(text: str) -> None:
+def test_a_label_or_a_detail_in_csv_is_not_a_formula(text: str) -> None:
     label = Prediction(label=text, class_index=1, confidence=0.5)
     assert cells(Row("a.jpg", [label]))[3] == f"'{text}"
     problem = Problem(type="/problems/invalid_image", detail=text)
@@ -73,7 +73,7 @@ def cells(row: Row) -> list[str]:
     return values
 
 
-def test_what_a_class_does_not_have_is_absent() -> None:
+def test_a_class_without_a_heatmap_has_no_key_for_it() -> None:
     value = json.loads(as_json(Row("a.jpg", CAT)))
     assert value["predictions"][0] == {
         "label": "tabby, cat",
@@ -87,11 +87,11 @@ def test_names_in_other_scripts_stay_readable() -> None:
     assert printable("käse.jpg") == "käse.jpg"
 
 
-def test_people_read_percentages() -> None:
+def test_a_terminal_shows_percentages() -> None:
     assert styled(Row("a.jpg", CAT)).plain == "a.jpg  tabby, cat 50.0%  tiger cat 25.0%"
 
 
-def test_failures_are_objects_too_and_no_lines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_failures_are_printed_as_json_but_not_as_text(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [Row("a.jpg", CAT), Row("b.jpg", problem=PROBLEM)]
     objects, lines = Printer(as_json=True), Printer(as_json=False)
     objects.append(rows)

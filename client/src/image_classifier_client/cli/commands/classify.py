@@ -100,7 +100,7 @@ def classify(  # noqa: PLR0913, PLR0917 - typer: an argument for each option
         )
     if bom and (out is None or out.suffix.lower() != ".csv"):
         raise CommandError(ExitCode.USAGE, "--bom needs a CSV file: --out FILE.csv")
-    if bool(names) == (job is not None):
+    if bool(names) == (job is not None) or job == "":
         raise CommandError(ExitCode.USAGE, "pass either photos and folders, or --watch JOB")
     run = ClassificationRun(url, top_k, retry_for, out=out, bom=bom, as_json=as_json, quiet=quiet)
     with as_command_error():
