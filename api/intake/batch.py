@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
-from api.intake.body import body_chunks
-from api.intake.image_check import check_photo, clean_filename, too_large
+from api.intake import diagnosis
+from api.intake.body import base_name, body_chunks, check_part
+from api.intake.filename import clean_filename
+from api.intake.image_check import check_photo, too_large
 from api.intake.memory_budget import MemoryBudget, MemoryLease
 from api.intake.multipart import Part, boundary_of, read_parts
 from api.jobs.idempotency import Fingerprint
@@ -25,7 +27,7 @@ class BatchIntake:
 
     Args:
         job_id: The job that they belong to.
-        desk: Stores each photo as soon as it is whole.
+        jobs: Stores each photo as soon as it is whole.
         settings: The limits.
         budget: Bounds what all requests hold together.
         fingerprint: Takes in each photo, where the request can be repeated.
@@ -77,9 +79,8 @@ class BatchIntake:
             raise MalformedRequest("The form has no field 'files'. Put one photo in each.")
 
     def _check(self, part: Part) -> None:
-        if part.name != BATCH_FIELD:
-            name = clean_filename(part.name) or ""
-            raise MalformedRequest(f"Unknown form field '{name}': each photo goes into 'files'.")
+        if base_name(part.name) != BATCH_FIELD:
+            raise diagnosis.of_field(clean_filename(part.name) or "", BATCH_FIELD, "/jobs")
         most = min(self.settings.max_job_items, self.settings.max_queued_items)
         if len(self.items) >= most:
             raise UploadTooLarge(f"A job may have at most {most} photos. Send it as several jobs.")
@@ -91,6 +92,7 @@ class BatchIntake:
         try:
             if part.too_large:
                 raise too_large(self.settings.max_upload_bytes)
+            check_part(part)
             check_photo(part.data)
         except ServiceError as error:
             return NewItem(filename, None, Problem.of(error))

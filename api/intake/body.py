@@ -1,25 +1,25 @@
-"""One request body → the bytes of one photo, bounded; the content is believed, not the header."""
+"""One request body → the bytes of one photo, within limits; the content decides, not the header."""
 
 import asyncio
+import re
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator
 
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 
-from api.intake.image_check import (
-    PNG,
-    Photo,
-    check_photo,
-    clean_filename,
-    looks_like_photo,
-    too_large,
-)
+from api.intake import diagnosis
+from api.intake.filename import clean_filename
+from api.intake.image_check import Photo, check_photo, too_large
 from api.intake.json_body import decode_json
 from api.intake.memory_budget import MemoryLease
-from api.intake.multipart import boundary_of, read_parts
+from api.intake.multipart import Part, boundary_of, read_parts
 from shared.errors import MalformedRequest, UploadTooLarge
 
 PREDICT_FIELD = "file"
+# What is looked at to say what a body is.
+HEAD_BYTES = 64
+_LIST_INDEX = re.compile(r"\[\d{0,6}\]$")
 # Below the sweeper's SPARE_S: a body's first photos must not be swept before its last has come.
 BODY_WITHIN_S = 3600.0
 # Each holds the interpreter's lock while it parses: more of them would hold up every other request.
@@ -70,16 +70,19 @@ async def read_photo(request: Request, max_bytes: int, lease: MemoryLease) -> Ph
     chunks = _Peeked(
         _counted(body_chunks(request, _json_limit(max_bytes), too_large(max_bytes)), lease)
     )
-    head = await chunks.peek(len(PNG))
+    head = await chunks.peek(HEAD_BYTES)
     if not head:
         raise MalformedRequest("The body is empty. Send a JPEG or PNG.")
-    if boundary and not looks_like_photo(head):
+    if boundary and not diagnosis.looks_like_photo(head):
         photo = await _from_form(chunks, boundary, max_bytes)
-    elif head.lstrip()[:1] == b"{":
+    elif head.removeprefix(BOM_UTF8).lstrip()[:1] == b"{":
         photo = Photo(None, await _from_json(await chunks.rest(_json_limit(max_bytes))))
-    else:
-        check_photo(head)
+    elif diagnosis.looks_like_photo(head):
         photo = Photo(None, await chunks.rest(max_bytes))
+        if damage := diagnosis.of_damaged(photo.data, request.headers):
+            raise damage
+    else:
+        raise diagnosis.of_body(head, request.headers)
     if len(photo.data) > max_bytes:
         raise too_large(max_bytes)
     check_photo(photo.data)
@@ -124,17 +127,37 @@ class _Peeked:
         return body
 
 
+def base_name(field: str) -> str:
+    """A field's name without the index that PHP and axios add: ``files[0]``, ``files[]``."""
+    return _LIST_INDEX.sub("", field)
+
+
+def check_part(part: Part) -> None:
+    """Refuse a part whose headers or form say that it holds no photo.
+
+    Raises:
+        MalformedRequest: Several files in one part.
+        UnsupportedMediaType: An encoded part, or text instead of a file.
+    """
+    head = bytes(part.data[:HEAD_BYTES])
+    problem = diagnosis.of_part(
+        part.name, part.filename, part.content_type, part.transfer_encoding, head
+    )
+    if problem:
+        raise problem
+
+
 async def _from_form(chunks: _Peeked, boundary: bytes, max_bytes: int) -> Photo:
     photo: Photo | None = None
     async for part in read_parts(chunks, boundary, max_bytes):
-        if part.name != PREDICT_FIELD:
-            name = clean_filename(part.name) or ""
-            raise MalformedRequest(f"Unknown form field '{name}': the photo goes into 'file'.")
+        if base_name(part.name) != PREDICT_FIELD:
+            raise diagnosis.of_field(clean_filename(part.name) or "", PREDICT_FIELD, "/predict")
         if part.too_large:
             raise too_large(max_bytes)
         if photo is not None:
             raise MalformedRequest("/predict takes one photo. Send many to POST /jobs.")
         if part.complete:
+            check_part(part)
             photo = Photo(clean_filename(part.filename), part.data)
     if photo is None:
         raise MalformedRequest("The form has no field 'file'. Put the photo there.")

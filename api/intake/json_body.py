@@ -6,6 +6,7 @@ escapes in a data: URI 2 GB.
 
 import base64
 import binascii
+from codecs import BOM_UTF8
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -14,6 +15,7 @@ from shared.errors import MalformedRequest
 # Every value but the first follows one of these; in the base64 of a photo there are none.
 _SEPARATORS = (b",", b"[", b"{")
 MAX_SEPARATORS = 1_000
+_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 _WHITE_SPACE = b" \t\r\n\v\f"
 # What base64 has in it that URIs escape. unquote() would cut the text at each of them.
 _ESCAPED = b"+/=" + _WHITE_SPACE
@@ -27,13 +29,14 @@ class _JsonBody(BaseModel):
 
 
 def decode_json(body: bytes | bytearray) -> bytes:
-    """The photo's bytes, whatever they are.
+    """The photo's bytes.
 
     Raises:
-        MalformedRequest: It is no JSON, has no image, or that is no base64.
+        MalformedRequest: The body is not JSON, has no image, or the image is not base64.
     """
+    body = body.removeprefix(BOM_UTF8)
     if sum(map(body.count, _SEPARATORS)) > MAX_SEPARATORS:
-        raise MalformedRequest(f"The JSON has more than {MAX_SEPARATORS} values. Send the image.")
+        raise MalformedRequest('The JSON body may only contain the field "image".')
     try:
         text = _JsonBody.model_validate_json(body).image
     except ValidationError as error:
@@ -46,9 +49,13 @@ def decode_json(body: bytes | bytearray) -> bytes:
             data = _unescaped(text.encode("ascii"))
         else:
             data = text.encode("ascii")
-        return base64.b64decode(data.translate(None, _WHITE_SPACE), validate=True)
+        # url-safe base64 too: the two alphabets differ in two characters
+        data = data.translate(_TO_STANDARD, _WHITE_SPACE)
+        return base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise MalformedRequest("The image is not valid base64 (RFC 4648, padded).") from error
+        raise MalformedRequest(
+            "The image is not valid base64 (RFC 4648, section 4 or 5, with padding)."
+        ) from error
 
 
 def _unescaped(data: bytes) -> bytes:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from api.intake.filename import filename_of
 from shared.errors import MalformedRequest
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ class Part:
 
     name: str
     filename: str | None
+    # both lower case
+    content_type: bytes = b""
+    transfer_encoding: bytes = b""
     data: bytearray = field(default_factory=bytearray, repr=False)
     too_large: bool = False
     complete: bool = False
@@ -83,7 +87,7 @@ class _Assembly:
         self._max_part = max_part
         self._hashing = hashing
         self._field = self._value = b""
-        self._disposition = b""
+        self._headers: dict[bytes, bytes] = {}
         self._part: Part | None = None
         self._found: list[Part] = []
         self.ended = False
@@ -107,7 +111,7 @@ class _Assembly:
         return [*found, self._part] if self._part else found
 
     def _on_part_begin(self) -> None:
-        self._disposition = b""
+        self._headers = {}
 
     def _on_header_field(self, data: bytes, start: int, end: int) -> None:
         self._field += data[start:end]
@@ -116,18 +120,20 @@ class _Assembly:
         self._value += data[start:end]
 
     def _on_header_end(self) -> None:
-        if self._field.lower() == b"content-disposition":
-            self._disposition = self._value
+        self._headers[self._field.lower()] = self._value
         self._field = self._value = b""
 
     def _on_headers_finished(self) -> None:
-        _, options = parse_options_header(self._disposition.decode("latin-1"))
-        name, filename = options.get(b"name"), options.get(b"filename")
+        disposition = self._headers.get(b"content-disposition", b"")
+        _, options = parse_options_header(disposition.decode("latin-1"))
+        name = options.get(b"name")
         if name is None:
             raise MalformedRequest("A part of the form has no name in its Content-Disposition.")
         self._part = Part(
             name.decode(errors="replace"),
-            None if filename is None else filename.decode(errors="replace"),
+            filename_of(disposition, options.get(b"filename")),
+            self._headers.get(b"content-type", b"").strip().lower(),
+            self._headers.get(b"content-transfer-encoding", b"").strip().lower(),
             sha256=hashlib.sha256() if self._hashing else None,
         )
 

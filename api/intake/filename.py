@@ -1,0 +1,83 @@
+"""The name that a client gave a photo: what joins a result and the client's file."""
+
+import re
+import unicodedata
+from email.errors import HeaderParseError
+from email.header import decode_header
+from email.message import Message
+
+MAX_FILENAME = 255
+# One or more encoded words and nothing else, as .NET and mail libraries send them.
+_ENCODED_WORDS = re.compile(r"(?:=\?[\w*-]+\?[bBqQ]\?[^?\s]*\?=\s*)+")
+# They reorder the text around them, so that "gpj.exe" reads "exe.jpg".
+_BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_INVISIBLE = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, surrogates, line separators
+
+
+def filename_of(disposition: bytes, plain: bytes | None) -> str | None:
+    """The file name of a part.
+
+    Args:
+        disposition: The value of its Content-Disposition header.
+        plain: The parameter ``filename`` in it, unquoted, or ``None``.
+
+    Returns:
+        ``filename*`` (RFC 5987) before ``filename``, as RFC 6266 has it; encoded words (RFC 2047)
+        decoded; ``None`` if there is neither.
+    """
+    if b"*" in disposition and (extended := _extended(disposition)) is not None:
+        return extended
+    if plain is None:
+        return None
+    name = plain.decode(errors="replace")
+    return _decoded(name) if "=?" in name else name
+
+
+def _extended(disposition: bytes) -> str | None:
+    message = Message()
+    message["Content-Disposition"] = _one_line(disposition)
+    value = message.get_param("filename", None, "content-disposition")
+    # a triple of charset, language and value, only where it was a `filename*`
+    if not isinstance(value, tuple):
+        return None
+    charset, _, text = value
+    if charset is None:
+        return None
+    try:
+        return text.encode("latin-1").decode(charset or "utf-8", "replace")
+    except (LookupError, UnicodeEncodeError):
+        return None
+
+
+def _one_line(disposition: bytes) -> str:
+    """Only the extended parameters, so that the plain ``filename`` is not preferred to them."""
+    parameters = disposition.decode("latin-1").replace("\r", " ").replace("\n", " ").split(";")
+    return ";".join(["form-data", *(part for part in parameters if "*" in part.partition("=")[0])])
+
+
+def _decoded(name: str) -> str:
+    if not _ENCODED_WORDS.fullmatch(name):
+        return name
+    try:
+        decoded = "".join(
+            part.decode(charset or "ascii", "replace") if isinstance(part, bytes) else part
+            for part, charset in decode_header(name)
+        )
+    except (HeaderParseError, LookupError, ValueError):
+        return name
+    return decoded or name
+
+
+def clean_filename(name: str | None) -> str | None:
+    """The last part of a client's path as it was sent, up to 255 characters.
+
+    Only control characters, line separators and bidirectional overrides are left out. The name is
+    shown and returned, never opened.
+    """
+    if name is None:
+        return None
+    last = name.replace("\\", "/").rpartition("/")[2]
+    kept = "".join(
+        c for c in last if c not in _BIDI_CONTROLS and unicodedata.category(c) not in _INVISIBLE
+    )
+    return kept[:MAX_FILENAME] if kept.strip() else None
