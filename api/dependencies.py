@@ -1,10 +1,14 @@
 """What routes ask for, and what the lifespan builds. Nothing here connects at import."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Annotated, NamedTuple
 
 from fastapi import Depends, Path, Query, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from redis.asyncio import Redis
 
 from api.admission.controller import Admission
@@ -42,6 +46,36 @@ TopK = Annotated[
     int, Query(ge=1, le=TOP_K_MAX, description="how many classes to answer, the best first")
 ]
 _ID = re.compile(r"[0-9a-f]{32}")
+
+
+async def only_known_parameters(request: Request) -> None:
+    """Refuse a query parameter that the route does not have: a typing error would be ignored.
+
+    Raises:
+        InvalidParameter: Names the parameter, and those that there are.
+    """
+    if not request.query_params:
+        return
+    route: APIRoute = request.scope["route"]
+    known = tuple(_query_names(route.dependant))
+    for name in request.query_params:
+        if name not in known:
+            near = get_close_matches(name.lower(), known, 1)
+            hint = f"did you mean '{near[0]}'?" if near else f"it may have: {_listed(known)}."
+            raise InvalidParameter(f"Unknown query parameter '{name[:64]}': {hint}")
+
+
+def _query_names(dependant: Dependant) -> Iterator[str]:
+    yield from (field.alias for field in dependant.query_params)
+    for dependency in dependant.dependencies:
+        yield from _query_names(dependency)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names) or "none"
+
+
+STRICT = [Depends(only_known_parameters)]
 
 
 async def known_id(

@@ -15,6 +15,9 @@ from shared.errors import MalformedRequest
 # Every value but the first follows one of these; in the base64 of a photo there are none.
 _SEPARATORS = (b",", b"[", b"{")
 MAX_SEPARATORS = 1_000
+_ONLY_IMAGE = (
+    'The JSON body may only contain the field "image"; top_k and explain are query parameters.'
+)
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 _WHITE_SPACE = b" \t\r\n\v\f"
 # What base64 has in it that URIs escape. unquote() would cut the text at each of them.
@@ -23,7 +26,7 @@ _ESCAPED = b"+/=" + _WHITE_SPACE
 
 class _JsonBody(BaseModel):
     # Strangers' keys would be kept for good, each in the way of a block that could be given back.
-    model_config = ConfigDict(cache_strings="none")
+    model_config = ConfigDict(cache_strings="none", extra="forbid")
 
     image: str
 
@@ -36,10 +39,12 @@ def decode_json(body: bytes | bytearray) -> bytes:
     """
     body = body.removeprefix(BOM_UTF8)
     if sum(map(body.count, _SEPARATORS)) > MAX_SEPARATORS:
-        raise MalformedRequest('The JSON body may only contain the field "image".')
+        raise MalformedRequest(_ONLY_IMAGE)
     try:
         text = _JsonBody.model_validate_json(body).image
     except ValidationError as error:
+        if any(fault["type"] == "extra_forbidden" for fault in error.errors(include_input=False)):
+            raise MalformedRequest(_ONLY_IMAGE) from error
         raise MalformedRequest('The JSON must be {"image": "<base64 or data: URI>"}.') from error
     try:
         if text[:5].lower() == "data:":

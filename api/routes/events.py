@@ -6,7 +6,7 @@ from anyio import Event
 from fastapi import APIRouter, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from api.dependencies import JobId, ServicesDep
+from api.dependencies import STRICT, JobId, ServicesDep
 from api.http.openapi import problems
 from api.http.openapi_examples import EVENTS
 from api.http.schemas import JobProgress
@@ -15,7 +15,7 @@ from shared import errors
 from shared.messages import Problem
 from shared.records.jobs import JobRecord, job_not_found
 
-router = APIRouter(tags=["jobs"])
+router = APIRouter(tags=["jobs"], dependencies=STRICT)
 
 HEARTBEAT_S = 15
 # A client that reads nothing for so long has gone.

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from structlog.contextvars import bind_contextvars
 
 from api.auth.middleware import owner_of
-from api.dependencies import ClassifyOptionsDep, JobId, Services, ServicesDep
+from api.dependencies import STRICT, ClassifyOptionsDep, JobId, Services, ServicesDep
 from api.http.openapi import PHOTO, example, form, problems
 from api.http.openapi_examples import JOB_CANCELLED, JOB_COMPLETED, JOB_QUEUED
 from api.http.responses import job_response, json_response
@@ -21,7 +21,7 @@ from shared.records.jobs import NewJob
 
 _log = log.get(__name__)
 
-router = APIRouter(tags=["jobs"])
+router = APIRouter(tags=["jobs"], dependencies=STRICT)
 
 PAGE_DEFAULT, PAGE_MAX = 100, 1_000
 OFFSET_MAX = 10_000_000

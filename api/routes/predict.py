@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from structlog.contextvars import bind_contextvars
 
 from api.auth.middleware import owner_of
-from api.dependencies import ClassifyOptions, ClassifyOptionsDep, Services, ServicesDep
+from api.dependencies import STRICT, ClassifyOptions, ClassifyOptionsDep, Services, ServicesDep
 from api.http.openapi import PHOTO, example, form, problems
 from api.http.openapi_examples import JOB_QUEUED, PHOTO_URI, PREDICTION
 from api.http.prefer_header import Preference, parse
@@ -23,7 +23,7 @@ from shared.queue.names import QueueName
 from shared.records.jobs import JobRecord, NewItem, NewJob
 from shared.uploads import upload_key
 
-router = APIRouter(tags=["predict"])
+router = APIRouter(tags=["predict"], dependencies=STRICT)
 
 _BODY = {
     "required": True,

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from starlette.responses import StreamingResponse
 
-from api.dependencies import JobId, ServicesDep
+from api.dependencies import STRICT, JobId, ServicesDep
 from api.http.openapi import problems
 from api.http.openapi_examples import JOB_COMPLETED, RESULTS_CSV, RESULTS_NDJSON
 from api.http.schemas import Job
@@ -13,7 +13,7 @@ from api.jobs import export
 from api.jobs.export import MEDIA_TYPES, PAGE, ResultFormat
 from shared import errors
 
-router = APIRouter(tags=["jobs"])
+router = APIRouter(tags=["jobs"], dependencies=STRICT)
 
 _TEXT = {"type": "string"}
 
