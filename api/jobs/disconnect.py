@@ -14,13 +14,20 @@ async def _gone(request: Request) -> None:
 
 
 class DisconnectWatch:
-    """Watches for the client's hanging up while a request waits; use once the body is read."""
+    """Sets an event when the client hangs up; use it once the body is read.
 
-    def __init__(self, request: Request) -> None:
+    Args:
+        request: Whose client is watched.
+        event: Also set by whatever else the request waits for.
+    """
+
+    def __init__(self, request: Request, event: asyncio.Event) -> None:
         self._request = request
+        self._event = event
 
     async def __aenter__(self) -> Self:
         self._watch = asyncio.create_task(_gone(self._request))
+        self._watch.add_done_callback(lambda _: self._event.set())
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -33,10 +40,9 @@ class DisconnectWatch:
         """Whether the client has gone."""
         return self._watch.done()
 
-    async def or_event(self, event: asyncio.Event, within_s: float) -> bool:
-        """Whether the event came, rather than the hang-up or the end of time."""
-        self._watch.add_done_callback(lambda _: event.set())
+    async def event_within(self, seconds: float) -> bool:
+        """Wait for the event; ``False`` when the client has gone or time has run out."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(0, within_s)):
-                await event.wait()
-        return event.is_set() and not self.happened and within_s > 0
+            async with asyncio.timeout(max(0, seconds)):
+                await self._event.wait()
+        return self._event.is_set() and not self.happened and seconds > 0

@@ -5,6 +5,7 @@ import uuid
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from starlette.requests import ClientDisconnect
 from structlog.contextvars import bind_contextvars
 
 from api.auth.middleware import owner_of
@@ -22,6 +23,8 @@ from shared.messages import ItemState
 from shared.queue.names import QueueName
 from shared.records.jobs import JobRecord, NewItem, NewJob
 from shared.uploads import upload_key
+
+_log = log.get(__name__)
 
 router = APIRouter(tags=["predict"], dependencies=STRICT)
 
@@ -133,22 +136,35 @@ async def _take(request: Request, services: Services, options: ClassifyOptions) 
 async def _run(
     request: Request, services: Services, job: NewJob, wait_s: float, queue_s: float
 ) -> JobRecord:
-    """Submit, and wait until the job ends, the client hangs up or time is over."""
+    """Submit, and wait until the job is finished or time is over.
+
+    Raises:
+        starlette.requests.ClientDisconnect: The client hung up; the job is cancelled.
+    """
     loop, jobs = asyncio.get_running_loop(), services.jobs
     deadline = loop.time() + wait_s
     with services.completions.expect(job.job_id) as woken:
         await jobs.submit(job, services.admission.room(queue_s))
-        async with DisconnectWatch(request) as hang_up:
-            while await hang_up.or_event(woken, deadline - loop.time()):
+        async with DisconnectWatch(request, woken) as client:
+            while await client.event_within(deadline - loop.time()):
                 woken.clear()
                 if woken.ended and (told := as_ended(job, woken.ended)):
                     return told
                 record = await _read(services, job)
                 if record.finished_ms is not None:
                     return record
-            if hang_up.happened:
-                await jobs.cancel(job.job_id)
+            if client.happened:
+                await _cancel(services, job)
+                raise ClientDisconnect
     return await _read(services, job)
+
+
+async def _cancel(services: Services, job: NewJob) -> None:
+    """Cancel it for a client that has gone and can be told nothing."""
+    try:
+        await services.jobs.cancel(job.job_id)
+    except errors.BrokerUnavailable as error:
+        _log.warning("job of a client that has gone was not cancelled", reason=error.detail)
 
 
 async def _read(services: Services, job: NewJob) -> JobRecord:
