@@ -100,9 +100,8 @@ def _configure_logs(settings: ApiSettings) -> None:
         logger.propagate = True
         logger.setLevel(logging.NOTSET)  # LOG_LEVEL decides
         logger.addFilter(_without_colours)
-    if settings.log_level != "DEBUG":
-        # A line a request costs more than it tells: /metrics counts them, and errors are logged.
-        logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+    # Each request has a line of its own, with its route and duration (api.server.request_context).
+    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
     # it warns of every malformed body, which the answer says already
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
 

@@ -15,18 +15,16 @@ from api.metrics.requests import Metrics
 from api.routes import events, health, jobs, metrics, model, page, predict, results
 from api.server.app import Application
 from api.server.connection_limits import ConnectionLimits
+from api.server.cross_origin import RefusalHeaders, cors_options
 from api.server.early_response import EarlyResponseMiddleware
 from api.server.head_requests import HeadMiddleware
 from api.server.request_context import RequestContext
+from api.server.unexpected_errors import UnexpectedErrorMiddleware
 from api.settings import ApiSettings
 from shared.settings import explain
 
 EXIT_CANNOT_SERVE = 3
 
-# What a page of another site may send and read, besides what every page may.
-ASKED_WITH = ["authorization", "content-type", "idempotency-key", "prefer", "x-api-key",
-              "x-request-id"]  # fmt: skip
-ANSWERED_WITH = ["job-status", "location", "preference-applied", "retry-after", "x-request-id"]
 # Asked every few seconds by machines.
 UNTRACED = ("/health", "/metrics")
 
@@ -50,7 +48,12 @@ def create_app(settings: ApiSettings) -> FastAPI:
 
     metering = Metrics()
     app = Application(
-        ConnectionLimits(settings.max_connections, settings.client_timeout_s, metering.refused),
+        ConnectionLimits(
+            settings.max_connections,
+            settings.client_timeout_s,
+            metering.refused,
+            RefusalHeaders(settings.origins),
+        ),
         title="Image classifier",
         version="0.1.0",
         description=DESCRIPTION,
@@ -82,14 +85,9 @@ def _close(app: FastAPI, settings: ApiSettings) -> None:
     switches = {DOCS: settings.docs_enabled, METRICS: settings.metrics_enabled}
     if settings.keyring or False in switches.values():
         app.add_middleware(ApiKeyMiddleware, keyring=settings.keyring, switches=switches)
+    app.add_middleware(UnexpectedErrorMiddleware)
     if settings.origins:  # in front: a browser asks without a key whether it may ask
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.origins,
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=ASKED_WITH,
-            expose_headers=ANSWERED_WITH,
-        )
+        app.add_middleware(CORSMiddleware, **cors_options(settings.origins))
 
 
 def load_settings() -> ApiSettings:

@@ -83,7 +83,7 @@ RESULTS_CSV = """index,path,status,label_1,class_index_1,confidence_1,error,deta
 1,notes.txt,failed,,,,unsupported_media_type,The content is neither JPEG nor PNG. Convert it to one.
 """
 _PROGRESS = {name: JOB_COMPLETED[name] for name in JOB_COMPLETED if name not in {"items", "next"}}
-EVENTS = f"event: end\ndata: {json.dumps(_PROGRESS)}\n\n"
+EVENTS = f"id: end\nevent: end\ndata: {json.dumps(_PROGRESS)}\n\n"
 HEALTH: dict[str, Any] = {
     "status": "ok",
     "broker": {"status": "up", "latency_ms": 0.4},

@@ -1,9 +1,10 @@
 """``GET /jobs/{id}/events``: a job's progress as server-sent events."""
 
 from collections.abc import AsyncIterator
+from typing import Annotated
 
 from anyio import Event
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Header, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from api.dependencies import STRICT, JobId, ServicesDep
@@ -22,6 +23,8 @@ HEARTBEAT_S = 15
 SEND_WITHIN_S = 30
 # Below what `make serve` and compose grant the api to stop.
 STOP_WITHIN_S = 2
+# The id of the last event: an EventSource, which reconnects after every end, sends it back.
+LAST_ID = "end"
 # One event of the stream, as OpenAPI before 3.2 has to describe it.
 _EVENT = {
     "type": "object",
@@ -29,6 +32,7 @@ _EVENT = {
     "properties": {
         "event": {"type": "string", "enum": ["progress", "end", "problem"]},
         "data": {"type": "string", "description": "JSON: JobProgress, or a Problem"},
+        "id": {"type": "string", "description": f"`{LAST_ID}`, with the last event"},
     },
 }
 
@@ -43,20 +47,30 @@ _EVENT = {
             "description": "Server-sent events.",
             "content": {"text/event-stream": {"schema": _EVENT, "example": EVENTS}},
         },
+        204: {"description": "`Last-Event-ID` is that of the last event: nothing follows."},
         **problems(errors.JobNotFound, errors.BrokerUnavailable),
     },
 )
-async def job_events(services: ServicesDep, job_id: JobId) -> Response:
+async def job_events(
+    services: ServicesDep,
+    job_id: JobId,
+    last_event_id: Annotated[
+        str | None, Header(description="id of the last event received, as EventSource sends it")
+    ] = None,
+) -> Response:
     """Server-sent events, each with the job's status and counts as JSON.
 
-    `progress` comes at once and then as the counts change, four times a second at most; `end` is
-    the last, when every item has ended. `problem` is the last instead, a problem document, when the
-    record is gone. A comment comes every 15 s. A connection that closes before either was cut: ask
-    again.
+    `progress` comes at once and then as the counts change, at most four times a second. `end` is
+    the last event, once every item is finished; if the record is gone, `problem` is the last
+    instead, with a problem document. The last event has an `id`; a request with this id as
+    `Last-Event-ID` gets 204, so that an EventSource stops. A comment comes every 15 s. If the
+    connection closes before the last event, connect again.
     """
+    if last_event_id == LAST_ID:
+        return Response(status_code=204)
     first = await services.progress.now(job_id)
     stopping = Event()
-    return EventSourceResponse(
+    response = EventSourceResponse(
         _events(services.progress, first, stopping),
         ping=HEARTBEAT_S,
         ping_message_factory=lambda: ServerSentEvent(comment="still here"),
@@ -65,6 +79,8 @@ async def job_events(services: ServicesDep, job_id: JobId) -> Response:
         shutdown_event=stopping,
         shutdown_grace_period=STOP_WITHIN_S,
     )
+    del response.headers["connection"]  # which is for the server to decide
+    return response
 
 
 async def _events(
@@ -79,4 +95,4 @@ async def _events(
 
 
 def _event(name: str, data: str) -> ServerSentEvent:
-    return ServerSentEvent(data, event=name, sep="\n")
+    return ServerSentEvent(data, event=name, id=None if name == "progress" else LAST_ID, sep="\n")

@@ -15,9 +15,17 @@ from shared import log
 
 _log = log.get(__name__)
 
+# nginx keeps an idle connection for 60 s; a request on one that is just being closed is lost.
+KEEP_ALIVE_S = 75
+UVICORN_KEEP_ALIVE_S = 5
+_SEVERAL = (
+    "api: several processes would each report their own metrics as those of the service. "
+    "Set WEB_CONCURRENCY=1 (or --workers 1) and start more API processes instead."
+)
+
 
 class Application(FastAPI):
-    """Hands ``guard`` to the server, however that was started.
+    """Passes ``limits`` to the server, however that was started.
 
     uvicorn has chosen its connections by the time it imports the app, but makes the first only
     once the lifespan has begun, and what it hands to the lifespan leads to its configuration.
@@ -38,7 +46,13 @@ class Application(FastAPI):
         if scope["type"] == "lifespan":
             config = getattr(getattr(receive, "__self__", None), "config", None)
             if isinstance(config, Config):
+                if config.workers > 1:
+                    await receive()
+                    await send({"type": "lifespan.startup.failed", "message": _SEVERAL})
+                    return
                 config.http_protocol_class = cast("Any", partial(Connection, self.state.limits))
+                if config.timeout_keep_alive == UVICORN_KEEP_ALIVE_S:
+                    config.timeout_keep_alive = KEEP_ALIVE_S
             else:
                 _log.warning("connections have no limits: the server is not uvicorn")
         await super().__call__(scope, receive, send)

@@ -208,7 +208,9 @@ class Connection(HttpConnection):
         if not answerable:
             self.transport.abort()
             return
-        self.transport.write(raw_response(error, self.server_state.default_headers))
+        cross_origin = self._limits.refusal_headers.fields(self.headers)
+        more = [*self.server_state.default_headers, *cross_origin]
+        self.transport.write(raw_response(error, more))
         if self.transport.can_write_eof():
             self.transport.write_eof()
 

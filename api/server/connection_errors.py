@@ -6,7 +6,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from api.http.responses import respond_error
-from api.server.request_context import defaults_for
+from api.server.request_context import Field, defaults_for
 from shared.errors import MalformedRequest, ServiceError
 
 MAX_HEAD_BYTES = 32 * 1024
@@ -35,10 +35,10 @@ def cause_of(error: httptools.HttpParserError) -> ServiceError:
     return MalformedRequest("Malformed HTTP request.")
 
 
-def raw_response(error: ServiceError, default_headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """A whole HTTP/1.1 response that closes the connection."""
+def raw_response(error: ServiceError, more: Iterable[Field]) -> bytes:
+    """A whole HTTP/1.1 response, with more fields, that closes the connection."""
     response = respond_error(error, {"connection": "close"})
     own = response.raw_headers
-    fields = [*default_headers, *own, *defaults_for(own)]
+    fields = [*more, *own, *defaults_for(own)]
     lines = [name + b": " + value + b"\r\n" for name, value in fields]
     return b"".join([STATUS_LINE[error.status], *lines, b"\r\n", bytes(response.body)])

@@ -6,6 +6,7 @@ import resource
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from api.server.cross_origin import RefusalHeaders
 from shared.errors import RetryableError, ServiceError
 
 # A refused connection stays for a moment, so that its answer arrives; so many beyond the limit.
@@ -49,14 +50,22 @@ class ConnectionLimits:
         most: Connections at a time.
         timeout_s: How long a client may take over a request's head, and how long it may be slow
             with a body or an answer.
-        refused: Told the slug of each refusal.
+        refused: Called with the slug of each refusal.
+        refusal_headers: Which sites' pages may read a refusal.
     """
 
-    def __init__(self, most: int, timeout_s: int, refused: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        most: int,
+        timeout_s: int,
+        refused: Callable[[str], None],
+        refusal_headers: RefusalHeaders,
+    ) -> None:
         # Seconds that this loop has run: while it is stopped, no client is late.
         self.tick = 0
         self.timeout_s = timeout_s
         self.refused = refused
+        self.refusal_headers = refusal_headers
         self.connections: dict[LimitedConnection, None] = {}
         # Those that the service owes nothing, the longest waiting first.
         self.waiting: dict[LimitedConnection, None] = {}

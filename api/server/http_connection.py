@@ -1,12 +1,76 @@
 """uvicorn's HTTP connection, with the rules of RFC 9110 and RFC 9112 that it leaves out."""
 
+import re
+from collections.abc import Iterable
 from contextvars import Context
 from typing import Any
 
 import httptools
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from api.server.http_rules import UnchunkedResponse, check_host, head_without_upgrade
+from api.server.request_context import Field
+from shared.errors import MalformedRequest
+
+# A name, an IPv4 or a bracketed IPv6 address, and perhaps a port.
+_HOST = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::\d*)?")
+
+
+def check_host(fields: Iterable[Field], http_version: str) -> None:
+    """Check the ``Host`` field as RFC 9112, section 3.2 requires; HTTP/1.0 may leave it out.
+
+    Raises:
+        MalformedRequest: It is missing, repeated or invalid.
+    """
+    hosts = [value for name, value in fields if name == b"host"]
+    if not hosts and http_version == "1.0":
+        return
+    if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
+        raise MalformedRequest("An HTTP/1.1 request needs one valid Host header.")
+
+
+def head_without_upgrade(method: bytes, target: bytes, version: str, fields: list[Field]) -> bytes:
+    """A request head as the client sent it, but for the offer to change the protocol.
+
+    The parser stops at an offer and takes the body for the other protocol; RFC 9110, section 7.8
+    lets a server ignore the offer.
+    """
+    kept = [name + b": " + value + b"\r\n" for name, value in fields if name != b"upgrade"]
+    return b"".join([method, b" ", target, b" HTTP/", version.encode(), b"\r\n", *kept, b"\r\n"])
+
+
+class UnchunkedResponse:
+    """Answers an HTTP/1.0 client without ``Transfer-Encoding``; closing ends the body.
+
+    An answer that breaks off ends with a reset instead, so that it is not taken for a whole one.
+
+    Args:
+        app: The ASGI application.
+        cycle: uvicorn's side of this request, which chooses the encoding.
+    """
+
+    def __init__(self, app: ASGIApp, cycle: RequestResponseCycle) -> None:
+        self._app = app
+        self._cycle = cycle
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        cycle, unknown_length = self._cycle, False
+
+        async def send_unchunked(message: Message) -> None:
+            nonlocal unknown_length
+            if message["type"] == "http.response.start":
+                names = {name.lower() for name, _ in message.get("headers", [])}
+                unknown_length = b"content-length" not in names
+                if unknown_length:
+                    cycle.chunked_encoding = False
+            elif unknown_length:  # or uvicorn misses or refuses bytes
+                cycle.expected_content_length = len(message.get("body", b""))
+            await send(message)
+
+        await self._app(scope, receive, send_unchunked)
+        if cycle.response_started and not cycle.response_complete:
+            cycle.transport.abort()
 
 
 class HttpConnection(HttpToolsProtocol):

@@ -1,4 +1,4 @@
-"""Around every request: its id, its time, and the answer to unexpected errors. Pure ASGI.
+"""Around every request: its id, its duration and its log line. Pure ASGI.
 
 And around every answer: what a browser may not do with it.
 """
@@ -8,11 +8,9 @@ import uuid
 from collections.abc import Iterable
 from time import perf_counter
 
-from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
-from api.http.responses import internal_error
 from api.metrics.requests import Metrics
 from shared import log
 
@@ -21,10 +19,13 @@ _log = log.get(__name__)
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 # As other servers log a client that went away before its answer.
 CLIENT_GONE = 499
+_PROBES = ("/health", "/metrics")
+_READS = ("GET", "HEAD")
+_UNMATCHED = "unmatched"
 
 
 class RequestContext:
-    """Gives each request an id, counts it, and turns a fault of ours into a problem."""
+    """Gives each request an id, counts it and logs it."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
@@ -51,15 +52,23 @@ class RequestContext:
 
         try:
             await self.app(scope, receive, send_with_id)
-        except ClientDisconnect:
-            _log.info("client went away while sending")
-        except Exception:  # noqa: BLE001 - whatever it is, the client gets a problem
-            _log.exception("request failed")
-            if status == CLIENT_GONE:
-                await internal_error()(scope, receive, send_with_id)
         finally:
             seconds = perf_counter() - began
-            self.metrics.observe(_route(scope), scope["method"], status, seconds)
+            route, method = _route(scope), scope["method"]
+            self.metrics.observe(route, method, status, seconds)
+            log_line = _log.debug if _is_frequent(route, method, status) else _log.info
+            log_line(
+                "request",
+                method=method,
+                route=route,
+                status=status,
+                duration_ms=round(seconds * 1000, 1),
+            )
+
+
+def _is_frequent(route: str, method: str, status: int) -> bool:
+    """Whether machines ask for it every few seconds, or it is one of a page's many files."""
+    return route.startswith(_PROBES) or (route == _UNMATCHED and method in _READS and status < 400)
 
 
 def _request_id(scope: Scope) -> bytes:
@@ -71,7 +80,7 @@ def _request_id(scope: Scope) -> bytes:
 
 
 def _route(scope: Scope) -> str:
-    return getattr(scope.get("route"), "path", None) or "unmatched"
+    return getattr(scope.get("route"), "path", None) or _UNMATCHED
 
 
 Field = tuple[bytes, bytes]

@@ -154,9 +154,11 @@ def worker_command(number: int, port: int) -> list[str]:
 
 
 def api_command(settings: ServeSettings) -> list[str]:
-    """The api process."""
-    where = ["--host", settings.bind_address, "--port", str(settings.port)]
+    """The API process: one, whatever WEB_CONCURRENCY is, as each reports its own metrics."""
+    # asyncio listens on both families where the host is empty, and on IPv6 only for "::"
+    host = "" if settings.bind_address == "::" else settings.bind_address
+    where = ["--host", host, "--port", str(settings.port), "--workers", "1"]
     limit = ["--timeout-graceful-shutdown", str(int(API_GRACE_S - 2))]
-    # a line for every request would push everything else off the screen
+    # the app logs the requests
     level = ["--log-level", "info" if os.environ.get("LOG_LEVEL") == "DEBUG" else "warning"]
     return [sys.executable, "-m", "uvicorn", "api.main:app", *where, *limit, *level]

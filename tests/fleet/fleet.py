@@ -74,7 +74,7 @@ class Fleet(Cluster):
         return self
 
     def _start_api(self, name: str) -> Supervised:
-        where = ["--host", "0.0.0.0", "--port", str(PORT), "--no-access-log"]  # noqa: S104
+        where = ["--host", "", "--port", str(PORT), "--no-access-log"]
         env = {**self._env, "REDIS_URL": self.redis_url}
         command = [sys.executable, "-m", "uvicorn", "api.main:app", *where]
         return Supervised(command, env, self.folder / f"{name}.log", name)

@@ -100,6 +100,9 @@ WHILE_ALL_IS_WELL: Provoked = {
     ("job_results", 404): lambda s: s.ask("GET", f"{NO_JOB}/results"),
     ("job_results", 422): lambda s: s.ask("GET", f"{s.job}/results?format=xml"),
     ("job_events", 200): lambda s: s.ask("GET", f"{s.job}/events"),
+    ("job_events", 204): lambda s: s.ask(
+        "GET", f"{s.job}/events", headers={"last-event-id": "end"}
+    ),
     ("job_events", 404): lambda s: s.ask("GET", f"{NO_JOB}/events"),
     ("cancel_job", 200): lambda s: s.ask("DELETE", s.job),
     ("cancel_job", 404): lambda s: s.ask("DELETE", NO_JOB),

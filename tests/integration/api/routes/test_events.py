@@ -46,7 +46,7 @@ def events(lines: Iterator[str]) -> Iterator[tuple[str, dict[str, Any]]]:
         elif field == "data":
             yield name, json.loads(value)
         else:
-            assert field == "", line
+            assert field in {"", "id"}, line
 
 
 def test_progress_comes_as_it_is_made_and_ends_with_the_job(
@@ -86,6 +86,24 @@ def test_a_job_that_has_ended_is_told_once(client: httpx.Client) -> None:
     eventually(lambda: client.get(where).json()["finished_at"] is not None, 10)
     told = list(events(iter(client.get(f"{where}/events").text.splitlines())))
     assert [name for name, _ in told] == ["end"]
+
+
+@pytest.mark.usefixtures("worker")
+def test_an_event_source_does_not_come_back_after_the_end(client: httpx.Client) -> None:
+    """A browser's EventSource reconnects after every end, until it gets 204."""
+    path = f"{submit(client, 2)}/events"
+    told = client.get(path).text
+    [last] = [line.removeprefix("id: ") for line in told.splitlines() if line.startswith("id")]
+    assert told.rstrip().split("\n\n")[-1].startswith(f"id: {last}")
+    again = client.get(path, headers={"last-event-id": last})
+    assert (again.status_code, again.content) == (204, b"")
+    for other in ("", "7", f"{last}x"):
+        assert client.get(path, headers={"last-event-id": other}).status_code == 200
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_stream_names_no_connection_of_its_own(client: httpx.Client) -> None:
+    assert "connection" not in client.get(f"{submit(client, 1)}/events").headers
 
 
 def test_an_unknown_job_is_a_problem(client: httpx.Client) -> None:

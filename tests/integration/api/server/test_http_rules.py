@@ -15,6 +15,7 @@ WEBSOCKET = (
     b"Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     b"Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
 )
+PHOTO = jpeg()
 NO_HOST = LIVE.replace(b"Host: x\r\n", b"")
 
 
@@ -28,7 +29,7 @@ def post(photo: bytes, offer: bytes) -> bytes:
 @pytest.mark.parametrize("offer", [H2C, WEBSOCKET], ids=["h2c", "websocket"])
 @pytest.mark.usefixtures("worker")
 def test_a_photo_with_an_offered_upgrade_is_classified(line: RawClient, offer: bytes) -> None:
-    line.send(post(jpeg(), offer))
+    line.send(post(PHOTO, offer))
     assert line.answer().status == 200
     line.send(LIVE)
     assert line.answer().status == 200
@@ -36,9 +37,8 @@ def test_a_photo_with_an_offered_upgrade_is_classified(line: RawClient, offer: b
 
 @pytest.mark.usefixtures("worker")
 def test_the_offer_may_arrive_in_any_pieces(api: ApiProcess) -> None:
-    photo = jpeg()
-    whole = post(photo, H2C)
-    head = len(whole) - len(photo)
+    whole = post(PHOTO, H2C)
+    head = len(whole) - len(PHOTO)
     at = whole.index(b"Upgrade: h2c")
     for cuts in ([at + 3], [at + 7], [head - 4, head - 2], [head], [at, head, head + 10]):
         with raw(api.port) as line:
@@ -49,16 +49,15 @@ def test_the_offer_may_arrive_in_any_pieces(api: ApiProcess) -> None:
 
 @pytest.mark.usefixtures("worker")
 def test_a_chunked_body_with_an_offer_is_read(line: RawClient) -> None:
-    photo = jpeg()
-    line.send(POST + H2C + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(photo))
-    line.send(photo + b"\r\n0\r\n\r\n")
+    line.send(POST + H2C + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(PHOTO))
+    line.send(PHOTO + b"\r\n0\r\n\r\n")
     assert line.answer().status == 200
 
 
 @pytest.mark.usefixtures("worker")
 def test_offers_may_be_pipelined(line: RawClient) -> None:
     get = LIVE[:-2] + H2C + b"\r\n"
-    line.send(get + post(jpeg(), H2C) + get)
+    line.send(get + post(PHOTO, H2C) + get)
     assert [line.answer().status for _ in range(3)] == [200] * 3
 
 
@@ -106,7 +105,7 @@ def test_http_1_0_needs_no_host(line: RawClient) -> None:
 @pytest.mark.parametrize("path", ["results", "results?format=csv", "events"])
 @pytest.mark.usefixtures("worker")
 def test_http_1_0_gets_no_transfer_encoding(api: ApiProcess, path: str) -> None:
-    job = api.client.post("/jobs", files=[("files", jpeg())] * 3).json()["job_id"]
+    job = api.client.post("/jobs", files=[("files", PHOTO)] * 3).json()["job_id"]
     with api.client.stream("GET", f"/jobs/{job}/events") as events:
         events.read()
     with raw(api.port) as line:
@@ -121,6 +120,6 @@ def test_http_1_0_gets_no_transfer_encoding(api: ApiProcess, path: str) -> None:
 @pytest.mark.usefixtures("worker")
 def test_http_1_0_is_not_asked_to_go_on(line: RawClient) -> None:
     """RFC 9110, 10.1.1: the expectation of an HTTP/1.0 client is ignored."""
-    request = post(jpeg(), b"Expect: 100-continue\r\n")
+    request = post(PHOTO, b"Expect: 100-continue\r\n")
     line.send(request.replace(b"HTTP/1.1", b"HTTP/1.0"))
     assert line.answer().status == 200

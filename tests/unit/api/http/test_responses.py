@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from api.http import responses
 from api.metrics.requests import Metrics
 from api.server.request_context import RequestContext
+from api.server.unexpected_errors import UnexpectedErrorMiddleware
 from shared.errors import BrokerUnavailable, ServiceError, WorkerLost, every_error
 from shared.messages import Problem
 
@@ -36,6 +37,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     async def thing(name: str) -> str:
         return name
 
+    app.add_middleware(UnexpectedErrorMiddleware)
     app.add_middleware(RequestContext, metrics=Metrics())
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://api") as made:
