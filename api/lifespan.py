@@ -65,10 +65,12 @@ def _build(settings: ApiSettings, stack: AsyncExitStack) -> Services:
     redis = client(REDIS_S, CONNECTIONS)
     admission = Admission(client(REDIS_S, 2), settings.max_queued_items)
     jobs = JobStore(redis, settings.job_ttl_s, settings.max_queued_items)
+    durable = settings.redis_appendfsync == "always"
+    uploads = open_uploads(settings.uploads_url, durable=durable)
     return Services(
         settings=settings,
         redis=redis,
-        jobs=JobService(jobs, open_uploads(settings.uploads_url), admission),
+        jobs=JobService(jobs, uploads, admission),
         completions=CompletionListener(client(None, 2)),
         admission=admission,
         budget=MemoryBudget(),

@@ -3,6 +3,7 @@
 import re
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
@@ -25,6 +26,8 @@ class ApiSettings(SharedSettings):
     max_job_items: int = Field(default=10_000, ge=1)
     max_job_bytes: int = Field(default=4 * 1024**3, ge=1)
     max_queued_items: int = Field(default=20_000, ge=1)
+    # as Redis is configured: with `always` uploads are as durable as their job's record
+    redis_appendfsync: Literal["always", "everysec", "no"] = "everysec"
     max_connections: int = Field(default=2_000, ge=1, le=100_000)
     client_timeout_s: int = Field(default=20, ge=1, le=3_600)
     api_keys: SecretStr | None = None

@@ -41,6 +41,11 @@ class WorkerState(StrEnum):
     BUSY = "busy"
     STALLED = "stalled"
 
+    @classmethod
+    def _missing_(cls, value: object) -> "WorkerState | None":
+        """A state of a newer release: such a worker counts neither for nor against the service."""
+        return cls.STARTING if isinstance(value, str) else None
+
 
 class Wire(BaseModel):
     """Base of every message: frozen, unknown fields ignored so that versions may mix."""

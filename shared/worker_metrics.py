@@ -62,7 +62,12 @@ FAULTS = Family(
     labels=("reason",),
 )
 FAULT_REASONS = ("model", "memory", "uploads")
-BY_WORKERS = (WAIT, DECODE, INFERENCE, BATCH_SIZE, FAULTS)
+DELETE_FAILURES = Family(
+    "counter",
+    PREFIX + "upload_delete_failures",
+    "Uploads that a worker tried to delete and could not.",
+)
+BY_WORKERS = (WAIT, DECODE, INFERENCE, BATCH_SIZE, FAULTS, DELETE_FAILURES)
 
 
 def totals(registry: CollectorRegistry) -> dict[str, float]:

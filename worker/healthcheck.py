@@ -7,6 +7,8 @@ line that says why. Imports no model.
 import socket
 import sys
 
+from pydantic import ValidationError
+
 from shared import redis_keys
 from shared.messages import WorkerReport, WorkerState
 from shared.redis_client import REDIS_DOWN, connect
@@ -26,7 +28,10 @@ def verdict(host: str, reports: dict[str, str], beats: dict[str, float], now_ms:
     """
     why = f"no worker on {host} has reported"
     for incarnation, text in reports.items():
-        report = WorkerReport.model_validate_json(text)
+        try:
+            report = WorkerReport.model_validate_json(text)
+        except ValidationError:
+            continue  # of another release, and so of another container
         if report.name.rpartition("@")[2] != host:
             continue
         # one ahead of now is of before Redis's clock was set back

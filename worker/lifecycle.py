@@ -107,7 +107,7 @@ class Service:
         )
         Watchdog(items, activity, settings.item_timeout_s).start()
         reconciler = Reconciler(redis_index, items, self.messages)
-        sweeper = Sweeper(redis_index, uploads)
+        sweeper = Sweeper(redis_index, uploads, refused=metrics.delete_failed)
         reconciler.start()
         sweeper.start()
         self._parts += [model.batcher, sweeper, reconciler]

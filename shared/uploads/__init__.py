@@ -41,8 +41,12 @@ def parse_upload_key(key: str) -> tuple[str, int] | None:
     return (job_id, int(index)) if job_id and index.isdecimal() else None
 
 
-def open_uploads(url: str) -> UploadStore:
+def open_uploads(url: str, *, durable: bool = False) -> UploadStore:
     """The store that ``UPLOADS_URL`` names; nothing is asked of it yet.
+
+    Args:
+        url: ``file:///folder`` or ``s3://bucket/prefix``.
+        durable: A stored photo survives a power failure. A bucket decides that by itself.
 
     Raises:
         ValueError: The scheme is not one that is served, or the rest does not name a place.
@@ -58,4 +62,4 @@ def open_uploads(url: str) -> UploadStore:
     path = Path(unquote(parts.path))
     if parts.scheme != "file" or parts.netloc or not path.is_absolute():
         raise ValueError("UPLOADS_URL must be file:///absolute/folder or s3://bucket/prefix")
-    return FileUploadStore(path)
+    return FileUploadStore(path, durable=durable)

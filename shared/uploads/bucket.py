@@ -8,10 +8,14 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, S3Store, from_url
+
+if TYPE_CHECKING:  # obstore has this name for type checkers only
+    from obstore.store import S3Config
 
 # Together they bound a request: a second to connect, five for one try, no try after a second.
 CONNECT = timedelta(seconds=1)
@@ -19,6 +23,8 @@ TRY = timedelta(seconds=5)
 TRIES_WITHIN = timedelta(seconds=1)
 # Written for a moment by the sweeper, because no other answer tells the store's own time.
 CLOCK_KEY = ".clock"
+# How S3-compatible stores refuse DeleteObjects, for which some have no support and some no rights.
+_BULK_REFUSED = re.compile(r"POST \S+ .*status code: (400|403|405|501)", re.DOTALL)
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 
 
@@ -33,17 +39,13 @@ class BucketUploadStore:
     """
 
     def __init__(self, url: str) -> None:
-        try:
-            store = from_url(
-                url,
-                # the endpoint's own scheme says whether there is TLS, as for Redis
-                client_options={"allow_http": True, "connect_timeout": CONNECT, "timeout": TRY},
-                retry_config={"max_retries": 3, "retry_timeout": TRIES_WITHIN},
-            )
-        except (BaseError, ValueError, OSError) as error:
-            raise ValueError(f"the bucket's settings (AWS_…): {_first_line(error)}") from None
-        assert isinstance(store, S3Store | GCSStore | AzureStore)  # noqa: S101 - for the types
+        store = _open(url)
         self._store = store
+        # S3 deletes with one request for many objects, unless AWS_DISABLE_BULK_DELETE is set.
+        self._deleting = store
+        self._one_by_one = store
+        if isinstance(store, S3Store):
+            self._one_by_one = _open(url, {"disable_bulk_delete": True})
 
     def put(self, key: str, data: bytes | bytearray) -> None:
         """One request, so that no half of a photo is ever kept, not even out of sight."""
@@ -61,10 +63,19 @@ class BucketUploadStore:
             return
         try:
             with _os_errors():
-                obstore.delete(self._store, list(keys))
+                self._delete(list(keys))
         except FileNotFoundError:  # of other stores; to S3 a missing object is a deleted one
             for key in keys if len(keys) > 1 else ():
                 self.delete(key)
+
+    def _delete(self, keys: list[str]) -> None:
+        try:
+            obstore.delete(self._deleting, keys)
+        except BaseError as error:
+            if self._deleting is self._one_by_one or not _BULK_REFUSED.search(str(error)):
+                raise
+            obstore.delete(self._one_by_one, keys)
+            self._deleting = self._one_by_one  # that worked: do not ask in vain again
 
     def old_keys(self, age_s: float) -> Iterator[str]:
         """Every object right below the prefix last written ``age_s`` ago or earlier."""
@@ -84,8 +95,23 @@ class BucketUploadStore:
         with _os_errors():
             obstore.put(self._store, CLOCK_KEY, b"")
             written = obstore.head(self._store, CLOCK_KEY)["last_modified"]
-            obstore.delete(self._store, CLOCK_KEY)
+            self._delete([CLOCK_KEY])
             return written
+
+
+def _open(url: str, config: "S3Config | None" = None) -> S3Store | GCSStore | AzureStore:
+    try:
+        store = from_url(
+            url,
+            # the endpoint's own scheme says whether there is TLS, as for Redis
+            client_options={"allow_http": True, "connect_timeout": CONNECT, "timeout": TRY},
+            retry_config={"max_retries": 3, "retry_timeout": TRIES_WITHIN},
+            config=config,
+        )
+    except (BaseError, ValueError, OSError) as error:
+        raise ValueError(f"the bucket's settings (AWS_…): {_first_line(error)}") from None
+    assert isinstance(store, S3Store | GCSStore | AzureStore)  # noqa: S101 - for the types
+    return store
 
 
 @contextmanager

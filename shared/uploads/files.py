@@ -6,10 +6,16 @@ from pathlib import Path
 
 
 class FileUploadStore:
-    """One folder, one file per photo; api and workers see the same folder."""
+    """One folder, one file per photo; api and workers see the same folder.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: Created when the first photo is stored.
+        durable: Return from `put` only when a power failure can no longer lose the photo.
+    """
+
+    def __init__(self, folder: Path, *, durable: bool = False) -> None:
         self.folder = folder
+        self._durable = durable
 
     def put(self, key: str, data: bytes | bytearray) -> None:
         """Write beside, then rename: a reader never sees half a photo."""
@@ -17,6 +23,8 @@ class FileUploadStore:
         try:
             self._write(part, data)
             part.rename(self.folder / key)
+            if self._durable:
+                _sync(self.folder)
         except OSError:
             # on a full disk the half file would be in the way until it is swept
             part.unlink(missing_ok=True)
@@ -26,8 +34,17 @@ class FileUploadStore:
         try:
             part.write_bytes(data)
         except FileNotFoundError:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self._make_folder()
             part.write_bytes(data)
+        if self._durable:
+            _sync(part)
+
+    def _make_folder(self) -> None:
+        missing = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if self._durable:
+            for folder in missing:
+                _sync(folder.parent)
 
     def get(self, key: str) -> bytes:
         """Read the whole file."""
@@ -51,3 +68,12 @@ class FileUploadStore:
                         yield entry.name
                 except FileNotFoundError:
                     continue
+
+
+def _sync(path: Path) -> None:
+    """Have the disk keep a file's bytes, or a folder's names."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

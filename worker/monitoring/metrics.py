@@ -24,12 +24,8 @@ class WorkerMetrics:
         self._batch_size = self._histogram(worker_metrics.BATCH_SIZE)
         # A series that begins at its first event hides that event from rate().
         self._wait = {queue: wait.labels(queue.value) for queue in QueueName}
-        faults = Counter(
-            worker_metrics.FAULTS.name,
-            worker_metrics.FAULTS.help,
-            worker_metrics.FAULTS.labels,
-            registry=self._registry,
-        )
+        faults = self._counter(worker_metrics.FAULTS)
+        self._delete_failures = self._counter(worker_metrics.DELETE_FAILURES)
         self._faults = {name: faults.labels(name) for name in worker_metrics.FAULT_REASONS}
 
     def _histogram(self, family: Family) -> Histogram:
@@ -41,6 +37,9 @@ class WorkerMetrics:
             registry=self._registry,
         )
 
+    def _counter(self, family: Family) -> Counter:
+        return Counter(family.name, family.help, family.labels, registry=self._registry)
+
     def totals(self) -> dict[str, float]:
         """Every sample, as :func:`shared.worker_metrics.totals` writes it."""
         return worker_metrics.totals(self._registry)
@@ -48,6 +47,10 @@ class WorkerMetrics:
     def faulty(self, reason: str) -> None:
         """This worker exits because of a fault of its own, one of `FAULT_REASONS`."""
         self._faults[reason].inc()
+
+    def delete_failed(self) -> None:
+        """An upload could not be deleted."""
+        self._delete_failures.inc()
 
     def started(self, queue: QueueName, waited_s: float) -> None:
         """An item was started."""

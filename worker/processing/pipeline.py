@@ -106,4 +106,5 @@ class Pipeline:
         try:
             self.uploads.delete(key)
         except OSError as error:
+            self.metrics.delete_failed()
             _log.warning("upload left to the sweeper", upload=key, reason=str(error))
