@@ -29,6 +29,12 @@ def inserted(data: bytes, *segments: bytes) -> bytes:
     return data[:2] + b"".join(segments) + data[2:]
 
 
+def with_junk(data: bytes) -> bytes:
+    """With bytes behind the first segment that belong to none, of which libjpeg warns."""
+    end = 4 + int.from_bytes(data[4:6])
+    return data[:end] + b"junk" + data[end:]
+
+
 def with_frame(data: bytes, marker: int | None = None, **fields: int) -> bytes:
     """With another kind of frame, or another precision, height or width in it."""
     changed = bytearray(data)
@@ -109,3 +115,27 @@ def _coded(decisions: NDArray[np.integer], estimates: tuple[int, ...]) -> bytes:
     whole = (16 + length + 7) // 8
     code = (low << (8 * whole - 16 - length)).to_bytes(whole)
     return code.replace(b"\xff", b"\xff\0")
+
+
+def lossless(samples: NDArray[np.uint8]) -> bytes:
+    """A grey picture as lossless JPEG: each sample's difference from its left neighbour."""
+    rows, columns = samples.shape
+    values = samples.astype(int)
+    before = np.empty_like(values)
+    before[:, 1:] = values[:, :-1]
+    before[1:, 0] = values[:-1, 0]
+    before[0, 0] = 128
+    bits = "".join(map(_difference, (values - before).ravel().tolist()))
+    padded = bits + "1" * (-len(bits) % 8)
+    code = int(padded, 2).to_bytes(len(padded) // 8).replace(b"\xff", b"\xff\0")
+    # one table: the number of bits of a difference, 0 to 8, in four bits itself
+    table = segment(0xC4, bytes([0, 0, 0, 0, 9] + [0] * 12) + bytes(range(9)))
+    frame = segment(0xC3, pack(">BHHBBBB", 8, rows, columns, 1, 1, 0x11, 0))
+    scan = segment(SOS, bytes([1, 1, 0, 1, 0, 0])) + code
+    return SOI + table + frame + scan + bytes([0xFF, EOI])
+
+
+def _difference(value: int) -> str:
+    size = abs(value).bit_length()
+    coded = value if value >= 0 else value + (1 << size) - 1
+    return f"{size:04b}" + (f"{coded:0{size}b}" if size else "")

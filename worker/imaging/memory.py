@@ -33,6 +33,17 @@ def give_back_large_blocks() -> None:
         mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
+def picture_bytes(width: int, height: int, depth: int) -> int:
+    """How much memory Pillow takes for a picture, in bytes.
+
+    Args:
+        width: In pixels.
+        height: In pixels; each row also has a pointer.
+        depth: Bytes in which Pillow keeps a pixel: 1 for L, P and 1; 2 for I;16; 4 for all others.
+    """
+    return height * (8 + -(-width * depth // 4) * 4)
+
+
 class MemoryBudget:
     """A semaphore weighted by bytes, first come, first served; what exceeds it all runs alone.
 

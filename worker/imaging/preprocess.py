@@ -6,10 +6,11 @@ uint8, wherever the JPEG decoder is not asked for a smaller picture (see `DRAFT_
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL.ImageFile import ImageFile
 
-from worker.imaging.crop import cut_square, resized
-from worker.imaging.decode import open_photo, refusals
+from shared.errors import InvalidImage
+from worker.imaging.crop import cut_square, plan_cut, resized
+from worker.imaging.decode import Photo, open_photo
+from worker.imaging.refusals import refusals
 from worker.models.transforms import Recipe
 
 DRAFT_FACTOR = 4
@@ -29,68 +30,78 @@ none    0                     100%   100%            71 ms
 At 4 a photo is decoded in full until its shorter side has eight times the resize, 1,856 pixels.
 """
 
-_BYTES_PER_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2}  # Pillow keeps every other mode in 4
+
+WORKING_BYTES = 2 * 1024 * 1024  # row buffers, tables, the square; and what allocators round up
 
 
 def preprocess(data: bytes, recipe: Recipe, max_pixels: int) -> NDArray[np.uint8]:
     """Decode a photo and cut out what the model looks at.
 
-    An EXIF orientation is applied; a broken one is ignored. Alpha is dropped, not blended: that is
-    what `convert("RGB")` does, and so what models trained with torchvision have seen. 16-bit grey
-    keeps its high byte, as Pillow does in 16-bit colour; `convert` would clip it to white.
+    An EXIF orientation is applied; a broken one is ignored. Transparent pixels are blended on
+    white, as viewers show them (docs/decisions/0018). 16-bit samples keep their high byte.
 
     Args:
         data: A JPEG or PNG file.
         recipe: The transform that belongs to the weights.
-        max_pixels: Width times height that the header may announce.
+        max_pixels: The setting `MAX_PIXELS`; see `decode_cost`.
 
     Returns:
-        RGB, shape (crop, crop, 3), not normalised.
+        RGB, uint8, shape (crop, crop, 3), not normalised.
 
     Raises:
         UnsupportedMediaType: The bytes begin as neither JPEG nor PNG.
         InvalidImage: Truncated, corrupt, or past a limit.
+        MemoryError: The machine lacks memory.
     """
     with refusals():
-        image, _ = open_photo(data, max_pixels)
-        size = image.size
-        shrink = _draft(image, recipe)
-        image.load()
-        square = cut_square(image, size, shrink, recipe)
+        photo = open_photo(data)
+        shrink = _shrink(photo, recipe, max_pixels)
+        cut = plan_cut(photo.size, photo.orientation, shrink, recipe)
+        square = cut_square(photo.read(shrink, cut.kept), cut, recipe)
         return np.asarray(square if square.mode == "RGB" else square.convert("RGB"))
 
 
-def decode_cost(data: bytes, max_pixels: int, recipe: Recipe | None = None) -> int:
-    """How much memory `preprocess` takes at its peak, from the header alone.
+def decode_cost(data: bytes, max_pixels: int, recipe: Recipe) -> int:
+    """How much memory `preprocess` takes at its peak, from the header.
 
     Args:
         data: A JPEG or PNG file.
-        max_pixels: As for `preprocess`.
-        recipe: As for `preprocess`; without one, a JPEG counts as decoded at full size.
+        max_pixels: Width times height that is decoded at most. A JPEG that libjpeg shrinks while
+            it decodes may have more, as long as that costs no more: see `Jpeg.pixels_to_decode`.
+        recipe: The transform that belongs to the weights.
 
     Returns:
-        Bytes: pictures as Pillow keeps them, and libjpeg's coefficients. What else there is takes
-        a few megabytes at most.
+        Bytes.
 
     Raises:
         UnsupportedMediaType: As `preprocess`.
         InvalidImage: As `preprocess`, as far as the header tells.
     """
     with refusals():
-        image, scans = open_photo(data, max_pixels)
-        full = image.width * image.height
-        # Several scans make libjpeg hold every coefficient, two bytes each, at full size.
-        coefficients = 2 * full * len(image.getbands()) if scans > 1 else 0
-        if recipe:
-            _draft(image, recipe)
-        depth = _BYTES_PER_PIXEL.get(image.mode, 4)
-        # The picture, and beside it the copy that is turned upright, cropped or converted.
-        return image.width * image.height * (depth + max(depth, 4)) + coefficients
+        photo = open_photo(data)
+        shrink = _shrink(photo, recipe, max_pixels)
+        cut = plan_cut(photo.size, photo.orientation, shrink, recipe)
+        return (
+            max(photo.peak_bytes(shrink, cut.kept), cut.peak_bytes(photo.kept_depth))
+            + WORKING_BYTES
+        )
 
 
-def _draft(image: ImageFile, recipe: Recipe) -> float:
-    """Let libjpeg shrink while it decodes; returns by how much: 1, 2, 4 or 8."""
-    stored = image.width
-    width, height = resized(image.size, recipe)
-    drafted = image.draft(None, (DRAFT_FACTOR * width, DRAFT_FACTOR * height))
-    return stored / drafted[1][2] if drafted else 1.0
+def _shrink(photo: Photo, recipe: Recipe, max_pixels: int) -> int:
+    """By how much to let libjpeg shrink the photo: 1, 2, 4 or 8.
+
+    Raises:
+        InvalidImage: Decoding it costs more than `MAX_PIXELS` allows.
+    """
+    width, height = photo.size
+    shrink = 1
+    if photo.can_shrink:
+        target = resized(photo.size, recipe)
+        possible = min(width // target[0], height // target[1]) // DRAFT_FACTOR
+        shrink = next(factor for factor in (8, 4, 2, 1) if possible >= factor or factor == 1)
+    if photo.pixels_to_decode(shrink) > max_pixels:
+        raise InvalidImage(
+            f"The photo has {width} x {height} pixels; at most {max_pixels} in all are allowed."
+            " Send a smaller one."
+        )
+    return shrink

@@ -1,0 +1,183 @@
+"""What decoding may cost: `MAX_PIXELS`, the memory that is reserved, a machine that lacks it."""
+
+import io
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import simplejpeg
+from PIL import Image, ImageFile
+
+from shared.errors import InvalidImage
+from tests.hostile.jpegs import jpeg, lossless, with_frame
+from tests.hostile.pngs import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, chunk, header, png
+from worker.imaging.preprocess import WORKING_BYTES, decode_cost, preprocess
+from worker.imaging.refusals import refusals
+from worker.models.transforms import IMAGENET1K_V1, IMAGENET1K_V2
+
+MAX_PIXELS = 50_000_000
+SMALL = jpeg(Image.new("RGB", (64, 64), "teal"), subsampling=2)
+
+
+def cost(data: bytes, max_pixels: int = MAX_PIXELS) -> int:
+    return decode_cost(data, max_pixels, IMAGENET1K_V2)
+
+
+@pytest.mark.parametrize("size", [(8192, 6144), (9248, 6944), (6944, 9248), (12000, 9000)])
+def test_a_photo_of_any_camera_is_accepted_because_it_is_decoded_at_a_fraction(
+    size: tuple[int, int],
+) -> None:
+    data = jpeg(Image.new("L", size, 90), quality=50)
+    assert (preprocess(data, IMAGENET1K_V2, MAX_PIXELS) == 90).all()
+    assert cost(data) < cost(jpeg(Image.new("L", (7000, 7000), 90), quality=50)) * 2
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        with_frame(SMALL, width=65_535, height=65_535),
+        with_frame(SMALL, width=30_000, height=30_000),
+        with_frame(jpeg(Image.new("RGB", (64, 64)), progressive=True), width=13_000, height=13_000),
+        with_frame(SMALL, width=65_535, height=1_000),
+        with_frame(SMALL, 0xC3, width=8192, height=6144),
+        header(8192, 6144) + png(np.zeros((1, 1, 3), np.uint8))[33:],
+    ],
+    ids=["4-gigapixels", "900-megapixels", "progressive", "panorama", "lossless", "png"],
+)
+def test_what_costs_more_than_max_pixels_is_refused_from_the_header(data: bytes) -> None:
+    for judge in (cost, lambda data: preprocess(data, IMAGENET1K_V2, MAX_PIXELS)):
+        with pytest.raises(InvalidImage, match=f"pixels; at most {MAX_PIXELS} in all"):
+            judge(data)
+
+
+@pytest.mark.parametrize("size", [(1_900, 1_860), (4_000, 2_000)])
+def test_a_lossless_jpeg_is_decoded_at_full_size(size: tuple[int, int]) -> None:
+    samples = np.full(size[::-1], 128, np.uint8)
+    samples[size[1] // 3 :] = 200
+    expected = preprocess(png(samples, kind=GREY), IMAGENET1K_V2, MAX_PIXELS)
+    assert (preprocess(lossless(samples), IMAGENET1K_V2, MAX_PIXELS) == expected).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "kind"),
+    [((14_000, 14_000), GREY), ((180_000, 1_000), GREY), ((14_000, 13_000), PALETTE)],
+)
+def test_max_pixels_holds_whatever_pillow_thinks_of_it(size: tuple[int, int], kind: int) -> None:
+    file = io.BytesIO()
+    Image.new("1" if kind == GREY else "P", size, 1).save(file, "PNG", bits=1)
+    square = preprocess(file.getvalue(), IMAGENET1K_V2, 200_000_000)
+    assert square.shape == (224, 224, 3)
+
+
+# Each decodes in a process of its own: what is measured is the most that it ever held.
+PEAK = """
+import sys
+from pathlib import Path
+from worker.imaging import memory
+from worker.imaging.preprocess import decode_cost, preprocess
+from worker.models.transforms import IMAGENET1K_V2
+
+def peak():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
+
+memory.give_back_large_blocks()
+data, warm = (Path(name).read_bytes() for name in sys.argv[1:])
+preprocess(warm, IMAGENET1K_V2, 10**9)
+before = peak()
+cost = decode_cost(data, 10**9, IMAGENET1K_V2)
+preprocess(data, IMAGENET1K_V2, 10**9)
+print(peak() - before, cost)
+"""
+
+
+def _photo(kind: str) -> bytes:
+    if kind == "thin":
+        return png(np.zeros((2_000_000, 1, 1), np.uint8), kind=GREY)
+    if kind == "wide":
+        return png(np.zeros((1, 3_000_000, 3), np.uint8))
+    gradient = np.add.outer(np.arange(3000), np.arange(4000)).astype(np.uint8)
+    grey = Image.fromarray(gradient)
+    colours = Image.merge("RGB", [grey, grey.rotate(180), grey])
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    jpegs = {
+        "jpeg": (colours, {}),
+        "jpeg-progressive-420": (colours, {"progressive": True, "subsampling": 2}),
+        "jpeg-progressive-444": (colours, {"progressive": True, "subsampling": 0}),
+        "jpeg-cmyk": (colours.convert("CMYK"), {}),
+        "jpeg-panorama-turned": (colours.resize((30_000, 1_600)), {"exif": turned}),
+        "jpeg-whole": (colours.resize((7_000, 1_700)), {}),
+    }
+    if kind in jpegs:
+        image, options = jpegs[kind]
+        return jpeg(image, **options)
+    deep = gradient.astype(int) * 257
+    return {
+        "png-grey": lambda: png(gradient, kind=GREY),
+        "png-grey-16": lambda: png(deep, 16, GREY),
+        "png-grey-alpha": lambda: png(np.dstack([gradient] * 2), kind=GREY_ALPHA),
+        "png-rgb": lambda: png(np.dstack([gradient] * 3), kind=RGB),
+        "png-rgba": lambda: png(np.dstack([gradient] * 4), kind=RGBA),
+        "png-palette": lambda: png(
+            gradient, kind=PALETTE, before=chunk(b"PLTE", bytes(range(256)) * 3)
+        ),
+        "png-1-bit": lambda: png(gradient >> 7, 1, GREY),
+    }[kind]()
+
+
+# How much of what is reserved must be taken, so that as many as possible decode side by side.
+MOST_TAKE = 0.6
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("thin", "wide", "jpeg", "jpeg-progressive-420", "jpeg-progressive-444", "jpeg-cmyk"),
+        *("jpeg-panorama-turned", "jpeg-whole", "png-grey", "png-grey-16", "png-grey-alpha"),
+        *("png-rgb", "png-rgba", "png-palette", "png-1-bit"),
+    ],
+)
+def test_no_photo_takes_more_than_is_reserved_nor_much_less(kind: str, tmp_path: Path) -> None:
+    files = [tmp_path / "photo", tmp_path / "warm"]
+    files[0].write_bytes(_photo(kind))
+    files[1].write_bytes(SMALL)
+    run = subprocess.run(
+        [sys.executable, "-c", PEAK, *map(str, files)], capture_output=True, text=True, check=True
+    )
+    taken, reserved = map(int, run.stdout.split())
+    assert MOST_TAKE * reserved - WORKING_BYTES < taken <= reserved
+
+
+@contextmanager
+def _raising(error: Exception) -> Iterator[None]:
+    with refusals():
+        raise error
+    yield
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(f"{ImageFile.ERRORS[-9]} when reading image file"),
+        ValueError("Insufficient memory (case 4)"),
+        ValueError("tjDecompressHeader3(): Memory allocation failure"),
+    ],
+)
+def test_a_machine_that_lacks_memory_is_not_the_photos_fault(error: Exception) -> None:
+    with pytest.raises(MemoryError), _raising(error):
+        pass
+
+
+def test_a_decoder_without_memory_is_not_the_photos_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_memory(*_: object, **__: object) -> None:
+        raise ValueError("Insufficient memory (case 4)")
+
+    monkeypatch.setattr(simplejpeg, "decode_jpeg", without_memory)
+    with pytest.raises(MemoryError):
+        preprocess(SMALL, IMAGENET1K_V1, MAX_PIXELS)

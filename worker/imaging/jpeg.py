@@ -1,0 +1,161 @@
+"""A JPEG: what its header says, and its pixels.
+
+libjpeg-turbo decodes through simplejpeg, from memory, and by itself ignores all metadata but the
+two segments that name the colour space. In its strict mode it reports missing scan data, which
+Pillow does not pass on. docs/decisions/0017 says more.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+from PIL import Image
+
+from shared.errors import InvalidImage
+from worker.imaging.crop import IntBox, Size, shrunk_length
+from worker.imaging.jpeg_header import END_OF_IMAGE, JpegHeader, plain_header
+from worker.imaging.memory import picture_bytes
+from worker.imaging.refusals import CANNOT_BE_DECODED, ENDS_TOO_EARLY, is_out_of_memory
+
+# libjpeg's own words, from its jerror.h; simplejpeg passes the first warning on.
+_NO_END = "Premature end of JPEG file"
+_SCAN_DATA_MISSING = "premature end of data segment"
+
+_COLOR_SPACES = {1: "GRAY", 3: "RGB", 4: "CMYK"}
+
+
+@dataclass(frozen=True)
+class Jpeg:
+    """A JPEG file whose header has been read.
+
+    Attributes:
+        data: The file, as it was sent.
+        header: What its segments say.
+    """
+
+    data: bytes
+    header: JpegHeader
+
+    @property
+    def size(self) -> Size:
+        """Width and height as stored, in pixels."""
+        return self.header.size
+
+    @property
+    def orientation(self) -> int:
+        """The EXIF orientation, 1 to 8."""
+        return self.header.orientation
+
+    @property
+    def can_shrink(self) -> bool:
+        """Whether libjpeg can decode it at a fraction of its size; lossless frames have no DCT."""
+        return not self.header.lossless
+
+    def pixels_to_decode(self, shrink: int) -> int:
+        """What decoding costs, in pixels of a picture that is decoded at full size.
+
+        At a reduced size libjpeg still reads every coefficient: 3 ms a megapixel, where a PNG takes
+        33 and a JPEG at full size 5 to 11 (measured on 48 megapixels). Several scans are kept at
+        full size, in memory that would hold a decoded pixel in 8 bytes.
+        """
+        width, height = self.size
+        if shrink == 1:
+            return width * height
+        decoded = math.prod(shrunk_length(length, shrink) for length in self.size)
+        return decoded + max(width * height, self.header.coefficient_bytes) // 8
+
+    @property
+    def kept_depth(self) -> int:
+        """Bytes in which Pillow keeps a pixel of what `read` returns."""
+        return 1 if self.header.components == 1 else 4
+
+    def peak_bytes(self, shrink: int, cut: IntBox) -> int:
+        """How much memory `read` takes at most, in bytes."""
+        depth = self.header.components
+        width, height = (shrunk_length(length, shrink) for length in self.size)
+        kept_width, kept_height = cut[2] - cut[0], cut[3] - cut[1]
+        kept = kept_width * kept_height * depth
+        as_image = picture_bytes(kept_width, kept_height, self.kept_depth)
+        converted = as_image if depth == 4 else 0
+        decoded = width * height * depth + 8 * height
+        return max(
+            self.header.coefficient_bytes + decoded, decoded + kept, kept + as_image + converted
+        )
+
+    def read(self, shrink: int, cut: IntBox) -> Image.Image:
+        """Decode and cut.
+
+        Args:
+            shrink: 1, 2, 4 or 8: libjpeg divides width and height by it, rounding up.
+            cut: Left, top, right and bottom of what is kept, in pixels of the decoded picture.
+
+        Returns:
+            The cut picture as stored, in RGB or L.
+
+        Raises:
+            InvalidImage: Scan data is missing, or libjpeg cannot decode it.
+        """
+        if not self.header.components_complete:
+            raise InvalidImage(ENDS_TOO_EARLY)
+        pixels = self._decode(shrink)
+        left, top, right, bottom = cut
+        kept = np.ascontiguousarray(pixels[top:bottom, left:right])
+        del pixels
+        if self.header.components == 1:
+            return Image.fromarray(kept[:, :, 0])
+        if self.header.components == 3:
+            return Image.fromarray(kept)
+        # Files in CMYK hold inverted inks: Adobe's programs write them so, and all readers know.
+        inks = Image.fromarray(255 - kept, "CMYK")
+        return inks.convert("RGB")
+
+    def _decode(self, shrink: int) -> NDArray[np.uint8]:
+        """The pixels, shape (height, width, components)."""
+        try:
+            return self._strictly(self.data, shrink)
+        except ValueError as error:
+            warning = str(error)
+        if warning == _NO_END:
+            return self._without_end(shrink)
+        if _SCAN_DATA_MISSING in warning:
+            raise InvalidImage(ENDS_TOO_EARLY)
+        # A warning of anything else hides what comes behind it. Most are about the header.
+        plain = plain_header(self.data, self.header)
+        try:
+            return self._strictly(plain, shrink)
+        except ValueError as error:
+            if _SCAN_DATA_MISSING in str(error) or str(error) == _NO_END:
+                raise InvalidImage(ENDS_TOO_EARLY) from error
+        try:
+            return self._strictly(plain, shrink, strict=False)
+        except ValueError as error:
+            raise InvalidImage(CANNOT_BE_DECODED) from error
+
+    def _without_end(self, shrink: int) -> NDArray[np.uint8]:
+        """Decode a file that only lacks its end marker, as browsers do."""
+        if not self.header.scans_complete:
+            raise InvalidImage(ENDS_TOO_EARLY)
+        try:
+            return self._strictly(self.data + END_OF_IMAGE, shrink)
+        except ValueError as error:
+            raise InvalidImage(ENDS_TOO_EARLY) from error
+
+    def _strictly(self, data: bytes, shrink: int, *, strict: bool = True) -> NDArray[np.uint8]:
+        width, height = (shrunk_length(length, shrink) for length in self.size)
+        try:
+            pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(
+                data,
+                _COLOR_SPACES[self.header.components],
+                min_width=width if shrink > 1 else 0,
+                min_height=height if shrink > 1 else 0,
+                strict=strict,
+            )
+        except ValueError as error:
+            if is_out_of_memory(error):
+                raise MemoryError(str(error)) from error
+            raise
+        if pixels.shape[:2] != (height, width):
+            raise InvalidImage(CANNOT_BE_DECODED)
+        return pixels

@@ -1,0 +1,124 @@
+"""What the chunks of a PNG say, and the wall: only those that decide about pixels pass it.
+
+Text, colour profiles and other metadata inflate to megabytes, hold keys that Pillow takes for its
+own, or are damaged. None of it changes a pixel, so the decoder never sees it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from struct import Struct
+
+from shared.errors import InvalidImage
+from worker.imaging.crop import Size
+from worker.imaging.exif import read_orientation
+from worker.imaging.refusals import CANNOT_BE_DECODED
+
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+
+# Encoders cut PNG data into chunks of 8 KiB or more: 20 MiB are 2,560.
+MAX_CHUNKS = 20_000
+
+GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6
+# How many bytes of transparency each colour type may have; those with an alpha channel have none.
+_TRANSPARENCY_BYTES = {GREY: range(2, 3), RGB: range(6, 7), PALETTE: range(1, 257)}
+_CHUNK = Struct(">I4s")
+_HEADER = Struct(">IIBBBBB")
+_AROUND = 12  # length, kind and checksum of a chunk
+
+
+@dataclass(frozen=True)
+class PngHeader:
+    """What decides how a PNG is decoded.
+
+    Attributes:
+        size: Width and height as stored, in pixels.
+        depth: Bits per sample: 1, 2, 4, 8 or 16.
+        color: PNG's colour type.
+        interlaced: The rows are in Adam7's order.
+        has_transparency: A tRNS chunk tells which colours or palette entries are transparent.
+        orientation: By EXIF, 1 to 8.
+        data: The file without the chunks that decide nothing; the same object where it has none.
+        pixels: Where the content of each IDAT chunk begins and ends in ``data``.
+    """
+
+    size: Size
+    depth: int
+    color: int
+    interlaced: bool
+    has_transparency: bool
+    orientation: int
+    data: bytes
+    pixels: tuple[slice, ...]
+
+
+def read_png_header(data: bytes) -> PngHeader:
+    """Walk over the chunks of a file that begins as a PNG; anything may follow.
+
+    Raises:
+        InvalidImage: No header, an impossible size, or more chunks than any encoder writes. A file
+            that was cut short passes: decoding it finds out.
+    """
+    start = len(PNG_MAGIC)
+    if data[start + 4 : start + 8] != b"IHDR" or len(data) < start + 8 + _HEADER.size:
+        raise InvalidImage(CANNOT_BE_DECODED)
+    width, height, depth, color, _, _, interlaced = _HEADER.unpack_from(data, start + 8)
+    if not width or not height:
+        raise InvalidImage(CANNOT_BE_DECODED)
+    orientation = None
+    passed: list[slice] = []
+    pixels: list[slice] = []
+    seen: set[bytes] = set()
+    length_passed = start
+    for kind, at, end in _chunks(data):
+        if kind == b"eXIf" and orientation is None:
+            orientation = read_orientation(data[at + 8 : end - 4])
+        if kind in seen or not _decides(kind, end - at - _AROUND, color, depth):
+            continue
+        if kind != b"IDAT":  # a second header, palette and so on is not valid
+            seen.add(kind)
+        else:
+            content = length_passed + 8
+            pixels.append(slice(content, content + min(end - 4, len(data)) - (at + 8)))
+        length_passed += end - at
+        if passed and passed[-1].stop == at:
+            passed[-1] = slice(passed[-1].start, end)
+        else:
+            passed.append(slice(at, end))
+    whole = len(passed) == 1 and passed[0].start == start
+    rest = data if whole else b"".join([PNG_MAGIC, *(data[part] for part in passed)])
+    return PngHeader(
+        size=(width, height),
+        depth=depth,
+        color=color,
+        interlaced=bool(interlaced),
+        has_transparency=b"tRNS" in seen,
+        orientation=orientation or 1,
+        data=rest,
+        pixels=tuple(pixels),
+    )
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Each chunk's kind, and where it begins and ends; the last may end behind the file."""
+    at = len(PNG_MAGIC)
+    for _ in range(MAX_CHUNKS):
+        if at + _CHUNK.size > len(data):
+            return
+        length, kind = _CHUNK.unpack_from(data, at)
+        yield kind, at, at + length + _AROUND
+        if kind == b"IEND":
+            return
+        at += length + _AROUND
+    raise InvalidImage(
+        f"The PNG has more than {MAX_CHUNKS} chunks. Save it again with an ordinary image editor."
+    )
+
+
+def _decides(kind: bytes, length: int, color: int, depth: int) -> bool:
+    """Whether a chunk of that length decides about pixels or orientation."""
+    if kind == b"tRNS":
+        # Pillow reads 16-bit colours as 8 bits, and could not find the transparent one among them.
+        return length in _TRANSPARENCY_BYTES.get(color, ()) and (color, depth) != (RGB, 16)
+    if kind == b"PLTE":
+        return color == PALETTE
+    return kind in {b"IHDR", b"IDAT", b"IEND", b"eXIf"}
