@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 _FORM = (
     b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.jpg"\r\n'
@@ -32,9 +33,18 @@ def _photos() -> list[bytes]:
         (colour.convert("P"), "PNG", {"transparency": 3}),
         (colour.convert("1"), "PNG", {}),
         (colour.convert("I;16"), "PNG", {}),
+        (colour.convert("L"), "PNG", {"transparency": 9}),
+        (colour, "PNG", {"pnginfo": _text(), "icc_profile": b"no profile"}),
         (colour, "PNG", {"save_all": True, "append_images": [colour.rotate(90)]}),
     ]
     return [_saved(*variant) for variant in variants]
+
+
+def _text() -> PngInfo:
+    info = PngInfo()
+    info.add_text("Comment", "compressed", zip=True)
+    info.add_itxt("XML:com.adobe.xmp", "<x/>", zip=True)
+    return info
 
 
 def _saved(image: Image.Image, kind: str, options: dict[str, Any]) -> bytes:

@@ -10,8 +10,6 @@ import unicodedata
 from collections.abc import Callable, Iterable
 
 import numpy as np
-from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from api.http.prefer_header import WAIT_MAX_S, parse
@@ -19,28 +17,30 @@ from api.intake.filename import MAX_FILENAME, clean_filename
 from api.intake.json_body import decode_json
 from api.intake.multipart import PartReader, boundary_of
 from shared.errors import InvalidImage, MalformedRequest, UnsupportedMediaType
-from worker.imaging.decode import JPEG_MAGIC, MAX_SCANS, PNG_MAGIC, count_scans
+from worker.imaging.exif import read_orientation
+from worker.imaging.jpeg_header import JPEG_MAGIC, MAX_SCANS, plain_header, read_jpeg_header
+from worker.imaging.png_chunks import PNG_MAGIC, read_png_header
 from worker.imaging.preprocess import decode_cost, preprocess
 from worker.models.transforms import IMAGENET1K_V1
 
 MAX_PIXELS = 1_000_000
 MAX_PART = 64
 BOUNDARY = b"b"
-# What our own limits say; anything else that Pillow decodes has to be taken.
-LIMITS = ("more than", "are allowed")
+# What our own limits and checks say; any other PNG that Pillow decodes has to be accepted.
+LIMITS = ("more than", "are allowed", "ends too early")
 
 Parts = list[tuple[str, str | None, bytes, bool]]
 
 
 def decoder(data: bytes) -> None:
-    """Pixels or a refusal, and never a refusal of what Pillow decodes, but for our limits."""
+    """Pixels or a refusal, and never a refusal of a PNG that Pillow decodes, but for our limits."""
     try:
         assert decode_cost(data, MAX_PIXELS, IMAGENET1K_V1) >= 0
         pixels = preprocess(data, IMAGENET1K_V1, MAX_PIXELS)
     except UnsupportedMediaType:
         assert not data.startswith((JPEG_MAGIC, PNG_MAGIC))
     except InvalidImage as error:
-        if not any(limit in error.detail for limit in LIMITS) and _pillow_decodes(data):
+        if not any(limit in error.detail for limit in LIMITS) and _is_png_of_pillow(data):
             raise AssertionError("Pillow decodes what was refused") from error
     else:
         assert pixels.shape == (224, 224, 3)
@@ -48,12 +48,22 @@ def decoder(data: bytes) -> None:
 
 
 def structure(data: bytes) -> None:
-    """A number of scans within the limit, or a refusal."""
-    for magic in (JPEG_MAGIC, PNG_MAGIC):
-        try:
-            assert 0 <= count_scans(magic + data) <= MAX_SCANS
-        except InvalidImage:
-            continue
+    """Whatever a file's parts are: a header within the limits, or a refusal; and a wall that holds.
+
+    What has passed the wall passes it again unchanged.
+    """
+    assert 1 <= read_orientation(data) <= 8
+    with contextlib.suppress(InvalidImage):
+        jpeg = JPEG_MAGIC + data
+        header = read_jpeg_header(jpeg)
+        assert 1 <= header.scans <= MAX_SCANS
+        assert header.coefficient_bytes >= 0
+        plain = plain_header(jpeg, header)
+        assert plain_header(plain, read_jpeg_header(plain)) == plain
+    with contextlib.suppress(InvalidImage):
+        passed = read_png_header(PNG_MAGIC + data).data
+        assert len(passed) <= len(PNG_MAGIC + data)
+        assert read_png_header(passed).data is passed
 
 
 def multipart(data: bytes) -> None:
@@ -94,10 +104,9 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 }
 
 
-def _pillow_decodes(data: bytes) -> bool:
-    reader: type[ImageFile] = JpegImageFile if data.startswith(JPEG_MAGIC) else PngImageFile
+def _is_png_of_pillow(data: bytes) -> bool:
     try:
-        image = reader(io.BytesIO(data))
+        image = PngImageFile(io.BytesIO(data))
         image.load()
         image.convert("RGB")
     except Exception:  # noqa: BLE001 - whatever it raises, it does not decode

@@ -29,7 +29,10 @@ def broken_pictures() -> Iterator[Picture]:
         yield Picture(f"one-byte-{byte:02x}", bytes([byte]))
     for name, data in files.items():
         for tenth in range(1, 10):
-            yield Picture(f"{name}-cut-{tenth}", data[: len(data) * tenth // 10])
+            cut = data[: len(data) * tenth // 10]
+            yield Picture(f"{name}-cut-{tenth}", cut)
+            if name != "png":
+                yield Picture(f"{name}-cut-with-end-{tenth}", cut + bytes([0xFF, EOI]))
         yield from _flipped(name, data)
     yield from _wrong_magic(files["jpeg"], files["png"])
     yield from _other_formats()
@@ -87,7 +90,11 @@ def _impossible_jpegs(data: bytes, progressive: bytes) -> Iterator[Picture]:
     """Well formed as far as the header goes, but no JPEG that can be decoded."""
     yield Picture("jpeg-12-bit", with_frame(data, 0xC1, precision=12))
     yield Picture("jpeg-16-bit", with_frame(data, precision=16))
-    for name, marker in {"lossless": 0xC3, "hierarchical": 0xC5, "jpeg-ls": 0xF7}.items():
+    for name, marker in {
+        "lossless-in-name-only": 0xC3,
+        "hierarchical": 0xC5,
+        "jpeg-ls": 0xF7,
+    }.items():
         yield Picture(f"jpeg-{name}", with_frame(data, marker))
     yield Picture("jpeg-arithmetic-in-name-only", with_frame(data, 0xC9))
     yield Picture("jpeg-without-height", with_frame(data, height=0))

@@ -9,13 +9,10 @@ import random
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import cache
 from struct import pack
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import skimage
-from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 
 from tests.hostile.jpegs import (
@@ -26,13 +23,18 @@ from tests.hostile.jpegs import (
     arithmetic,
     inserted,
     jpeg,
+    lossless,
     segment,
     with_adobe_transform,
+    with_junk,
     ycck,
 )  # fmt: skip
-from tests.hostile.pngs import GREY, GREY_ALPHA, PALETTE, RGBA, chunk, png
+from tests.hostile.odd_pngs import odd_pngs
+from tests.hostile.picture import Picture, photo, pixels, plain
+from tests.hostile.pngs import GREY, chunk, png
 
 ORIENTATION = 0x0112
+END = b"\xff\xd9"
 # Levels of 255, on average, at the qualities used here.
 JPEG_LOSES = 3
 TURNS = {
@@ -42,38 +44,12 @@ TURNS = {
 }  # fmt: skip
 
 
-class Picture(NamedTuple):
-    """A file to send, and the same pixels as plain as can be, where an answer is promised."""
-
-    name: str
-    data: bytes
-    plain: bytes | None = None
-
-
-@cache
-def photo() -> Image.Image:
-    """A cup of coffee, 320 x 214."""
-    return Image.fromarray(skimage.data.coffee()).resize((320, 214))
-
-
-@cache
-def pixels() -> NDArray[np.uint8]:
-    """The same, as an array (height, width, 3)."""
-    return np.asarray(photo())
-
-
-@cache
-def plain() -> bytes:
-    """The same, as an ordinary PNG."""
-    return png(pixels())
-
-
 def as_decoded(picture: Picture) -> bytes:
     """The plain picture, less what JPEG lost: as only Pillow decodes the odd one, upright."""
     assert picture.plain is not None
     if not picture.data.startswith(SOI):
         return picture.plain
-    image = Image.open(io.BytesIO(picture.data))
+    image = Image.open(io.BytesIO(picture.data + END))  # one of them lacks its own
     with suppress(Exception):  # broken EXIF
         image = ImageOps.exif_transpose(image)
     decoded = np.asarray(image.convert("RGB"))
@@ -85,7 +61,7 @@ def as_decoded(picture: Picture) -> bytes:
 def odd_pictures() -> Iterator[Picture]:
     """All of them."""
     yield from _jpegs()
-    yield from _pngs()
+    yield from odd_pngs()
     yield from _both()
 
 
@@ -113,11 +89,16 @@ def _jpegs() -> Iterator[Picture]:
         "rubbish-behind": usual + random.Random(1).randbytes(100_000),
         "another-jpeg-behind": usual + jpeg(grey),
         "several-pictures": _multi_picture(),
+        "no-end": usual[:-2],
+        "short-adobe": inserted(usual, segment(0xEE, b"Adobe\0d")),
+        "junk-in-the-header": with_junk(usual),
     }
     for name, data in coloured.items():
         yield Picture(f"jpeg-{name}", data, plain())
     yield Picture("jpeg-grey", jpeg(grey), png(np.asarray(grey), kind=GREY))
     squares = np.kron(mosaic, np.ones((8, 8), np.uint8))
+    whole = np.asarray(grey)
+    yield Picture("jpeg-lossless", lossless(whole), png(whole, kind=GREY))
     yield Picture("jpeg-arithmetic", arithmetic(mosaic), png(np.dstack([squares] * 3)))
 
 
@@ -137,56 +118,6 @@ def _multi_picture() -> bytes:
     second = photo().transpose(Image.Transpose.ROTATE_180)
     options: dict[str, Any] = {"quality": 95, "subsampling": 0}
     photo().save(file, "MPO", save_all=True, append_images=[second], **options)
-    return file.getvalue()
-
-
-def _pngs() -> Iterator[Picture]:
-    rgb = pixels()
-    grey = np.asarray(photo().convert("L"))
-    alpha = np.linspace(0, 255, grey.size).reshape(grey.shape).astype(np.uint8)
-    palette = photo().quantize(200)
-    table = np.asarray(palette.getpalette(), np.uint8).reshape(-1, 3)
-    indexed = np.asarray(palette)
-    colours = chunk(b"PLTE", table.tobytes())
-    noise = np.random.default_rng(2).integers(0, 256, rgb.shape)  # below the bits that count
-    as_plain = {
-        "interlaced": png(rgb, interlaced=True),
-        "16-bit": png(rgb.astype(int) * 256 + noise, 16),
-        "16-bit-interlaced": png(rgb.astype(int) * 257, 16, interlaced=True),
-        "alpha": png(np.dstack([rgb, alpha]), kind=RGBA),
-        "16-bit-alpha": png(np.dstack([rgb, alpha]).astype(int) * 257, 16, RGBA),
-        "transparent": png(np.dstack([rgb, np.zeros_like(alpha)]), kind=RGBA),
-        "colour-key": png(rgb, before=chunk(b"tRNS", pack(">HHH", *map(int, rgb[0, 0])))),
-        "text": png(rgb, before=chunk(b"tEXt", b"Comment\0<script>alert(1)</script>")),
-        "unknown-chunk": png(rgb, before=chunk(b"abCd", b"whatever")),
-        "rubbish-behind": png(rgb) + random.Random(2).randbytes(100_000),
-        "animated": _animated(),
-    }
-    for name, data in as_plain.items():
-        yield Picture(f"png-{name}", data, plain())
-    as_indexed = png(table[indexed])
-    yield Picture("png-palette", png(indexed, kind=PALETTE, before=colours), as_indexed)
-    see_through = colours + chunk(b"tRNS", bytes(len(table)))
-    yield Picture("png-palette-alpha", png(indexed, 8, PALETTE, before=see_through), as_indexed)
-    for depth in (1, 2, 4):
-        levels = grey >> (8 - depth)
-        ramp = np.linspace(0, 255, 1 << depth).round().astype(np.uint8)
-        few = png(np.dstack([ramp[levels]] * 3))
-        yield Picture(f"png-grey-{depth}-bit", png(levels, depth, GREY), few)
-        tints = chunk(b"PLTE", np.repeat(ramp, 3).tobytes())
-        yield Picture(f"png-palette-{depth}-bit", png(levels, depth, PALETTE, before=tints), few)
-    as_grey = png(np.dstack([grey] * 3))
-    yield Picture("png-grey", png(grey, kind=GREY), as_grey)
-    yield Picture("png-grey-alpha", png(np.dstack([grey, alpha]), kind=GREY_ALPHA), as_grey)
-    yield Picture("png-grey-16-bit", png(grey.astype(int) * 257, 16, GREY), as_grey)
-    deep = np.dstack([grey, alpha]).astype(int) * 257
-    yield Picture("png-grey-16-bit-alpha", png(deep, 16, GREY_ALPHA), as_grey)
-
-
-def _animated() -> bytes:
-    file = io.BytesIO()
-    second = photo().transpose(Image.Transpose.ROTATE_180)
-    photo().save(file, "PNG", save_all=True, append_images=[second], duration=10)
     return file.getvalue()
 
 

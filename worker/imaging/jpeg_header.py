@@ -151,7 +151,9 @@ def _read_frame(data: bytes, marker: int, at: int, header: JpegHeader) -> None:
 
 def _holds_everything(scan: bytes, header: JpegHeader) -> bool:
     """Note what a scan sends; returns whether a decoder reads only this one."""
-    components = scan[1 : 1 + 2 * scan[0] : 2] if scan else b""
+    if not scan:  # the file ends here
+        return True
+    components = scan[1 : 1 + 2 * scan[0] : 2]
     first, last, low = 0, _COEFFICIENTS - 1, 0
     if header.progressive and len(scan) >= 4 + 2 * scan[0]:
         first, last, precision = scan[1 + 2 * scan[0] : 4 + 2 * scan[0]]

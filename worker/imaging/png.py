@@ -132,7 +132,10 @@ class Png:
         for part in self.header.pixels:
             tail = self.header.data[part]
             while tail and missing > 0 and not inflate.eof:
-                missing -= len(inflate.decompress(tail, _BLOCK))
+                try:
+                    missing -= len(inflate.decompress(tail, _BLOCK))
+                except zlib.error:  # damage that Pillow did not meet lies behind the last row
+                    return
                 tail = inflate.unconsumed_tail
         if missing > 0:
             raise InvalidImage(ENDS_TOO_EARLY)
