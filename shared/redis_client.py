@@ -16,6 +16,10 @@ from redis.retry import Retry
 # What a broken or absent broker raises, whichever way it is broken.
 REDIS_DOWN = (redis.exceptions.RedisError, OSError)
 
+# What a server answers that is no longer the primary. The address may lead to the new one by now,
+# so the connection is dropped: a client that kept it would be refused for as long as it lives.
+WRONG_SERVER = (redis.exceptions.ReadOnlyError, redis.exceptions.MasterDownError)
+
 CONNECT_S = 0.3
 # The api bounds each whole call (api.redis_timeout); on a busy host it sees its connection late.
 CONNECT_ASYNC_S = 1.0
@@ -30,6 +34,7 @@ def connect(url: str, timeout_s: float) -> redis.Redis:
         socket_timeout=timeout_s,
         socket_connect_timeout=CONNECT_S,
         retry=Retry(NoBackoff(), 0),
+        retry_on_error=list(WRONG_SERVER),
         decode_responses=True,
     )
     return redis.Redis.from_pool(pool)
@@ -71,6 +76,7 @@ def connect_async(url: str, timeout_s: float | None, max_connections: int) -> re
         socket_timeout=timeout_s,
         socket_connect_timeout=CONNECT_ASYNC_S,
         retry=AsyncRetry(NoBackoff(), 0),
+        retry_on_error=list(WRONG_SERVER),
         decode_responses=True,
     )
     pool.connection_class = _SURVIVING[pool.connection_class]

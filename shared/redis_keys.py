@@ -28,6 +28,9 @@ RECONCILER = PREFIX + "reconciler"
 # The id of the upload store, see `shared.uploads.identity`.
 UPLOADS_ID = PREFIX + "uploads:id"
 
+# Never there: deleting it asks whether Redis accepts writes.
+PROBE = PREFIX + "probe"
+
 # Counters.
 ENDED = PREFIX + "ended"
 UNRUN = PREFIX + "unrun"

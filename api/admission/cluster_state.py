@@ -56,10 +56,12 @@ async def look(client: Redis) -> ClusterState:
     """Ask Redis for everything in one round trip.
 
     Raises:
-        redis.exceptions.RedisError: Redis does not answer.
+        redis.exceptions.RedisError: Redis does not answer, or refuses writes: a replica does, and a
+            server that cannot write to its disk or lacks the replicas that it wants.
     """
     began = perf_counter()
     async with client.pipeline(transaction=False) as pipe:
+        pipe.delete(redis_keys.PROBE)
         pipe.time()
         pipe.zrange(redis_keys.BEATS, 0, -1, withscores=True)
         pipe.hgetall(redis_keys.WORKERS)
@@ -68,7 +70,7 @@ async def look(client: Redis) -> ClusterState:
         pipe.get(redis_keys.DISCARDED)
         for queue in QueueName:
             pipe.zcard(redis_keys.queued(queue))
-        now, beats, reports, ended, memory, discarded, *depths = await pipe.execute()
+        _, now, beats, reports, ended, memory, discarded, *depths = await pipe.execute()
     latency_ms = (perf_counter() - began) * 1000
     now_s = now[0] + now[1] / 1e6
     return ClusterState(

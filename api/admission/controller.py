@@ -78,6 +78,7 @@ class Admission:
         self._client = client
         self._max_queued = max_queued
         self._rates = {queue: EndRate() for queue in QueueName}
+        self._down = ""
 
     async def run(self) -> None:
         """Look again and again, for ever."""
@@ -92,16 +93,23 @@ class Admission:
                 cluster = await look(self._client)
         except REDIS_DOWN as error:
             cluster = ClusterState()
-            if self.cluster.broker_up:
-                _log.warning("broker down", reason=type(error).__name__)
+            self._log_down(error)
         except Exception:  # noqa: BLE001 - a look that fails must not be the last
             _log.exception("cannot read the fleet")
             cluster = ClusterState()
         else:
+            self._down = ""
             now = asyncio.get_running_loop().time()
             for queue, rate in self._rates.items():
                 rate.add(now, cluster.ended[queue], cluster.queued[queue])
         self.cluster = cluster
+
+    def _log_down(self, error: Exception) -> None:
+        """One line when Redis goes down, and one when the reason changes."""
+        reason = type(error).__name__
+        if reason != self._down:
+            _log.warning("broker down", reason=reason, cause=str(error))
+        self._down = reason
 
     def check(self, queue: QueueName, *, queue_s: float = 0.0, waiting: int = 0) -> None:
         """Refuse at once what could not be served.

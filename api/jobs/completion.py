@@ -13,13 +13,17 @@ from collections.abc import Iterator
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 
+from api.redis_timeout import own_time_within
 from shared import log, redis_keys
 from shared.redis_client import REDIS_DOWN
 
 _log = log.get(__name__)
 
 LISTEN_S = 1.0
-# redis-py never notices a half-open connection, so a silent one is pinged and then dropped.
+# redis-py never notices a half-open connection, so a silent one is pinged and then dropped. Pings
+# are counted, not seconds: a process that was late has heard nothing meanwhile, on a connection
+# that works.
+SILENT_PINGS = 3
 SILENT_S = 3.0
 RECONNECT_S = 0.2
 
@@ -74,19 +78,19 @@ class CompletionListener:
             await asyncio.sleep(RECONNECT_S)
 
     async def _listen(self, pubsub: PubSub) -> None:
-        async with asyncio.timeout(SILENT_S):
+        async with own_time_within(SILENT_S):
             await pubsub.subscribe(self.channel)
-        loop = asyncio.get_running_loop()
-        heard = loop.time()
+        unanswered = 0
         while True:
             message = await pubsub.get_message(timeout=LISTEN_S)
             if message is not None:
-                heard = loop.time()
+                unanswered = 0
                 self._handle(message["type"], message["data"])
-            elif loop.time() - heard > SILENT_S:
+            elif unanswered == SILENT_PINGS:
                 raise TimeoutError
             else:
-                async with asyncio.timeout(SILENT_S):
+                unanswered += 1
+                async with own_time_within(SILENT_S):
                     await pubsub.ping()
 
     def _handle(self, kind: str, data: str) -> None:
