@@ -137,3 +137,50 @@ def test_what_passes_by_itself_ends_no_photo_and_what_failed_is_sent_again(
         visit.page.get_by_role("button", name="Save JSON").click()
     items = json.loads(download.value.path().read_text())["items"]
     assert [item["status"] for item in items] == ["succeeded"] * 7
+
+
+@pytest.mark.parametrize("chosen", [3, PHOTOS])
+def test_the_line_of_an_outage_goes_with_the_cancel(
+    small_api: ApiProcess, worker: PlayedWorker, visiting: Visiting, chosen: int
+) -> None:
+    visit = visiting(small_api.url, expected=["net::ERR_FAILED"])
+    visit.page.route("**/jobs", lambda route: route.abort())
+    visit.choose(*[(f"{at}.jpg", jpeg()) for at in range(chosen)])
+    visit.wait_text("#trouble", "The service does not answer")
+    visit.page.get_by_role("button", name="Cancel").click()
+    visit.page.unroute("**/jobs")
+    visit.wait_text("#batch-line", f"{chosen} cancelled")
+    expect(visit.page.locator("#trouble")).to_be_empty()
+    visit.choose(("cat.jpg", jpeg()))
+    visit.wait_text("#batch-line", "1 classified")
+    expect(visit.page.locator("#trouble")).to_be_empty()
+
+
+def test_the_line_of_an_outage_goes_when_a_job_that_was_sent_is_cancelled(
+    small_api: ApiProcess, gate: threading.Event, visiting: Visiting
+) -> None:
+    visit = visiting(small_api.url, expected=["net::ERR_FAILED"])
+    visit.choose(*[(f"{at}.jpg", jpeg()) for at in range(3)])
+    expect(visit.page.locator(".tile[data-state=running]")).to_have_count(1)
+    visit.page.route("**/jobs/**", lambda route: route.abort())
+    gate.set()
+    visit.wait_text("#trouble", "The service does not answer")
+    visit.page.get_by_role("button", name="Cancel").click()
+    visit.wait_text("#trouble", "The batch was not cancelled")
+    visit.page.unroute("**/jobs/**")
+    visit.wait_text("#batch-line", "3 classified")
+    expect(visit.page.locator("#trouble")).to_be_empty()
+
+
+def test_the_outage_of_one_job_does_not_hide_that_of_another(
+    small_api: ApiProcess, gate: threading.Event, visiting: Visiting
+) -> None:
+    visit = visiting(small_api.url, expected=[503, "net::ERR_FAILED"])
+    visit.choose(*[(f"{at}.jpg", jpeg()) for at in range(PHOTOS)])
+    visit.wait_text("#trouble", "Many photos are waiting")
+    visit.page.route("**/jobs/**", lambda route: route.abort())
+    gate.set()
+    visit.wait_text("#trouble", "The service does not answer")
+    visit.page.unroute("**/jobs/**")
+    visit.wait_text("#batch-line", f"{PHOTOS} classified")
+    expect(visit.page.locator("#trouble")).to_be_empty()

@@ -23,7 +23,9 @@ FLAGS = (
     "--disable-sync",
 )
 DESKTOP, PHONE = (1280, 860), (375, 740)
-_STATUS = re.compile(r"Failed to load resource: the server responded with a status of (\d+)")
+_FAILED = re.compile(
+    r"Failed to load resource: (?:the server responded with a status of (\d+)|(net::\w+))"
+)
 # What moves by itself, scored as the browser does, for each element. What stands below the tiles
 # may go down when a drop makes them more.
 _SHIFTS = """
@@ -60,7 +62,8 @@ class Visit:
         browser: Where to open it.
         url: The service.
         size: Width and height of the window in CSS pixels.
-        expected: Failures that the test provokes: the browser notes each status in its console.
+        expected: Failures that the test provokes, as the browser notes them in its console: an HTTP
+            status, or its own name for a request without an answer, such as ``net::ERR_FAILED``.
         options: As Playwright's ``new_context`` takes them.
     """
 
@@ -69,13 +72,13 @@ class Visit:
         browser: Browser,
         url: str,
         size: tuple[int, int] = DESKTOP,
-        expected: Sequence[int] = (),
+        expected: Sequence[int | str] = (),
         **options: Any,
     ) -> None:
         self.url = url
         self.errors: list[str] = []
         self.asked: list[str] = []
-        self.expected = set(expected)
+        self.expected: set[int | str] = set(expected)
         viewport = {"width": size[0], "height": size[1]}
         self.context = browser.new_context(viewport=viewport, **options)  # type: ignore[arg-type]
         self.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=url)
@@ -90,8 +93,9 @@ class Visit:
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type not in {"error", "warning"}:
             return
-        status = _STATUS.match(message.text)
-        if not status or int(status[1]) not in self.expected:
+        failed = _FAILED.match(message.text)
+        reason = failed and (int(failed[1]) if failed[1] else failed[2])
+        if reason not in self.expected:
             self.errors.append(f"{message.type}: {message.text}")
 
     def close(self) -> None:

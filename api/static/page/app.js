@@ -1,31 +1,41 @@
-// The page: what was dropped decides which of its two views is seen.
+// The page: one photo is shown large, several as a batch.
 
-import { showNothing } from "./answer.js";
+import { jobPath } from "./addresses.js";
 import { Batch } from "./batch.js";
-import { Board } from "./board.js";
-import { ofBatch, ofPhoto, showCommand, takes } from "./curl.js";
-import { byId, make, perFrame, setText } from "./dom.js";
-import { watchHealth } from "./health.js";
-import { onPhotos } from "./photos.js";
-import { showPhoto } from "./photo.js";
-import { classify, forgetSingle } from "./single.js";
+import { BatchView } from "./batch-view.js";
+import { ofBatch, ofPhoto, scope, showCommand } from "./curl-command.js";
+import { byId, make, perFrame, setText, touch } from "./dom.js";
+import { onPhotos } from "./file-input.js";
+import { showLeftOut } from "./left-out.js";
+import { showPhoto } from "./preview.js";
+import { showNothing } from "./result-panel.js";
+import { onSample } from "./samples.js";
+import { watchHealth } from "./service-status.js";
+import { classify, forgetSingle } from "./single-photo.js";
 
-const board = new Board();
+const view = new BatchView();
 let batch = null;
 
-function take(files, leftOut) {
-  tell(leftOut ? `Left out: ${leftOut === 1 ? "one file that is" : `${leftOut} files that are`} neither JPEG nor PNG.` : "");
-  if (!files.length) return;
-  if (batch || files.length > 1) return (batch ?? begin()).add(files);
-  classify(files[0]);
-  showCommand(ofPhoto(files[0].name));
+function take(photos, leftOut) {
+  if (batch || photos.length > 1) {
+    (batch ?? begin()).add(photos, leftOut);
+    return showLeftOut(batch.leftOut);
+  }
+  showLeftOut(leftOut);
+  if (photos.length) takeOne(photos[0].file);
+}
+
+function takeOne(file) {
+  byId("samples").hidden = true;
+  classify(file);
+  showCommand(() => ofPhoto(file));
 }
 
 function begin() {
   forgetSingle();
-  showCommand("");
+  showCommand(null);
   batch = new Batch();
-  board.show(batch);
+  view.show(batch);
   batch.addEventListener("job", remember);
   batch.addEventListener("change", drawCommand);
   see("batch");
@@ -36,42 +46,42 @@ function startOver() {
   batch?.leave();
   batch = null;
   history.replaceState(null, "", location.pathname);
+  showLeftOut([]);
   showEmpty();
   byId("pick").focus();
 }
 
 function showEmpty() {
   showPhoto(byId("photo"), null);
-  byId("photo").replaceChildren(make("label", { htmlFor: "pick", className: "photo-empty" }, "Drop a photo here"));
+  byId("photo").replaceChildren(make("label", { htmlFor: "pick", className: "photo-empty" }, touch ? "Choose a photo" : "Drop a photo here"));
+  byId("samples").hidden = false;
   showNothing(byId("answer"));
-  showCommand("");
-  tell("");
+  showCommand(null);
   see("single");
 }
 
-const INTRODUCTIONS = {
-  single: ["What is in the photo?", "Drop photos anywhere on this page, paste one, or choose. JPEG or PNG."],
-  batch: ["What is in the photos?", "Drop, paste or choose more to add them. A click opens one large."],
+const TEXTS = {
+  single: ["What is in the photo?", touch ? "Take a photo or choose one. JPEG or PNG." : "Drop photos anywhere on this page, paste one, or choose. JPEG or PNG."],
+  batch: ["What is in the photos?", touch ? "Choose more to add them. Tap a photo to enlarge it." : "Drop, paste or choose more to add them. Click a photo to enlarge it."],
 };
 
-function see(view) {
-  byId("single").hidden = view !== "single";
-  byId("batch").hidden = view !== "batch";
-  const [title, lead] = INTRODUCTIONS[view];
+function see(name) {
+  byId("single").hidden = name !== "single";
+  byId("batch").hidden = name !== "batch";
+  const [title, lead] = TEXTS[name];
   setText(byId("title"), title);
   setText(byId("lead"), lead);
 }
 
-const tell = (text) => byId("alert").replaceChildren(...(text ? [make("p", { className: "left-out" }, text)] : []));
-
-// in the frame that draws the tiles above it, so that it does not jump
+// in the same frame as the tiles above it, so that it does not jump
 const drawCommand = perFrame(() => {
   if (!batch?.items.length) return;
   const names = batch.items.filter((item) => item.file).map((item) => item.name);
-  showCommand(ofBatch(names, batch.jobs), takes(names));
+  const { jobs } = batch;
+  showCommand(() => ofBatch(names, jobs), scope(names));
 });
 
-/** The jobs stand in the address, so that a reload or a link finds them again. */
+/** Keep the jobs in the page's address, so that a reload or a link finds them again. */
 function remember() {
   history.replaceState(null, "", `#${batch.jobs.map((path) => path.split("/").pop()).join(",")}`);
   drawCommand();
@@ -79,12 +89,14 @@ function remember() {
 
 function reopen() {
   const ids = location.hash.slice(1).split(",").filter((id) => /^[0-9a-f]{32}$/.test(id));
-  if (ids.length) begin().open(ids.map((id) => `/jobs/${id}`));
+  if (ids.length) begin().open(ids.map(jobPath));
 }
 
 addEventListener("beforeunload", (event) => { if (batch?.unsent) event.preventDefault(); });
 byId("start-over").addEventListener("click", startOver);
 onPhotos(take);
+onSample((file) => take([{ file, path: file.name }], []));
 showEmpty();
 reopen();
 watchHealth();
+document.documentElement.dataset.started = ""; // needs.js looks for it

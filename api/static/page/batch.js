@@ -1,28 +1,34 @@
-// A batch: its photos, the jobs that they travel in, and where each of them stands. Shows nothing;
-// dispatches "change" (the items that changed), "trouble" ({problem, goesOn}) and "job".
+// A batch: its photos, the jobs that they are sent in, and the state of each photo. Shows nothing;
+// dispatches "change" (items that changed), "trouble" ({problem, retrying}) and "job".
 
-import { follow } from "./follow.js";
-import { jobsOf } from "./plan.js";
-import { Problem } from "./problems.js";
-import { sendJob } from "./send.js";
-import { ask } from "./service.js";
+import { ask } from "./api-client.js";
+import { follow } from "./follow-job.js";
+import { Problem } from "./problem.js";
+import { Sending } from "./sending.js";
 
 const LIVE = new Set(["waiting", "sending", "queued", "running"]);
 
 export class Batch extends EventTarget {
-  items = []; // {index, name, file?, job?, status, predictions?, model?, timing_ms?, error?}
-  jobs = []; // paths, such as /jobs/5f0c…
-  sentBytes = 0;
-  allBytes = 0;
-  #stop = new AbortController(); // of sending
-  #leave = new AbortController(); // of watching
-  #sending = Promise.resolve();
+  items = []; // {index, name, path, file?, job?, status, predictions?, model?, timing_ms?, error?}
+  jobs = []; // paths, such as jobs/5f0c…
+  leftOut = []; // {path, reason}: files that are not photos
+  #leave = new AbortController(); // ends watching
+  #troubles = new Map(); // what has a problem now → the problem
+  #sending = new Sending({
+    onChange: (items, change) => this.#set(items, change),
+    onJob: (path, items) => { if (!this.#leave.signal.aborted) this.#watch(path, items); },
+    onTrouble: (problem) => this.#trouble(this.#sending, problem),
+  });
 
-  /** Put more photos into the batch; they are sent after those before. */
-  add(files) {
-    const items = files.map((file, at) => ({ index: this.items.length + at, name: file.name || "photo", file }));
+  get sentBytes() { return this.#sending.sentBytes; }
+  get allBytes() { return this.#sending.allBytes; }
+
+  /** Add photos, {file, path}; they are sent after those that are there already. */
+  add(photos, leftOut = []) {
+    const items = photos.map(({ file, path }, at) => ({ index: this.items.length + at, name: file.name || "photo", path: path || file.name || "photo", file }));
     this.items.push(...items);
-    this.#enqueue(items);
+    this.leftOut.push(...leftOut);
+    this.#sending.add(items);
   }
 
   /** Show jobs that were sent before, by an earlier visit or by another program. */
@@ -30,67 +36,36 @@ export class Batch extends EventTarget {
     for (const path of paths) this.#watch(path, []);
   }
 
-  /** What failed through no fault of the photo, and can be sent once more. */
+  /** Photos that failed without being at fault, and can be sent again. */
   get unlucky() { return this.items.filter(({ status, file, error }) => status === "failed" && file && error.mayPass); }
-  again() { this.#enqueue(this.unlucky); }
+  again() { this.#sending.add(this.unlucky); }
 
   get running() { return this.items.some((item) => LIVE.has(item.status)); }
   get unsent() { return this.items.some((item) => item.status === "waiting" || item.status === "sending"); }
 
-  /** Items by state, and how many have ended. */
+  /** The number of items by state, and of those that are finished. */
   counts() {
     const counts = { all: this.items.length, succeeded: 0, failed: 0, cancelled: 0, waiting: 0 };
     for (const { status } of this.items) counts[LIVE.has(status) ? "waiting" : status] += 1;
-    return { ...counts, ended: counts.all - counts.waiting };
+    return { ...counts, finished: counts.all - counts.waiting };
   }
 
-  /** Cancel what has not begun: the api drops what is queued, the page what is not sent. */
+  /** Cancel what has not begun: queued photos in the API, unsent ones here. */
   async cancel() {
-    const [known, sending] = [[...this.jobs], this.#sending];
-    this.#stop.abort();
-    this.#end(this.items.filter((item) => item.status === "waiting"), { status: "cancelled" });
+    const known = [...this.jobs];
+    const sent = this.#sending.stop(this.items);
     await this.#drop(known);
-    await sending; // what had gone to its last byte may be a job by now
+    await sent; // an upload that was complete may have become a job
     await this.#drop(this.jobs.filter((path) => !known.includes(path)));
   }
 
-  /** Stop watching, for good. The jobs go on. */
+  /** Stop watching for good. The jobs continue. */
   leave() {
-    this.#stop.abort();
+    this.#sending.stop([]);
     this.#leave.abort();
   }
 
   #drop(paths) { return Promise.all(paths.map((path) => ask(path, { method: "DELETE" }))); }
-
-  #enqueue(items) {
-    if (this.#stop.signal.aborted) this.#stop = new AbortController(); // there is more after a cancel
-    this.allBytes += items.reduce((sum, item) => sum + item.file.size, 0);
-    this.#end(items, { status: "waiting", job: undefined, error: undefined });
-    const jobs = jobsOf(items);
-    this.#sending = this.#sending.then(async () => {
-      for (const job of jobs) await this.#send(job);
-    });
-  }
-
-  async #send(items) {
-    const { signal } = this.#stop;
-    const live = items.filter((item) => item.status === "waiting");
-    if (signal.aborted || !live.length) return;
-    const before = this.sentBytes;
-    this.#end(live, { status: "sending" });
-    try {
-      const path = await sendJob(live, {
-        signal,
-        onSent: (bytes) => { this.sentBytes = before + bytes; this.#tell([]); },
-        onTrouble: (problem) => this.#trouble(problem, true),
-      });
-      this.#end(live, { status: "queued" });
-      if (!this.#leave.signal.aborted) this.#watch(path, live);
-    } catch (error) {
-      const problem = Problem.of(error);
-      this.#end(live, problem ? { status: "failed", error: problem } : { status: "cancelled" });
-    }
-  }
 
   async #watch(path, items) {
     for (const item of items) item.job = path;
@@ -99,18 +74,18 @@ export class Batch extends EventTarget {
     try {
       await follow(path, {
         signal: this.#leave.signal,
-        onJob: (job) => this.#take(path, job, items),
-        onTrouble: (problem) => this.#trouble(problem, true),
+        onJob: (job) => this.#update(path, job, items),
+        onTrouble: (problem) => this.#trouble(path, problem),
       });
     } catch (error) {
       const problem = Problem.of(error);
       if (!problem) return;
-      this.#end(items.filter((item) => item.job === path && LIVE.has(item.status)), { status: "failed", error: problem });
-      if (!items.length) this.#trouble(problem, false);
+      this.#set(items.filter((item) => item.job === path && LIVE.has(item.status)), { status: "failed", error: problem });
+      if (!items.length) this.#dispatch("trouble", { problem, retrying: false });
     }
   }
 
-  #take(path, job, items) {
+  #update(path, job, items) {
     while (items.length < job.counts.total) { // a job of an earlier visit: its files are not here
       items.push({ index: this.items.length, name: "", job: path, status: "queued" });
       this.items.push(items.at(-1));
@@ -118,20 +93,26 @@ export class Batch extends EventTarget {
     const changed = [];
     for (const { index, filename, status, predictions, model, timing_ms, error } of job.items) {
       const item = items[index];
-      // one that failed may travel in another job by now
+      // an item that failed may be in another job by now
       if (item.job !== path || (item.status === status && item.name)) continue;
       const name = item.name || filename || "photo";
-      Object.assign(item, { name, status, predictions, model, timing_ms, error: error && Problem.ofItem(error) });
+      Object.assign(item, { name, path: item.path || name, status, predictions, model, timing_ms, error: error && Problem.ofItem(error) });
       changed.push(item);
     }
-    this.#tell(changed);
+    this.#dispatch("change", changed);
   }
 
-  #end(items, change) {
+  #set(items, change) {
     for (const item of items) Object.assign(item, change);
-    this.#tell(items);
+    this.#dispatch("change", items);
   }
 
-  #tell(items) { this.dispatchEvent(new CustomEvent("change", { detail: items })); }
-  #trouble(problem, goesOn) { this.dispatchEvent(new CustomEvent("trouble", { detail: { problem, goesOn } })); }
+  /** Several parts may be in trouble at a time: the last one is shown until none is left. */
+  #trouble(part, problem) {
+    this.#troubles.delete(part);
+    if (problem) this.#troubles.set(part, problem);
+    this.#dispatch("trouble", { problem: [...this.#troubles.values()].at(-1) ?? null, retrying: true });
+  }
+
+  #dispatch(type, detail) { this.dispatchEvent(new CustomEvent(type, { detail })); }
 }

@@ -1,4 +1,4 @@
-// Small helpers over the document. Text goes in as text, never as markup.
+// Helpers for the document. Text is set as text, never as markup.
 
 export const byId = (id) => document.getElementById(id);
 
@@ -18,9 +18,9 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Make an element like a fresh one, touching only what differs: focus and selection stay. */
-export function renew(element, fresh) {
-  const children = [...fresh.childNodes];
+/** Make an element like another one, changing only what differs: focus and selection stay. */
+export function renew(element, other) {
+  const children = [...other.childNodes];
   children.forEach((child, at) => {
     const now = element.childNodes[at];
     if (!now) element.append(child);
@@ -31,25 +31,18 @@ export function renew(element, fresh) {
   while (element.childNodes.length > children.length) element.lastChild.remove();
 }
 
-/** Switch a button off without taking the focus from it; whoever listens asks isOff. */
+/** Disable a button without taking the focus from it; its click handler checks isOff. */
 export const setOff = (button, off) => button.setAttribute("aria-disabled", off);
 export const isOff = (button) => button.getAttribute("aria-disabled") === "true";
 
-/** Tell those who do not see the page. */
+/** Announce a text to screen readers. */
 export const say = (text) => setText(byId("say"), text);
 
-/** Wait; an aborted signal ends the wait with an AbortError. */
-export function pause(ms, signal) {
-  return new Promise((resume, reject) => {
-    signal?.throwIfAborted();
-    const stop = () => { clearTimeout(timer); reject(signal.reason); };
-    const timer = setTimeout(() => { signal?.removeEventListener("abort", stop); resume(); }, ms);
-    signal?.addEventListener("abort", stop, { once: true });
-  });
-}
+/** Whether people here point with a finger: then nothing can be dropped or clicked. */
+export const touch = matchMedia("(hover: none) and (pointer: coarse)").matches;
 
 /** At most one call per frame, and none while the tab is hidden. */
 export function perFrame(draw) {
-  let asked = 0;
-  return () => { asked ||= requestAnimationFrame(() => { asked = 0; draw(); }); };
+  let frame = 0;
+  return () => { frame ||= requestAnimationFrame(() => { frame = 0; draw(); }); };
 }

@@ -1,33 +1,41 @@
-// Which of a batch's photos are wanted: by how they stand, by label or file name.
+// Which photos of a batch are shown: by state, and by words of the label or the file name.
 
 import { byId, setText } from "./dom.js";
-import { count } from "./words.js";
+import { count } from "./format.js";
 
 const LABELS_MOST = 200;
+const [WORD, BEGINNING, ANYWHERE] = [3, 2, 1];
 
-/** What the form asks for, as a test of an item. */
-export function wanted() {
+/** The items that the form asks for, in order. */
+export function filtered(items) {
   const { show, label } = Object.fromEntries(new FormData(byId("filter")));
-  const text = label.trim().toLowerCase();
-  return (item) => isIn(show, item) && (!text || matches(item, text));
+  const inState = items.filter((item) => isIn(show, item));
+  const query = label.trim().toLowerCase();
+  return query ? bestMatches(inState, query) : inState;
 }
 
-/** How many there are of each. */
-export function showCounts(counts) {
-  for (const place of byId("filter").querySelectorAll("[data-count]")) {
-    const { count: name } = place.dataset;
-    setText(place, count(name === "failed" ? counts.failed + counts.cancelled : counts[name]));
+/**
+ * Whole words first: "cat" finds "Egyptian cat", and not "catamaran" or "oystercatcher" unless
+ * there is no cat.
+ */
+function bestMatches(items, query) {
+  const grades = items.map((item) => gradeOf(textOf(item), query));
+  const best = Math.max(1, ...grades);
+  return items.filter((_, at) => grades[at] === best);
+}
+
+function gradeOf(text, query) {
+  let grade = 0;
+  for (let at = text.indexOf(query); at >= 0; at = text.indexOf(query, at + 1)) {
+    const begins = !isLetter(text[at - 1]);
+    const ends = !isLetter(text[at + query.length]);
+    grade = Math.max(grade, begins && ends ? WORD : begins ? BEGINNING : ANYWHERE);
   }
+  return grade;
 }
 
-/** The labels that can be chosen. */
-export function showLabels(items) {
-  const found = new Set();
-  for (const { predictions } of items) if (predictions) found.add(predictions[0].label);
-  const list = byId("labels");
-  if (list.childElementCount === Math.min(found.size, LABELS_MOST)) return;
-  list.replaceChildren(...[...found].sort().slice(0, LABELS_MOST).map((label) => new Option(label)));
-}
+const isLetter = (character) => /[\p{L}\p{N}]/u.test(character ?? "");
+const textOf = ({ predictions, path }) => `${predictions?.[0]?.label ?? ""}\n${path}`.toLowerCase();
 
 function isIn(show, { status }) {
   if (show === "all") return true;
@@ -36,7 +44,19 @@ function isIn(show, { status }) {
   return status !== "succeeded" && status !== "failed" && status !== "cancelled";
 }
 
-function matches(item, text) {
-  const label = item.predictions?.[0].label ?? "";
-  return label.toLowerCase().includes(text) || item.name.toLowerCase().includes(text);
+/** Show the number of items by state. */
+export function showCounts(counts) {
+  for (const place of byId("filter").querySelectorAll("[data-count]")) {
+    const { count: name } = place.dataset;
+    setText(place, count(name === "failed" ? counts.failed + counts.cancelled : counts[name]));
+  }
+}
+
+/** Offer the labels that were found. */
+export function showLabels(items) {
+  const labels = new Set();
+  for (const { predictions } of items) if (predictions) labels.add(predictions[0].label);
+  const list = byId("labels");
+  if (list.childElementCount === Math.min(labels.size, LABELS_MOST)) return;
+  list.replaceChildren(...[...labels].sort().slice(0, LABELS_MOST).map((label) => new Option(label)));
 }

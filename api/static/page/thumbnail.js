@@ -1,20 +1,20 @@
-// Small previews, a few at a time: each photo is decoded once, scaled down and let go.
+// Small previews, a few at a time: each photo is decoded once, scaled down and released.
 
 const SIDE = 320; // pixels: two for each of the tile's
 const AT_A_TIME = 2;
 
-const waiting = new Map(); // canvas → file; insertion order is the order of drawing
+const waiting = new Map(); // canvas → file; they are drawn in the order of insertion
+const files = new WeakMap();
 let running = 0;
 
-const seen = new IntersectionObserver((entries) => {
+// a browser without it draws all thumbnails at once
+const nearby = window.IntersectionObserver && new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) {
     if (!isIntersecting) continue;
-    seen.unobserve(target);
-    waiting.set(target, files.get(target));
-    pump();
+    nearby.unobserve(target);
+    enqueue(target);
   }
 }, { rootMargin: "200px" });
-const files = new WeakMap();
 
 /** A square canvas that draws its photo once it comes near the window. */
 export function thumbnail(file) {
@@ -23,8 +23,14 @@ export function thumbnail(file) {
   canvas.setAttribute("aria-hidden", "true");
   if (!file) { canvas.dataset.state = "none"; return canvas; }
   files.set(canvas, file);
-  seen.observe(canvas);
+  if (nearby) nearby.observe(canvas);
+  else requestAnimationFrame(() => enqueue(canvas));
   return canvas;
+}
+
+function enqueue(canvas) {
+  waiting.set(canvas, files.get(canvas));
+  pump();
 }
 
 async function pump() {
@@ -38,7 +44,7 @@ async function pump() {
   try {
     await draw(canvas, file);
   } catch {
-    canvas.dataset.state = "none"; // no photo, or one that this browser cannot read
+    canvas.dataset.state = "none"; // not a photo, or one that this browser cannot read
   }
   running -= 1;
   pump();

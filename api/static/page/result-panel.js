@@ -1,35 +1,44 @@
-// What the model says of one photo: bars and figures, or what went wrong and what to do.
+// The result for one photo: bars and percentages, or what went wrong and what to do.
 
 import { make } from "./dom.js";
-import { duration, percent, stateWord } from "./words.js";
+import { duration, percent, stateWord } from "./format.js";
 
 const GHOSTS = 3;
+// Below this share a class gets no bar: it would be empty.
+const BAR_FROM = 0.01;
 
 /** The panel before any photo. */
 export function showNothing(panel) {
   panel.dataset.state = "empty";
-  panel.replaceChildren(ghosts(), make("p", { className: "hint" }, "The three most probable of the model’s classes appear here, with how sure it is of each."));
+  panel.replaceChildren(ghosts(), make("p", { className: "hint" }, "The three most likely classes appear here, each with the model’s confidence."));
 }
 
-/** The panel while the answer is on its way; text says what is being waited for. */
-export function showWaiting(panel, text = "Looking…") {
+/** The panel while the result is awaited; text says what it waits for. */
+export function showWaiting(panel, text) {
+  const [, hint] = panel.children;
+  if (panel.dataset.state === "waiting") return void (hint.textContent = text); // its animation goes on
   panel.dataset.state = "waiting";
   panel.replaceChildren(ghosts(), make("p", { className: "hint" }, text));
 }
 
-/** The panel with an item as the api answers it: predictions, timing_ms, model. */
+/** The panel with an item as the API returns it: predictions, timing_ms, model. */
 export function showPredictions(panel, { predictions, timing_ms: timing, model }) {
+  const shown = predictions.filter(({ confidence }, at) => !at || confidence >= BAR_FROM);
+  const rest = predictions.slice(shown.length);
   panel.dataset.state = "done";
-  panel.replaceChildren(make("ol", { className: "bars", "aria-label": "Most probable classes" }, ...predictions.map(bar)), ...timingOf(timing), ...modelOf(model));
+  panel.replaceChildren(
+    make("ol", { className: "bars", "aria-label": "Most likely classes" }, ...shown.map(bar)),
+    ...(rest.length ? [make("p", { className: "rest" }, `Below 1%: ${rest.map(({ label }) => label).join(", ")}`)] : []),
+    ...timingOf(timing), ...modelOf(model));
 }
 
-/** The panel with a problem; actions are buttons. */
+/** The panel with a problem; actions are elements such as buttons. */
 export function showProblem(panel, { title, detail }, ...actions) {
   panel.dataset.state = "problem";
   panel.replaceChildren(make("div", { className: "problem" }, make("h2", {}, title), make("p", {}, detail), ...actions));
 }
 
-/** The panel of an item of a batch, whatever its state. */
+/** The panel for a photo of a batch, in any state. */
 export function showItem(panel, item) {
   if (item.predictions) showPredictions(panel, item);
   else if (item.error) showProblem(panel, item.error);

@@ -1,17 +1,19 @@
-// The photos of a batch as tiles: one page of them in the document, whatever the batch's size.
+// The photos of a batch as tiles. However large the batch, one page of tiles is in the document.
 
 import { byId, isOff, make, setOff, setText } from "./dom.js";
 import { thumbnail } from "./thumbnail.js";
-import { count, roundPercent, stateWord } from "./words.js";
+import { count, roundPercent, stateWord } from "./format.js";
 
-export const PAGE = 96;
+const PAGE = 96;
+// So few tiles more do not make another page: 100 photos are one page.
+const SPARE = 24;
 
 export class Grid {
   #all = [];
-  #shown = []; // the items that pass the filter
+  #shown = []; // the items that the filter lets through
   #page = 0;
   #tiles = new Map(); // item → its tile, for the page in the document
-  #passes = () => true;
+  #choose = (items) => items;
 
   constructor(onOpen) {
     this.onOpen = onOpen;
@@ -29,13 +31,14 @@ export class Grid {
     this.#render();
   }
 
-  filter(passes) {
-    this.#passes = passes;
+  /** Show what `choose(items)` returns, from the first page. */
+  filter(choose) {
+    this.#choose = choose;
     this.#page = 0;
     this.#render();
   }
 
-  /** Some items have changed. */
+  /** Paint again: some items have changed. */
   update() { this.#render(); }
 
   #turn(by) {
@@ -45,11 +48,11 @@ export class Grid {
   }
 
   #render() {
-    this.#shown = this.#all.filter(this.#passes);
-    const pages = Math.max(1, Math.ceil(this.#shown.length / PAGE));
+    this.#shown = this.#choose(this.#all);
+    const pages = Math.max(1, Math.ceil((this.#shown.length - SPARE) / PAGE));
     this.#page = Math.min(this.#page, pages - 1);
     const from = this.#page * PAGE;
-    const items = this.#shown.slice(from, from + PAGE);
+    const items = this.#shown.slice(from, this.#page === pages - 1 ? undefined : from + PAGE);
     const tiles = new Map(items.map((item) => [item, this.#tiles.get(item) ?? this.#tile(item)]));
     this.#tiles = tiles;
     for (const [item, tile] of tiles) paint(tile, item);
@@ -65,14 +68,14 @@ export class Grid {
     const button = make("button", { type: "button", className: "tile" },
       thumbnail(item.file),
       make("span", { className: "tile-label" }),
-      make("span", { className: "tile-share" }),
-      make("span", { className: "tile-name" }));
+      make("span", { className: "tile-name" }),
+      make("span", { className: "tile-share" }));
     button.addEventListener("click", () => this.onOpen(item));
     return make("li", {}, button);
   }
 }
 
-/** Put these tiles into the list and touch no other: one that is moved would lose the focus. */
+/** Put these tiles into the list and move no other: a tile that is moved would lose the focus. */
 function arrange(list, tiles) {
   const wanted = new Set(tiles);
   const before = [...list.children];
@@ -95,6 +98,6 @@ function paint(tile, item) {
   setText(button.querySelector(".tile-label"), label);
   setText(button.querySelector(".tile-share"), share);
   setText(button.querySelector(".tile-name"), item.name);
-  button.title = `${item.name}\n${label}`;
+  button.title = `${item.path || item.name}\n${label}`;
   button.setAttribute("aria-label", `${item.name}: ${label} ${share}`.trim());
 }

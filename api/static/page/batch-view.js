@@ -1,20 +1,20 @@
-// The view of a batch: progress, filter, and what can be done with it.
+// The view of a batch: progress, filter, tiles and buttons.
 
 import { byId, isOff, perFrame, say, setOff, setText } from "./dom.js";
-import { Grid } from "./grid.js";
-import { download } from "./download.js";
-import { openDetail, refreshDetail } from "./detail.js";
-import { showCounts, showLabels, wanted } from "./filter.js";
-import { Rate } from "./rate.js";
-import { Problem } from "./problems.js";
-import { bytes, count, photos, timeLeft } from "./words.js";
+import { download } from "./export-results.js";
+import { filtered, showCounts, showLabels } from "./filter.js";
+import { bytes, count, photos, timeLeft } from "./format.js";
+import { openDetail, refreshDetail } from "./photo-dialog.js";
+import { Problem } from "./problem.js";
+import { Throughput } from "./throughput.js";
+import { Grid } from "./tile-grid.js";
 
-const SAY_EVERY_MS = 5000;
+const ANNOUNCE_EVERY_MS = 5000;
 
-export class Board {
+export class BatchView {
   #batch = null;
-  #rate = new Rate();
-  #saidAt = 0;
+  #throughput = new Throughput();
+  #announcedAt = 0;
   #draw = perFrame(() => this.#render());
   #grid = new Grid((item) => openDetail(item, () => this.#grid.shown));
 
@@ -34,8 +34,8 @@ export class Board {
 
   show(batch) {
     this.#batch = batch;
-    this.#rate = new Rate();
-    this.#saidAt = 0;
+    this.#throughput = new Throughput();
+    this.#announcedAt = 0;
     byId("filter").reset();
     setText(byId("trouble"), "");
     this.#filter();
@@ -45,12 +45,12 @@ export class Board {
     this.#draw();
   }
 
-  #filter() { this.#grid.filter(wanted()); }
+  #filter() { this.#grid.filter(filtered); }
 
   #render() {
     const batch = this.#batch;
     const counts = batch.counts();
-    this.#rate.add(counts.ended);
+    this.#throughput.add(counts.finished);
     setText(byId("batch-title"), counts.all ? photos(counts.all) : "Batch");
     setText(byId("batch-line"), this.#line(counts));
     showCounts(counts);
@@ -63,13 +63,13 @@ export class Board {
     this.#announce(counts);
   }
 
-  /** What can be done now; who stood on a button that goes stands on the next one. */
+  /** The buttons that make sense now. When the focused one goes, the focus moves to the next one. */
   #choices({ running, unlucky }) {
-    const stood = document.activeElement;
+    const focused = document.activeElement;
     byId("cancel").hidden = !running;
     byId("start-over").hidden = running;
     byId("again").hidden = !unlucky.length;
-    if (stood?.hidden) byId(running ? "cancel" : "start-over").focus();
+    if (focused?.hidden) byId(running ? "cancel" : "start-over").focus();
   }
 
   #line(counts) {
@@ -79,9 +79,9 @@ export class Board {
       const kinds = [["classified", counts.succeeded], ["failed", counts.failed], ["cancelled", counts.cancelled]];
       return kinds.filter(([, number], at) => number || !at).map(([word, number]) => `${count(number)} ${word}`).join(" · ");
     }
-    if (!counts.ended && unsent) return `Sending ${bytes(sentBytes)} of ${bytes(allBytes)}`;
-    const parts = [`${count(counts.ended)} of ${count(counts.all)}`];
-    const { perS } = this.#rate;
+    if (!counts.finished && unsent) return `Sending ${bytes(sentBytes)} of ${bytes(allBytes)}`;
+    const parts = [`${count(counts.finished)} of ${count(counts.all)}`];
+    const { perS } = this.#throughput;
     if (perS) parts.push(`${perS >= 10 ? Math.round(perS) : perS.toFixed(1)} photos/s`, timeLeft(counts.waiting / perS));
     return parts.join(" · ");
   }
@@ -89,38 +89,42 @@ export class Board {
   #progress(counts) {
     const { sentBytes, allBytes } = this.#batch;
     const bar = byId("progress");
-    const done = counts.all ? counts.ended / counts.all : 0;
+    const done = counts.all ? counts.finished / counts.all : 0;
     bar.style.setProperty("--sent", Math.max(done, allBytes ? sentBytes / allBytes : 1));
     bar.style.setProperty("--done", done);
     bar.setAttribute("aria-valuenow", Math.floor(done * 100));
-    bar.setAttribute("aria-valuetext", `${count(counts.ended)} of ${photos(counts.all)}`);
+    bar.setAttribute("aria-valuetext", `${count(counts.finished)} of ${photos(counts.all)}`);
   }
 
   #announce(counts) {
     const now = performance.now();
     const last = !this.#batch.running;
     if (!counts.all) return;
-    if (!last && now - this.#saidAt < SAY_EVERY_MS) return;
-    this.#saidAt = now;
-    say(last ? `Done: ${this.#line(counts)}` : `${count(counts.ended)} of ${photos(counts.all)} classified`);
+    if (!last && now - this.#announcedAt < ANNOUNCE_EVERY_MS) return;
+    this.#announcedAt = now;
+    say(last ? `Done: ${this.#line(counts)}` : `${count(counts.finished)} of ${photos(counts.all)} classified`);
   }
 
-  #trouble({ problem, goesOn }) {
-    // one line: what stands below moves with a second
-    const rest = goesOn ? "Nothing is lost: the page goes on by itself." : problem?.detail;
+  #trouble({ problem, retrying }) {
+    // one line: a second one would move what is below
+    const rest = retrying ? "Nothing is lost: the page keeps trying." : problem?.detail;
     setText(byId("trouble"), problem ? `${problem.title}. ${rest}` : "");
   }
 
   #button(id, act, failure) {
     const button = byId(id);
+    const line = byId("trouble");
+    let shown = "";
     button.addEventListener("click", async () => {
       if (isOff(button)) return;
       setOff(button, true);
       try {
         await act();
+        if (shown && line.textContent === shown) setText(line, "");
       } catch (error) {
         const problem = Problem.of(error);
-        setText(byId("trouble"), `${failure}. ${problem.title}: ${problem.detail}`);
+        shown = `${failure}. ${problem.title}: ${problem.detail}`;
+        setText(line, shown);
       }
       setOff(button, false);
     });

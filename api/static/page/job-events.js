@@ -1,17 +1,17 @@
-// A job's progress as the service tells it: server-sent events, read with fetch, as EventSource
-// cannot send a key. Where there is no stream, asking now and then does.
+// A job's progress as server-sent events, read with fetch because EventSource cannot send a key.
+// Where no stream can be read, the job is polled.
 
-import { pause } from "./dom.js";
-import { ask } from "./service.js";
+import { pause } from "./abort.js";
+import { ask } from "./api-client.js";
 
-const WITHOUT_MS = 700;
-const WITH_MS = 15_000; // should the stream have fallen silent
+const POLL_MS = 700;
+const STREAMING_MS = 15_000; // in case the stream has fallen silent
 const REOPEN_MS = 1500;
-// A browser gives one host six connections; the photos need some of them.
+// A browser opens six connections to a host; the uploads need some of them.
 const STREAMS_MOST = 2;
 let streams = 0;
 
-export class Changes {
+export class JobEvents {
   #changed = false;
   #wake = () => {};
   #streaming = false;
@@ -21,13 +21,10 @@ export class Changes {
     this.#listen(path, signal).catch(() => {});
   }
 
-  /** Returns when the job has changed since the last time, or may have. */
+  /** Returns when the job has changed since the last call, or may have. */
   async next(signal) {
-    const timer = new AbortController();
-    const stop = AbortSignal.any([signal, timer.signal]);
     if (!this.#changed) {
-      const told = new Promise((resume) => { this.#wake = resume; });
-      await Promise.race([told, pause(this.#streaming ? WITH_MS : WITHOUT_MS, stop)]).finally(() => timer.abort());
+      await pause(this.#streaming ? STREAMING_MS : POLL_MS, signal, (wake) => { this.#wake = wake; });
     }
     this.#changed = false;
   }
@@ -38,10 +35,10 @@ export class Changes {
         streams += 1;
         try {
           await this.#read(await ask(`${path}/events`, { signal, quiet: true }));
-        } catch { // the caller's own reading says what is wrong
+        } catch { // the caller polls the job itself and reports what is wrong
         } finally {
           streams -= 1;
-          this.#tell(false);
+          this.#notify(false);
         }
       }
       await pause(REOPEN_MS, signal);
@@ -57,13 +54,13 @@ export class Changes {
       rest += decoder.decode(value, { stream: true });
       const whole = rest.lastIndexOf("\n\n");
       if (whole < 0) continue;
-      // a comment, which only keeps the connection open, is no event
-      if (/^event:/m.test(rest.slice(0, whole))) this.#tell(true);
+      // a comment, which only keeps the connection open, is not an event
+      if (/^event:/m.test(rest.slice(0, whole))) this.#notify(true);
       rest = rest.slice(whole + 2);
     }
   }
 
-  #tell(streaming) {
+  #notify(streaming) {
     this.#streaming = streaming;
     this.#changed = true;
     this.#wake();

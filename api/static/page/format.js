@@ -1,11 +1,23 @@
-// How figures and states read.
+// How numbers and states are written.
 
 const whole = new Intl.NumberFormat("en");
 
 export const count = (number) => whole.format(number);
 export const photos = (number) => `${count(number)} ${number === 1 ? "photo" : "photos"}`;
-export const percent = (share) => `${(share * 100).toFixed(1)} %`;
-export const roundPercent = (share) => `${Math.round(share * 100)} %`;
+export const files = (number) => `${count(number)} ${number === 1 ? "file" : "files"}`;
+
+/** A share of 1 with one decimal; never 100% or 0%, which no model means. */
+export function percent(share) {
+  if (share >= 0.9995) return ">99.9%";
+  if (share < 0.0005) return "<0.1%";
+  return `${(share * 100).toFixed(1)}%`;
+}
+
+/** The same without decimals, where they do not matter. */
+export function roundPercent(share) {
+  if (share >= 0.995) return percent(share);
+  return share < 0.005 ? "<1%" : `${Math.round(share * 100)}%`;
+}
 
 /** Milliseconds, with as many digits as mean something. */
 export function duration(ms) {
@@ -20,7 +32,7 @@ export function bytes(number) {
   return `${figure >= 10 || size === 1 ? Math.round(figure) : figure.toFixed(1)} ${unit}`;
 }
 
-/** Time that is left, roughly: a false second would only flicker. */
+/** The time that is left, roughly: exact seconds would only flicker. */
 export function timeLeft(seconds) {
   if (seconds < 10) return "a few seconds left";
   if (seconds < 90) return `about ${Math.ceil(seconds / 5) * 5} s left`;
@@ -30,7 +42,7 @@ export function timeLeft(seconds) {
 
 const STATES = {
   waiting: "not sent yet",
-  sending: "on its way",
+  sending: "being sent",
   queued: "queued",
   running: "being classified",
   failed: "failed",

@@ -1,17 +1,17 @@
-// Which photos go into which job.
+// Which photos are sent in which job.
 
 const { maxJobItems, maxJobBytes } = document.documentElement.dataset;
 // The form's own lines around each photo.
 const PART_BYTES = 512;
 
-/** Cut a list of items with files into jobs that the service admits, in order. */
-export function jobsOf(items, mostItems = Number(maxJobItems), mostBytes = Number(maxJobBytes)) {
+/** Split a list of items with files into jobs that the service accepts, in order. */
+export function jobsOf(items, itemsMost = Number(maxJobItems), bytesMost = Number(maxJobBytes)) {
   const jobs = [];
   let bytes = 0;
   for (const item of items) {
     const size = item.file.size + item.name.length * 3 + PART_BYTES;
     const last = jobs.at(-1);
-    if (last && last.length < mostItems && bytes + size <= mostBytes) {
+    if (last && last.length < itemsMost && bytes + size <= bytesMost) {
       last.push(item);
       bytes += size;
     } else {

@@ -1,8 +1,8 @@
-// One photo, large. Its object URL lives as long as it is shown.
+// One photo, large. Its object URL lives as long as the photo is shown.
 
 import { make } from "./dom.js";
 
-/** Show a file in a frame; null clears it to `empty`. */
+/** Show a file in a frame; null clears the frame and shows the text `empty`. */
 export function showPhoto(frame, file, empty = "No preview") {
   forget(frame);
   frame.dataset.state = "empty";

@@ -1,23 +1,23 @@
-// One photo of a batch, large, in a dialog with the way to its neighbours.
+// One photo of a batch, large, in a dialog with buttons for the previous and the next one.
 
-import { showItem } from "./answer.js";
 import { byId, setOff, setText } from "./dom.js";
-import { offerHeat } from "./heat.js";
-import { showPhoto } from "./photo.js";
+import { offerHeat } from "./heat-map.js";
+import { showPhoto } from "./preview.js";
+import { showItem } from "./result-panel.js";
 
 const dialog = byId("detail");
 let item = null;
 let neighbours = () => [];
 let painted = "";
 
-/** Open an item; `shown()` is the list that previous and next walk through. */
+/** Open an item; `shown()` is the list that previous and next step through. */
 export function openDetail(chosen, shown) {
   neighbours = shown;
   go(chosen);
   dialog.showModal();
 }
 
-/** The item may have ended meanwhile. */
+/** Paint again if the item has changed. */
 export function refreshDetail() {
   if (!dialog.open || painted === item.status) return;
   painted = item.status;
@@ -26,14 +26,17 @@ export function refreshDetail() {
 
 function showAnswer() {
   showItem(byId("detail-answer"), item);
-  offerHeat(byId("detail-heat"), byId("detail-photo"), item.predictions ? item.file : null);
+  offer(item.predictions ? item.file : null);
 }
+
+const offer = (file) => offerHeat(byId("detail-heat"), byId("detail-photo"), byId("detail-answer"), file);
 
 function go(to) {
   item = to;
   painted = item.status;
   setText(byId("detail-title"), item.name);
-  showPhoto(byId("detail-photo"), item.file ?? null, "The photo is not on this page any more; its result is.");
+  offer(null);
+  showPhoto(byId("detail-photo"), item.file ?? null, "The photo is no longer on this page. Its result is kept.");
   showAnswer();
   setOff(byId("detail-previous"), !neighbour(-1));
   setOff(byId("detail-next"), !neighbour(1));
@@ -52,9 +55,8 @@ function step(by) {
 byId("detail-close").addEventListener("click", () => dialog.close());
 byId("detail-previous").addEventListener("click", () => step(-1));
 byId("detail-next").addEventListener("click", () => step(1));
-dialog.addEventListener("close", () => showPhoto(byId("detail-photo"), null));
+dialog.addEventListener("close", () => { offer(null); showPhoto(byId("detail-photo"), null); });
 dialog.addEventListener("keydown", (event) => {
-  if (event.target.matches("input, select")) return; // there the arrows have a meaning of their own
   if (event.key === "ArrowLeft") step(-1);
   if (event.key === "ArrowRight") step(1);
 });

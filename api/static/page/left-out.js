@@ -1,0 +1,31 @@
+// Files that are not sent, each with the reason.
+
+import { byId, make } from "./dom.js";
+import { files } from "./format.js";
+
+const PHOTO = /\.(jpe?g|jfif|png)$/i;
+const HEIC = /\.(heic|heif)$/i;
+const PICTURE = /\.(webp|avif|gif|bmp|tiff?|jxl|svg|dng|cr[23]|nef|arw|orf|rw2|raf|psd)$/i;
+
+const UNREADABLE = "The browser cannot read this file.";
+
+/** Why a file of a folder is not sent; "" for a photo. */
+export function reasonAgainst(name) {
+  if (name.startsWith(".")) return "Hidden file.";
+  if (PHOTO.test(name)) return "";
+  if (HEIC.test(name)) return "HEIC photo. Convert it to JPEG; on an iPhone choose “Most Compatible” in Settings › Camera › Formats.";
+  if (PICTURE.test(name)) return "Picture in another format. Convert it to JPEG or PNG.";
+  return "Not a photo.";
+}
+
+export const unreadable = (path) => ({ path, reason: UNREADABLE });
+
+/** List them in the page; an empty list hides it. */
+export function showLeftOut(list) {
+  const place = byId("alert");
+  if (!list.length) return place.replaceChildren();
+  const open = place.querySelector("details")?.open ?? false;
+  const lines = list.map(({ path, reason }) => make("li", {}, make("b", {}, path), ` ${reason}`));
+  place.replaceChildren(make("details", { className: "left-out", open },
+    make("summary", {}, `Left out: ${files(list.length)}`), make("ul", {}, ...lines)));
+}
