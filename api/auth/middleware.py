@@ -10,8 +10,9 @@ from api.auth.keys import Keyring
 from api.http.responses import NotFound, respond_error
 from shared.errors import ServiceError, Unauthorized
 
-# What ends in a slash stands for all that is below it.
-OPEN = ("/static/", "/health/live", "/health/ready")
+# What ends in a slash stands for all that is below it. A browser cannot send a key when it opens
+# /docs, so the page is open and asks for the key before it reads /openapi.json.
+OPEN = ("/static/", "/health/live", "/health/ready", "/docs", "/swagger-ui/")
 ROOT = "/"
 DOCS = ("/docs", "/openapi.json", "/swagger-ui/")
 METRICS = ("/metrics",)

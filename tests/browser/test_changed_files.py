@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from shared.contract import ItemResult
-from shared.items import StartedItem
+from shared.messages import ItemResult
+from shared.records.items import StartedItem
 from tests.browser.conftest import SMALL, Visiting
 from tests.support.api_process import ApiProcess
 from tests.support.browser import Visit

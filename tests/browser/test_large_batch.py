@@ -49,7 +49,7 @@ def test_more_than_the_queue_holds_waits_its_turn(
     assert len(visit.page.url.split("#")[1].split(",")) == 3
     with visit.page.expect_download() as download:
         visit.page.get_by_role("button", name="Save CSV").click()
-    lines = download.value.path().read_text().splitlines()
+    lines = download.value.path().read_text("utf-8-sig").splitlines()
     named = [[str(at), f"{at}.jpg"] for at in range(PHOTOS)]
     assert [line.split(",")[:2] for line in lines[1:]] == named
 
@@ -69,8 +69,8 @@ def test_a_cancelled_batch_drops_what_has_not_begun(
     assert visit.page.evaluate("document.activeElement.id") == "start-over"
     with visit.page.expect_download() as download:
         visit.page.get_by_role("button", name="Save CSV").click()
-    rows = list(csv.DictReader(download.value.path().read_text().splitlines()))
-    assert [row["filename"] for row in rows] == [f"{at}.jpg" for at in range(PHOTOS)]
+    rows = list(csv.DictReader(download.value.path().read_text("utf-8-sig").splitlines()))
+    assert [row["path"] for row in rows] == [f"{at}.jpg" for at in range(PHOTOS)]
     assert {row["status"] for row in rows[-5:]} == {"cancelled"}, "those that were never sent"
     visit.page.get_by_role("button", name="Start over").click()
     expect(visit.page.get_by_text("Drop a photo here")).to_be_visible()
@@ -122,7 +122,7 @@ def test_what_passes_by_itself_ends_no_photo_and_what_failed_is_sent_again(
     worker.answer = answer
     visit.page.route("**/jobs/*?offset=*", proxy)
     visit.choose(*[(f"{at}.jpg", jpeg()) for at in range(6)])
-    visit.wait_text("#trouble", "The page goes on by itself")
+    visit.wait_text("#trouble", "The page keeps trying")
     first = visit.page.locator(".tile").first
     first.focus()
     visit.choose(("more.jpg", jpeg()))

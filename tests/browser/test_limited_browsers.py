@@ -1,6 +1,7 @@
 """Browsers that refuse or lack something that the page would use."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -41,9 +42,10 @@ def test_the_page_works_where_site_data_is_blocked(
     browser: Browser, small_api: ApiProcess, worker: PlayedWorker, tmp_path: Path
 ) -> None:
     visit = Visit(WithoutSiteData(browser, tmp_path / "profile"), small_api.url)
-    assert visit.page.evaluate(
-        "() => { try { return !sessionStorage; } catch { return 'throws'; } }"
-    ) == "throws"
+    assert (
+        visit.page.evaluate("() => { try { return !sessionStorage; } catch { return 'throws'; } }")
+        == "throws"
+    )
     classifies(visit)
     visit.close()
 
@@ -67,7 +69,6 @@ def test_a_key_is_kept_for_the_visit_where_site_data_is_blocked(
         "delete AbortSignal.timeout",
         "delete AbortSignal.prototype.throwIfAborted",
         "delete window.createImageBitmap",
-        "delete window.IntersectionObserver",
         "delete ReadableStream.prototype.getReader",
         "delete Navigator.prototype.clipboard",
         "delete DataTransferItem.prototype.webkitGetAsEntry",
@@ -99,7 +100,7 @@ def test_what_the_page_cannot_do_without_is_told_at_the_start(
     visit.wait_text("#alert", "This browser cannot run the page")
     assert missing.split(".")[-1] in visit.text("#alert")
     assert "Update the browser" in visit.text("#alert")
-    visit.errors.clear()
+    visit.forgive()
 
 
 def test_a_module_that_does_not_load_is_told(
@@ -109,11 +110,13 @@ def test_a_module_that_does_not_load_is_told(
     visit.page.route("**/static/page/format.js", lambda route: route.abort())
     visit.page.reload()
     visit.wait_text("#alert", "The page did not start")
-    visit.errors.clear()
+    visit.forgive()
 
 
 def test_without_scripts_the_page_says_what_it_needs(
-    small_api: ApiProcess, worker: PlayedWorker, visiting: Visiting
+    browser: Browser, small_api: ApiProcess
 ) -> None:
-    visit = visiting(small_api.url, java_script_enabled=False)
-    expect(visit.page.get_by_text("This page needs JavaScript")).to_be_visible()
+    with closing(browser.new_context(java_script_enabled=False)) as context:
+        page = context.new_page()
+        page.goto(small_api.url)
+        expect(page.get_by_text("This page needs JavaScript")).to_be_visible()

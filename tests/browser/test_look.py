@@ -1,11 +1,13 @@
-"""Dark, small, still: how the page adapts, and what it may load."""
+"""Dark mode, small screens, reduced motion, and the content security policy."""
 
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import Visiting
 from tests.support.browser import PHONE, Visit
+from tests.support.photos import jpeg
 from tests.support.served import Served
 
 
@@ -39,7 +41,7 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
 
     assert_fits()
-    visit.wait_text("#service-facts", "1 worker")
+    visit.wait_text("#service-word", "Ready")
     visit.drop([photos / "00 chelsea.jpg"])
     visit.labels()
     assert_fits()
@@ -52,14 +54,29 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(
     assert_fits()
 
 
-def test_who_wants_no_motion_gets_none(visiting: Visiting, service: Served, photos: Path) -> None:
+def test_a_phone_offers_its_camera_and_nothing_to_drop(visiting: Visiting, service: Served) -> None:
+    visit = visiting(service.url, size=PHONE, has_touch=True, is_mobile=True)
+    camera = visit.page.locator("#pick-camera")
+    assert camera.get_attribute("capture") == "environment"
+    expect(visit.page.get_by_text("Take a photo", exact=True)).to_be_visible()
+    expect(visit.page.get_by_text("Choose a folder")).not_to_be_visible()
+    assert "Drop" not in visit.text("main")
+    camera.set_input_files({"name": "a.jpg", "mimeType": "image/jpeg", "buffer": jpeg()})
+    assert len(visit.labels()) >= 1
+
+
+def test_reduced_motion_means_no_animation(
+    visiting: Visiting, service: Served, photos: Path
+) -> None:
     visit = visiting(service.url, reduced_motion="reduce")
     visit.drop([photos / "00 chelsea.jpg"])
     visit.labels()
     assert visit.page.evaluate("document.getAnimations().length") == 0
 
 
-def test_the_policy_refuses_what_is_not_the_services_own(visit: Visit) -> None:
+def test_the_content_security_policy_blocks_foreign_scripts_styles_and_requests(
+    visit: Visit,
+) -> None:
     refused = visit.page.evaluate(
         """async () => {
             const refused = [];

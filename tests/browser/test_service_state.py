@@ -1,4 +1,4 @@
-"""The service's state in sight: ready, without its broker, with a fallback model."""
+"""The header: the state of the service, the fallback notice, API keys."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,34 +8,32 @@ from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import KEY, Visiting
 from tests.support.api_process import ApiProcess
-from tests.support.browser import Visit
+from tests.support.browser import PHONE, Visit
 from tests.support.photos import jpeg
 from tests.support.played_worker import PlayedWorker
 from tests.support.served import Served, eventually
 
 
 @contextmanager
-def broker_away(service: Served, visit: Visit) -> Iterator[None]:
-    """Redis keeps its connections and answers no request."""
+def redis_stopped(service: Served, visit: Visit) -> Iterator[None]:
+    """Redis keeps its connections and answers none."""
     redis = service.child("redis.sock")
     visit.expected = {503}
     redis.suspend()
     try:
-        visit.wait_text("#service-word", "Broker away")
-        assert visit.text("#say-state") == "Service: Broker away"
+        visit.wait_text("#service-word", "Unavailable")
+        assert visit.text("#say-state") == "Service: Unavailable"
         yield
     finally:
         redis.resume()
 
 
-def test_broker_workers_and_model_are_in_sight(visit: Visit, service: Served) -> None:
+def test_the_header_says_one_word_and_its_details_the_rest(visit: Visit, service: Served) -> None:
     visit.wait_text("#service-word", "Ready")
-    model = service.health().json()["workers"][0]["model"]
-    facts = visit.text("#service-facts")
-    assert facts.startswith(model)
-    assert "1 worker" in facts
-    assert "broker " in facts
+    assert visit.text("#service summary") == "Ready"
     visit.page.locator("#service summary").click()
+    model = service.health().json()["workers"][0]["model"]
+    assert f"Model\n{model}\nRedis\nup, " in visit.text("#service-panel dl")
     expect(visit.page.locator("#service-panel tbody tr")).to_have_count(1)
     visit.page.get_by_role("group", name="Workers").focus()
     for _ in range(2):
@@ -45,7 +43,7 @@ def test_broker_workers_and_model_are_in_sight(visit: Visit, service: Served) ->
     assert visit.page.evaluate("document.activeElement.ariaLabel") == "Workers"
 
 
-def test_what_is_no_state_is_not_the_last_that_is_seen(visit: Visit) -> None:
+def test_the_state_is_read_again_after_a_response_that_is_not_one(visit: Visit) -> None:
     visit.expected = {503}
     visit.wait_text("#service-word", "Ready")
     asked: list[Route] = []
@@ -67,36 +65,94 @@ def test_what_is_no_state_is_not_the_last_that_is_seen(visit: Visit) -> None:
     expect(visit.page.get_by_role("button", name="Show why")).to_be_visible()
 
 
-def test_a_photo_sent_while_the_broker_is_away_is_answered_when_it_is_back(
+def test_a_photo_sent_while_redis_is_stopped_is_classified_afterwards(
     visit: Visit, service: Served
 ) -> None:
-    with broker_away(service, visit):
+    with redis_stopped(service, visit):
         visit.choose(("cat.jpg", jpeg()))
-        visit.wait_text("#answer .problem h2", "Photos cannot be taken in just now")
+        visit.wait_text("#answer .problem h2", "Service temporarily unavailable")
         visit.wait_text("#answer .countdown", "Trying again in ")
         visit.assert_accessible()
     assert len(visit.labels()) == 3
     visit.wait_text("#service-word", "Ready")
 
 
-def test_a_batch_lives_through_an_outage(visit: Visit, service: Served, photos: Path) -> None:
-    with broker_away(service, visit):
+def test_a_batch_survives_an_outage(visit: Visit, service: Served, photos: Path) -> None:
+    with redis_stopped(service, visit):
         visit.drop([photos])
-        visit.wait_text("#trouble", "Photos cannot be taken in just now")
-        assert "goes on by itself" in visit.text("#trouble")
+        visit.wait_text("#trouble", "Service temporarily unavailable")
+        assert "keeps trying" in visit.text("#trouble")
     visit.wait_text("#batch-line", "20 classified · 1 failed")
     assert visit.text("#trouble") == ""
 
 
-def test_the_notice_of_a_fallback_model_stays_in_sight(
+def test_the_notice_of_a_fallback_model_is_one_line_until_it_is_closed(
     small_api: ApiProcess, worker: PlayedWorker, visiting: Visiting
 ) -> None:
-    notice = "The packaged model answers, as ResNet-50 was not found."
+    notice = "HTTPS_PROXY [Errno -2]: words for the operator."
     worker.report = worker.report.model_copy(update={"notice": notice})
-    visit = visiting(small_api.url)
-    visit.wait_text("#notice", notice)
+    visit = visiting(small_api.url, size=PHONE)
+    visit.wait_text("#notice", "A smaller model is in use.")
+    assert notice not in visit.page.content()
     visit.page.evaluate("scrollTo(0, document.body.scrollHeight)")
     expect(visit.page.locator("#notice")).to_be_in_viewport()
+    box = visit.page.locator("#notice").bounding_box()
+    assert box is not None
+    assert box["height"] < 50
+    visit.page.get_by_text("Why?").click()
+    expect(visit.page.get_by_text("It is less accurate.")).to_be_visible()
+    visit.page.get_by_role("button", name="Close").click()
+    visit.page.reload()
+    visit.wait_text("#service-word", "Ready")
+    expect(visit.page.locator("#notice")).not_to_be_visible()
+    worker.report = worker.report.model_copy(update={"notice": "Another reason."})
+    expect(visit.page.locator("#notice")).to_be_visible()
+
+
+def test_a_waiting_photo_says_that_the_worker_does_not_respond(
+    visit: Visit, service: Served
+) -> None:
+    visit.expected = {503}
+    visit.wait_text("#service-word", "Ready")
+    worker = service.child("worker.main")
+    worker.suspend()
+    try:
+        visit.choose(("cat.jpg", jpeg()))
+        visit.wait_text("#service-word", "Not responding")
+        visit.wait_text("#answer", "The worker does not respond.")
+    finally:
+        worker.resume()
+    assert len(visit.labels()) == 3
+
+
+def test_a_photo_is_sent_again_when_the_service_is_back(
+    small_api: ApiProcess, worker: PlayedWorker, visiting: Visiting
+) -> None:
+    visit = visiting(small_api.url, expected=["net::ERR_CONNECTION_REFUSED", 503])
+    visit.wait_text("#service-word", "Ready")
+    small_api.kill()
+    visit.choose(("cat.jpg", jpeg()))
+    visit.wait_text("#answer .problem h2", "The service does not answer")
+    visit.wait_text("#answer .countdown", "Trying again in ")
+    small_api.start()
+    assert len(visit.labels()) == 3
+
+
+def test_the_api_reference_asks_for_the_key(keyed_api: ApiProcess, visiting: Visiting) -> None:
+    visit = visiting(keyed_api.url, expected=[401, 503])
+    visit.page.get_by_label("API key").fill(KEY)
+    visit.page.keyboard.press("Enter")
+    visit.wait_text("#service-word", "No worker")
+    visit.page.get_by_role("link", name="API reference").click()
+    visit.page.locator("#swagger-ui .opblock").first.wait_for()
+    fresh = visiting(keyed_api.url, expected=[401, 503])
+    fresh.page.goto(f"{keyed_api.url}/docs")
+    fresh.page.get_by_label("API key").fill(KEY)
+    fresh.page.keyboard.press("Enter")
+    fresh.page.locator("#swagger-ui .opblock").first.wait_for()
+    for each in (visit, fresh):
+        each.page.goto(keyed_api.url)
+    fresh.wait_text("#service-word", "No worker")
 
 
 def test_without_a_worker_the_page_says_so(small_api: ApiProcess, visiting: Visiting) -> None:
@@ -107,7 +163,7 @@ def test_without_a_worker_the_page_says_so(small_api: ApiProcess, visiting: Visi
     assert "Prefer" not in visit.text("#answer .problem")
 
 
-def test_a_service_with_keys_asks_for_one_and_goes_on(
+def test_a_service_with_keys_asks_for_one_and_continues(
     keyed_api: ApiProcess, visiting: Visiting
 ) -> None:
     visit = visiting(keyed_api.url, expected=[401, 503])
@@ -115,6 +171,7 @@ def test_a_service_with_keys_asks_for_one_and_goes_on(
     field.fill("not the right one at all, but long enough")
     field.press("Enter")
     visit.wait_text("#key-title", "This key was not accepted")
+    assert visit.text("#service-word") == "API key required"
     visit.assert_accessible()
     field.fill(KEY)
     field.press("Enter")

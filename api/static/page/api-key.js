@@ -34,7 +34,7 @@ export async function renewKey(used) {
 function askForKey(wrong) {
   const dialog = byId("key");
   const field = byId("key-value");
-  byId("key-title").textContent = wrong ? "This key was not accepted" : "This service requires an API key";
+  byId("key-title").textContent = wrong ? "This key was not accepted" : "This service requires a key";
   field.value = "";
   dialog.returnValue = "";
   dialog.showModal();

@@ -38,8 +38,8 @@ export const isOff = (button) => button.getAttribute("aria-disabled") === "true"
 /** Announce a text to screen readers. */
 export const say = (text) => setText(byId("say"), text);
 
-/** Whether people here point with a finger: then nothing can be dropped or clicked. */
-export const touch = matchMedia("(hover: none) and (pointer: coarse)").matches;
+/** Whether the user points with a finger; needs.js finds out before the page is shown. */
+export const touch = document.documentElement.classList.contains("touch");
 
 /** At most one call per frame, and none while the tab is hidden. */
 export function perFrame(draw) {

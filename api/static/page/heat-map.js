@@ -7,7 +7,7 @@ import { Problem } from "./problem.js";
 
 const SIDE = 224;
 const FAINT = 0.25; // below this share of its maximum the map is transparent
-const HINT = "The model looks at the bright square. Choose a bar to see where it finds that class.";
+const EXPLANATION = "The model looks at the bright square. Choose a bar to see where it finds that class.";
 
 const requests = new WeakMap(); // frame → its request
 const offers = new Map(); // bar → how to offer a map, in case heat maps become available
@@ -50,6 +50,7 @@ async function explain(bar, frame, panel, file, onShown) {
     const problem = Problem.of(error);
     if (!problem || signal.aborted) return;
     setOff(bar.firstChild, false);
+    bar.lastChild.setAttribute("role", "note");
     setText(bar.lastChild, `${problem.title}. ${problem.detail}`);
     say(bar.lastChild.textContent);
   }
@@ -80,14 +81,15 @@ function show(bar, frame, panel, predictions, share) {
   button.addEventListener("click", () => toggle(canvas.hidden));
   place(canvas, frame, share);
   frame.append(canvas);
-  bar.replaceChildren(button, make("span", { className: "heat-hint" }, HINT));
+  bar.replaceChildren(button);
+  panel.querySelector(".bars").after(make("p", { className: "heat-explanation" }, EXPLANATION));
   choose(0);
   button.focus();
 }
 
 function remove(frame, panel) {
   frame.querySelector(".heat-map")?.remove();
-  for (const choice of panel.querySelectorAll(".choose-class")) choice.remove();
+  for (const added of panel.querySelectorAll(".choose-class, .heat-explanation")) added.remove();
 }
 
 /** The part of the photo's shorter side that the centre crop keeps. */

@@ -1,12 +1,16 @@
-// Runs before the page's modules and in syntax that any browser reads. Tells what the browser
-// lacks, or that the page did not start.
+// Runs before the page is shown, in syntax that any browser reads. Tells what the browser lacks, or
+// that the page did not start.
 (function () {
   "use strict";
+  // where people point with a finger nothing can be dropped, but there is a camera
+  var touch = window.matchMedia && window.matchMedia("(hover: none) and (pointer: coarse)").matches;
+  document.documentElement.className = touch ? "has-script touch" : "has-script";
   var dialog = window.HTMLDialogElement && window.HTMLDialogElement.prototype;
   var needed = {
     fetch: window.fetch,
     AbortController: window.AbortController,
     FormData: window.FormData,
+    IntersectionObserver: window.IntersectionObserver,
     Promise: window.Promise,
     "dialog.showModal": dialog && dialog.showModal,
     "module scripts": "noModule" in document.createElement("script")

@@ -7,12 +7,12 @@ const waiting = new Map(); // canvas → file; they are drawn in the order of in
 const files = new WeakMap();
 let running = 0;
 
-// a browser without it draws all thumbnails at once
-const nearby = window.IntersectionObserver && new IntersectionObserver((entries) => {
+const nearby = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) {
     if (!isIntersecting) continue;
     nearby.unobserve(target);
-    enqueue(target);
+    waiting.set(target, files.get(target));
+    pump();
   }
 }, { rootMargin: "200px" });
 
@@ -23,14 +23,8 @@ export function thumbnail(file) {
   canvas.setAttribute("aria-hidden", "true");
   if (!file) { canvas.dataset.state = "none"; return canvas; }
   files.set(canvas, file);
-  if (nearby) nearby.observe(canvas);
-  else requestAnimationFrame(() => enqueue(canvas));
+  nearby.observe(canvas);
   return canvas;
-}
-
-function enqueue(canvas) {
-  waiting.set(canvas, files.get(canvas));
-  pump();
 }
 
 async function pump() {
