@@ -4,6 +4,17 @@ import { ROOT } from "./page/addresses.js";
 import { read } from "./page/api-client.js";
 import { keyHeaders, needsKey } from "./page/api-key.js";
 
+// When another content type is chosen Swagger UI keeps the fields of the form and shows them as if
+// they were the JSON body. Without a value it shows the example.
+const forgetFormOfOtherType = {
+  statePlugins: { oas3: { wrapActions: {
+    setRequestContentType: (original, { oas3Actions }) => (change) => {
+      oas3Actions.setRequestBodyValue({ value: undefined, pathMethod: change.pathMethod });
+      return original(change);
+    },
+  } } },
+};
+
 const place = document.getElementById("swagger-ui");
 
 async function show() {
@@ -13,6 +24,7 @@ async function show() {
     spec: { ...spec, servers: [{ url: ROOT.replace(/\/$/, "") }] },
     dom_id: "#swagger-ui",
     deepLinking: true,
+    plugins: [() => forgetFormOfOtherType],
     presets: [SwaggerUIBundle.presets.apis, SwaggerUIBundle.SwaggerUIStandalonePreset],
     layout: "BaseLayout",
     onComplete: () => {

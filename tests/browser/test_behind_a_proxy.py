@@ -1,4 +1,4 @@
-"""The page behind a proxy of the operator: under a prefix, with a limit on bodies, with timeouts."""
+"""The page behind a proxy: under a prefix, with a limit on bodies, with a timeout."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -12,7 +12,6 @@ from tests.browser.conftest import Visiting
 from tests.support.api_process import ApiProcess
 from tests.support.nginx import Nginx
 from tests.support.photos import jpeg
-from tests.support.played_worker import PlayedWorker
 
 Proxied = Callable[[str], str]
 LARGE = jpeg() + bytes(1_700_000)
@@ -34,8 +33,9 @@ def prefix(api: ApiProcess, path: str) -> str:
 
 
 @pytest.mark.parametrize("path", ["/classifier/", "/tools/vision/v1/"])
+@pytest.mark.usefixtures("worker")
 def test_the_page_works_under_any_prefix(
-    small_api: ApiProcess, worker: PlayedWorker, proxied: Proxied, visiting: Visiting, path: str
+    small_api: ApiProcess, proxied: Proxied, visiting: Visiting, path: str
 ) -> None:
     visit = visiting(proxied(prefix(small_api, path)) + path)
     visit.wait_text("#service-word", "Ready")
@@ -50,8 +50,9 @@ def test_the_page_works_under_any_prefix(
     assert all(url.startswith((visit.url, "blob:")) for url in visit.asked)
 
 
+@pytest.mark.usefixtures("worker")
 def test_a_prefix_is_kept_when_the_photo_is_answered_later(
-    small_api: ApiProcess, worker: PlayedWorker, proxied: Proxied, visiting: Visiting
+    small_api: ApiProcess, proxied: Proxied, visiting: Visiting
 ) -> None:
     visit = visiting(proxied(prefix(small_api, "/classifier/")) + "/classifier/")
 
@@ -63,8 +64,9 @@ def test_a_prefix_is_kept_when_the_photo_is_answered_later(
     assert len(visit.labels()) == 3
 
 
+@pytest.mark.usefixtures("worker")
 def test_the_reference_works_under_a_prefix(
-    small_api: ApiProcess, worker: PlayedWorker, proxied: Proxied, visiting: Visiting
+    small_api: ApiProcess, proxied: Proxied, visiting: Visiting
 ) -> None:
     visit = visiting(proxied(prefix(small_api, "/classifier/")) + "/classifier/")
     visit.page.get_by_role("link", name="API reference").click()
@@ -79,9 +81,9 @@ def test_the_reference_works_under_a_prefix(
 
 
 @pytest.mark.parametrize("large", [1, 4])
+@pytest.mark.usefixtures("worker")
 def test_photos_that_a_proxy_refuses_fail_and_the_others_go_on(
     small_api: ApiProcess,
-    worker: PlayedWorker,
     proxied: Proxied,
     visiting: Visiting,
     large: int,
@@ -100,8 +102,9 @@ def test_photos_that_a_proxy_refuses_fail_and_the_others_go_on(
     visit.page.keyboard.press("Escape")
 
 
+@pytest.mark.usefixtures("worker")
 def test_one_photo_that_a_proxy_refuses_says_why(
-    small_api: ApiProcess, worker: PlayedWorker, proxied: Proxied, visiting: Visiting
+    small_api: ApiProcess, proxied: Proxied, visiting: Visiting
 ) -> None:
     visit = visiting(proxied(prefix(small_api, "/")), expected=[413])
     visit.choose(("large.jpg", LARGE))
@@ -109,13 +112,15 @@ def test_one_photo_that_a_proxy_refuses_says_why(
     assert "server in front of the service" in visit.text("#answer .problem h2 + p")
 
 
+@pytest.mark.usefixtures("worker")
 def test_an_upload_that_is_cut_off_on_the_way_fails_after_some_tries(
-    small_api: ApiProcess, worker: PlayedWorker, proxied: Proxied, visiting: Visiting
+    small_api: ApiProcess, proxied: Proxied, visiting: Visiting
 ) -> None:
     """A proxy that hangs up on a large body, where nginx and most others answer 413."""
-    cut = "client_max_body_size 0; location = /jobs { if ($http_content_length ~ '[0-9]{7}') { return 444; }"
-    settings = f"{cut} proxy_pass {small_api.url}; }} {prefix(small_api, '/')}"
-    visit = visiting(proxied(settings), expected=["net::ERR_EMPTY_RESPONSE"])
+    cut = "if ($http_content_length ~ '[0-9]{7}') { return 444; }"
+    jobs = f"location = /jobs {{ {cut} proxy_pass {small_api.url}; }}"
+    url = proxied(f"client_max_body_size 0; {jobs} {prefix(small_api, '/')}")
+    visit = visiting(url, expected=["net::ERR_EMPTY_RESPONSE"])
     small = [(f"{at}.jpg", jpeg()) for at in range(3)]
     visit.choose(*small, ("large.jpg", LARGE))
     visit.wait_text("#batch-line", "3 classified · 1 failed")
@@ -123,8 +128,9 @@ def test_an_upload_that_is_cut_off_on_the_way_fails_after_some_tries(
     assert failed.get_attribute("aria-label") == "large.jpg: The upload does not get through"
 
 
+@pytest.mark.usefixtures("worker")
 def test_the_page_waits_for_less_time_than_proxies_do(
-    small_api: ApiProcess, worker: PlayedWorker, visiting: Visiting
+    small_api: ApiProcess, visiting: Visiting
 ) -> None:
     visit = visiting(small_api.url)
     with visit.page.expect_request("**/predict") as request:

@@ -113,8 +113,9 @@ def test_a_photo_by_itself_fails_with_the_reason(
     expect(visit.page.get_by_role("button", name="Choose another photo")).to_be_visible()
 
 
+@pytest.mark.usefixtures("worker")
 def test_a_link_to_nowhere_in_a_dropped_folder_is_left_out(
-    small_api: ApiProcess, worker: PlayedWorker, visiting: Visiting, tmp_path: Path
+    small_api: ApiProcess, visiting: Visiting, tmp_path: Path
 ) -> None:
     folder = tmp_path / "holiday"
     folder.mkdir()

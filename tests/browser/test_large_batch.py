@@ -140,8 +140,9 @@ def test_what_passes_by_itself_ends_no_photo_and_what_failed_is_sent_again(
 
 
 @pytest.mark.parametrize("chosen", [3, PHOTOS])
+@pytest.mark.usefixtures("worker")
 def test_the_line_of_an_outage_goes_with_the_cancel(
-    small_api: ApiProcess, worker: PlayedWorker, visiting: Visiting, chosen: int
+    small_api: ApiProcess, visiting: Visiting, chosen: int
 ) -> None:
     visit = visiting(small_api.url, expected=["net::ERR_FAILED"])
     visit.page.route("**/jobs", lambda route: route.abort())

@@ -38,8 +38,9 @@ def classifies(visit: Visit) -> None:
     visit.wait_text("#batch-line", "2 classified")
 
 
+@pytest.mark.usefixtures("worker")
 def test_the_page_works_where_site_data_is_blocked(
-    browser: Browser, small_api: ApiProcess, worker: PlayedWorker, tmp_path: Path
+    browser: Browser, small_api: ApiProcess, tmp_path: Path
 ) -> None:
     visit = Visit(WithoutSiteData(browser, tmp_path / "profile"), small_api.url)
     assert (
@@ -74,9 +75,8 @@ def test_a_key_is_kept_for_the_visit_where_site_data_is_blocked(
         "delete DataTransferItem.prototype.webkitGetAsEntry",
     ],
 )
-def test_the_page_works_without(
-    small_api: ApiProcess, worker: PlayedWorker, visiting: Visiting, missing: str
-) -> None:
+@pytest.mark.usefixtures("worker")
+def test_the_page_works_without(small_api: ApiProcess, visiting: Visiting, missing: str) -> None:
     visit = visiting(small_api.url)
     visit.context.add_init_script(missing)
     visit.page.reload()
@@ -91,21 +91,21 @@ def test_the_page_works_without(
         "delete window.AbortController",
     ],
 )
+@pytest.mark.usefixtures("worker")
 def test_what_the_page_cannot_do_without_is_told_at_the_start(
-    small_api: ApiProcess, worker: PlayedWorker, visiting: Visiting, missing: str
+    small_api: ApiProcess, visiting: Visiting, missing: str
 ) -> None:
     visit = visiting(small_api.url)
     visit.context.add_init_script(missing)
     visit.page.reload()
     visit.wait_text("#alert", "This browser cannot run the page")
-    assert missing.split(".")[-1] in visit.text("#alert")
+    assert missing.rsplit(".", maxsplit=1)[-1] in visit.text("#alert")
     assert "Update the browser" in visit.text("#alert")
     visit.forgive()
 
 
-def test_a_module_that_does_not_load_is_told(
-    small_api: ApiProcess, worker: PlayedWorker, visiting: Visiting
-) -> None:
+@pytest.mark.usefixtures("worker")
+def test_a_module_that_does_not_load_is_told(small_api: ApiProcess, visiting: Visiting) -> None:
     visit = visiting(small_api.url, expected=["net::ERR_FAILED"])
     visit.page.route("**/static/page/format.js", lambda route: route.abort())
     visit.page.reload()

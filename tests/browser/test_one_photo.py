@@ -115,7 +115,7 @@ def painted(canvas: Locator) -> str:
 
 def test_the_keyboard_is_enough(visit: Visit) -> None:
     page = visit.page
-    # a listener alone makes Chromium keep its dialog back, and it takes a while to: not at the key
+    # with a listener Chromium shows no dialog, and that takes a while: so not at the key press
     page.on("filechooser", lambda _: None)
 
     def tab_to(name: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import KEY, Visiting
@@ -125,8 +126,9 @@ def test_a_waiting_photo_says_that_the_worker_does_not_respond(
     assert len(visit.labels()) == 3
 
 
+@pytest.mark.usefixtures("worker")
 def test_a_photo_is_sent_again_when_the_service_is_back(
-    small_api: ApiProcess, worker: PlayedWorker, visiting: Visiting
+    small_api: ApiProcess, visiting: Visiting
 ) -> None:
     visit = visiting(small_api.url, expected=["net::ERR_CONNECTION_REFUSED", 503])
     visit.wait_text("#service-word", "Ready")
