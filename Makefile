@@ -35,7 +35,7 @@ test-root: install-dev ## with root and iproute2: a minute of chaos, a fleet in 
 test-docker: install-dev ## with Docker: build, start, classify, scale, look inside
 	$(BIN)/python -m pytest $(FULL) tests/compose
 
-test-browser: install-dev ## with Chromium: the page
+test-browser: install-dev ## with Chromium and nginx: the page
 	$(BIN)/python -m pytest $(FULL) tests/browser
 
 hostile: install-dev ## hostile images and requests against a running service; a minute of fuzzing

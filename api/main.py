@@ -28,7 +28,7 @@ EXIT_CANNOT_SERVE = 3
 # Asked every few seconds by machines.
 UNTRACED = ("/health", "/metrics")
 
-DESCRIPTION = """Classifies photos into the 1,000 classes of ImageNet.
+DESCRIPTION = """Classifies photos, by default into the 1,000 classes of ImageNet; see `/model`.
 
 `POST /predict` answers one photo, `POST /jobs` takes many and is polled by its id. Errors are
 problem documents (RFC 9457): `type` is stable, `detail` says what to do.

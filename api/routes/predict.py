@@ -96,7 +96,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     openapi_extra={"requestBody": _BODY, "parameters": [_PREFER]},
 )
 async def predict(request: Request, services: ServicesDep, options: ClassifyOptionsDep) -> Response:
-    """The photo as form field `file`, as the raw body, or as base64 in JSON.
+    """The photo as form field `file`, as the raw body, or in JSON as `{"image": "<base64>"}`.
 
     Waits for the result for as long as `Prefer` says, by default 20 s. After that it responds 202
     and the job continues. A client that hangs up while it waits cancels the job.

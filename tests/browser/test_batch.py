@@ -60,7 +60,7 @@ def test_the_filter_finds_failures_and_labels(visit: Visit, photos: Path) -> Non
     expect(visit.page.get_by_text("No photo matches.")).to_be_visible()
 
 
-def test_a_tile_opens_large_and_the_keyboard_walks_on(visit: Visit, photos: Path) -> None:
+def test_a_tile_opens_large_and_arrow_keys_step_on(visit: Visit, photos: Path) -> None:
     dropped(visit, photos)
     visit.page.locator(".tile").first.focus()
     visit.page.keyboard.press("Enter")
@@ -88,7 +88,7 @@ def test_a_reload_finds_the_batch_again(visit: Visit, photos: Path) -> None:
     assert first.get_attribute("aria-label").startswith("00 chelsea.jpg: ")  # type: ignore[union-attr]
 
 
-def test_a_link_that_has_expired_promises_nothing(visit: Visit) -> None:
+def test_an_expired_link_says_so(visit: Visit) -> None:
     visit.expected = {404}
     visit.page.evaluate("location.hash = '0'.repeat(32)")
     visit.page.reload()

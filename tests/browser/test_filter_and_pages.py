@@ -44,7 +44,7 @@ def animals(small_api: ApiProcess, worker: PlayedWorker, visiting: Visiting) -> 
     ],
 )
 def test_the_filter_finds_whole_words_first(animals: Visit, query: str, found: list[str]) -> None:
-    animals.page.get_by_label("Filter by label or file name").fill(query)
+    animals.page.get_by_label("Filter by label or file name").press_sequentially(query)
     tiles = animals.page.locator(".tile")
     expect(tiles).to_have_count(len(found))
     assert [each.split(": ")[0] for each in labels_of(animals)] == found

@@ -96,7 +96,7 @@ def test_a_job_whose_answer_is_on_its_way_is_cancelled_too(
     assert small_api.client.get(f"/jobs/{job}").json()["counts"]["cancelled"] == 2
 
 
-def test_what_passes_by_itself_ends_no_photo_and_what_failed_is_sent_again(
+def test_outages_fail_no_photo_and_failed_photos_can_be_sent_again(
     small_api: ApiProcess, worker: PlayedWorker, visiting: Visiting
 ) -> None:
     visit = visiting(small_api.url, expected=[502, 503])

@@ -113,7 +113,7 @@ def painted(canvas: Locator) -> str:
     return str(pixels)
 
 
-def test_the_keyboard_is_enough(visit: Visit) -> None:
+def test_the_keyboard_is_enough_to_classify_a_photo(visit: Visit) -> None:
     page = visit.page
     # with a listener Chromium shows no dialog, and that takes a while: so not at the key press
     page.on("filechooser", lambda _: None)

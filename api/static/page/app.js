@@ -4,7 +4,7 @@ import { jobPath } from "./addresses.js";
 import { Batch } from "./batch.js";
 import { BatchView } from "./batch-view.js";
 import { ofBatch, ofPhoto, scope, showCommand } from "./curl-command.js";
-import { byId, make, perFrame, setText, touch } from "./dom.js";
+import { byId, make, perFrame, setText } from "./dom.js";
 import { onPhotos } from "./file-input.js";
 import { showLeftOut } from "./left-out.js";
 import { showPhoto } from "./preview.js";
@@ -53,24 +53,26 @@ function startOver() {
 
 function showEmpty() {
   showPhoto(byId("photo"), null);
-  byId("photo").replaceChildren(make("label", { htmlFor: "pick", className: "photo-empty" }, touch ? "Choose a photo" : "Drop a photo here"));
+  byId("photo").replaceChildren(make("label", { htmlFor: "pick", className: "photo-empty" },
+    make("span", { className: "for-mouse" }, "Drop a photo here"), make("span", { className: "for-touch" }, "Choose a photo")));
   byId("samples").hidden = false;
   showNothing(byId("answer"));
   showCommand(null);
   see("single");
 }
 
+// the title, and how to go on with a mouse and with a finger
 const TEXTS = {
-  single: ["What is in the photo?", touch ? "Take a photo or choose one. JPEG or PNG." : "Drop photos anywhere on this page, paste one, or choose. JPEG or PNG."],
-  batch: ["What is in the photos?", touch ? "Choose more to add them. Tap a photo to enlarge it." : "Drop, paste or choose more to add them. Click a photo to enlarge it."],
+  single: ["What is in the photo?", "Drop photos anywhere on this page, paste one, or choose. JPEG or PNG.", "Take a photo or choose one. JPEG or PNG."],
+  batch: ["What is in the photos?", "Drop, paste or choose more to add them. Click a photo to enlarge it.", "Choose more to add them. Tap one to enlarge it."],
 };
 
 function see(name) {
   byId("single").hidden = name !== "single";
   byId("batch").hidden = name !== "batch";
-  const [title, lead] = TEXTS[name];
+  const [title, ...leads] = TEXTS[name];
   setText(byId("title"), title);
-  setText(byId("lead"), lead);
+  leads.forEach((lead, at) => setText(byId("lead").children[at], lead));
 }
 
 // in the same frame as the tiles above it, so that it does not jump

@@ -38,9 +38,6 @@ export const isOff = (button) => button.getAttribute("aria-disabled") === "true"
 /** Announce a text to screen readers. */
 export const say = (text) => setText(byId("say"), text);
 
-/** Whether the user points with a finger; needs.js finds out before the page is shown. */
-export const touch = document.documentElement.classList.contains("touch");
-
 /** At most one call per frame, and none while the tab is hidden. */
 export function perFrame(draw) {
   let frame = 0;

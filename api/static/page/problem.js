@@ -9,16 +9,16 @@ export class Problem extends Error {
   changed = []; // items whose files cannot be read
   final = false; // nothing is gained by sending the same again
 
-  constructor({ type = "about:blank", title = "The request failed", detail = "", status = 0, job_id: job }, retryAfterS = 0) {
+  constructor({ type = "about:blank", title, detail = "", status = 0, job_id: job }, retryAfterS = 0) {
     super(detail);
     this.slug = type.split("/").pop();
     const [ownTitle, own = detail] = TEXTS[this.slug] ?? [];
-    this.title = ownTitle ?? title;
+    this.title = ownTitle ?? title ?? "The request failed";
     this.detail = own instanceof Function ? own(detail) : own;
     this.status = status;
     this.job = job; // set for the outcome of a photo, as against the refusal of a request
     this.retryAfterS = retryAfterS;
-    this.said = { type, title: this.title, status, detail: detail || this.detail };
+    this.said = { type, title: title ?? this.title, status, detail: detail || this.detail };
   }
 
   static unreachable() { return new Problem({ type: "unreachable" }); }
