@@ -62,6 +62,7 @@ def test_a_folder_without_photos_says_why_nothing_happens(
     visit = visiting(small_api.url)
     visit.drop([tmp_path / "phone"])
     visit.wait_text("#alert summary", "Left out: 12 files")
+    visit.forgive()  # the list moves what is below; a drop by a test does not count as input
 
 
 @pytest.mark.usefixtures("worker")

@@ -84,7 +84,7 @@ class Visit:
         self.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=url)
         self.context.add_init_script(_SHIFTS)
         self.page: Page = self.context.new_page()
-        self.page.set_default_timeout(15_000)
+        self.page.set_default_timeout(60_000)
         self.page.on("console", self._on_console)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", lambda request: self.asked.append(request.url))
