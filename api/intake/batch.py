@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
-from api.intake import diagnosis
+from api.intake import image_check
 from api.intake.body import base_name, body_chunks, check_part
 from api.intake.filename import clean_filename
 from api.intake.image_check import check_photo, too_large
@@ -66,8 +66,7 @@ class BatchIntake:
 
     async def _read(self, request: Request, boundary: bytes, lease: MemoryLease) -> None:
         most = self.settings.max_job_bytes
-        limit = UploadTooLarge(f"A job may have at most {most} bytes. Send it as several jobs.")
-        chunks = body_chunks(request, most, limit)
+        chunks = body_chunks(request, most, _job_too_large)
         hashing = self.fingerprint is not None
         parts = read_parts(chunks, boundary, self.settings.max_upload_bytes, hashing=hashing)
         async for part in parts:
@@ -80,7 +79,7 @@ class BatchIntake:
 
     def _check(self, part: Part) -> None:
         if base_name(part.name) != BATCH_FIELD:
-            raise diagnosis.of_field(clean_filename(part.name) or "", BATCH_FIELD, "/jobs")
+            raise image_check.wrong_field(clean_filename(part.name) or "", BATCH_FIELD, "/jobs")
         most = min(self.settings.max_job_items, self.settings.max_queued_items)
         if len(self.items) >= most:
             raise UploadTooLarge(f"A job may have at most {most} photos. Send it as several jobs.")
@@ -99,3 +98,7 @@ class BatchIntake:
         key = upload_key(self.job_id, len(self.items))
         await self.jobs.store(key, part.data)
         return NewItem(filename, key, explain=self.explain)
+
+
+def _job_too_large(limit: int) -> UploadTooLarge:
+    return UploadTooLarge(f"A job may have at most {limit} bytes. Send it as several jobs.")

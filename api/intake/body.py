@@ -3,12 +3,12 @@
 import asyncio
 import re
 from codecs import BOM_UTF8
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 
-from api.intake import diagnosis
+from api.intake import image_check
 from api.intake.filename import clean_filename
 from api.intake.image_check import Photo, check_photo, too_large
 from api.intake.json_body import decode_json
@@ -28,17 +28,19 @@ _JSON_THREADS = CapacityLimiter(2)
 FORM_OVERHEAD = 64 * 1024
 
 
-async def body_chunks(request: Request, limit: int, error: UploadTooLarge) -> AsyncIterator[bytes]:
+async def body_chunks(
+    request: Request, limit: int, error: Callable[[int], UploadTooLarge]
+) -> AsyncIterator[bytes]:
     """The body as it arrives; refused by its declared length, or once it outgrows the limit.
 
     Raises:
-        UploadTooLarge: ``error``, when there are more than ``limit`` bytes.
+        UploadTooLarge: ``error(limit)``, when there are more than ``limit`` bytes.
         MalformedRequest: It takes longer than ``BODY_WITHIN_S``.
         starlette.requests.ClientDisconnect: The client has gone.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
-        raise error
+        raise error(limit)
     seen = 0
     deadline = asyncio.get_running_loop().time() + BODY_WITHIN_S
     stream = request.stream()
@@ -52,7 +54,7 @@ async def body_chunks(request: Request, limit: int, error: UploadTooLarge) -> As
             return
         seen += len(chunk)
         if seen > limit:
-            raise error
+            raise error(limit)
         yield chunk
 
 
@@ -68,21 +70,23 @@ async def read_photo(request: Request, max_bytes: int, lease: MemoryLease) -> Ph
     """
     boundary = boundary_of(request.headers.get("content-type", ""))
     chunks = _Peeked(
-        _counted(body_chunks(request, _json_limit(max_bytes), too_large(max_bytes)), lease)
+        _counted(
+            body_chunks(request, _json_limit(max_bytes), lambda _: too_large(max_bytes)), lease
+        )
     )
     head = await chunks.peek(HEAD_BYTES)
     if not head:
         raise MalformedRequest("The body is empty. Send a JPEG or PNG.")
-    if boundary and not diagnosis.looks_like_photo(head):
+    if boundary and not image_check.looks_like_photo(head):
         photo = await _from_form(chunks, boundary, max_bytes)
     elif head.removeprefix(BOM_UTF8).lstrip()[:1] == b"{":
         photo = Photo(None, await _from_json(await chunks.rest(_json_limit(max_bytes))))
-    elif diagnosis.looks_like_photo(head):
+    elif image_check.looks_like_photo(head):
         photo = Photo(None, await chunks.rest(max_bytes))
-        if damage := diagnosis.of_damaged(photo.data, request.headers):
+        if damage := image_check.damage_of(photo.data, request.headers):
             raise damage
     else:
-        raise diagnosis.of_body(head, request.headers)
+        raise image_check.wrong_body(head, request.headers)
     if len(photo.data) > max_bytes:
         raise too_large(max_bytes)
     check_photo(photo.data)
@@ -140,7 +144,7 @@ def check_part(part: Part) -> None:
         UnsupportedMediaType: An encoded part, or text instead of a file.
     """
     head = bytes(part.data[:HEAD_BYTES])
-    problem = diagnosis.of_part(
+    problem = image_check.wrong_part(
         part.name, part.filename, part.content_type, part.transfer_encoding, head
     )
     if problem:
@@ -151,7 +155,9 @@ async def _from_form(chunks: _Peeked, boundary: bytes, max_bytes: int) -> Photo:
     photo: Photo | None = None
     async for part in read_parts(chunks, boundary, max_bytes):
         if base_name(part.name) != PREDICT_FIELD:
-            raise diagnosis.of_field(clean_filename(part.name) or "", PREDICT_FIELD, "/predict")
+            raise image_check.wrong_field(
+                clean_filename(part.name) or "", PREDICT_FIELD, "/predict"
+            )
         if part.too_large:
             raise too_large(max_bytes)
         if photo is not None:

@@ -1,9 +1,55 @@
-"""What the api checks of a photo: not the picture, only its first bytes."""
+"""What the api checks of a photo: its first bytes, and what was sent instead of one."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from api.intake.diagnosis import looks_like_photo, of_content
-from shared.errors import InvalidImage, UploadTooLarge
+from shared.errors import (
+    InvalidImage,
+    MalformedRequest,
+    ServiceError,
+    UnsupportedMediaType,
+    UploadTooLarge,
+)
+
+JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+# `curl -d` removes line ends and zero bytes from a file
+_STRIPPED_PNG = b"\x89PNG\x1a"
+_URL_ENCODED = "application/x-www-form-urlencoded"
+_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}[=\s]*")
+# Form fields that people send beside a photo; they are query parameters.
+QUERY_PARAMETERS = ("top_k", "explain")
+# First bytes of what is sent for a photo most often; ISO files name their brand at byte 8.
+_FORMATS = {
+    b"GIF8": "a GIF image",
+    b"BM": "a BMP image",
+    b"II*\0": "a TIFF image or a camera's raw file",
+    b"MM\0*": "a TIFF image or a camera's raw file",
+    b"%PDF": "a PDF document",
+    b"PK\x03\x04": "a ZIP archive",
+    b"\0\0\x01\0": "an icon",
+    b"\xff\x0a": "a JPEG XL image",
+    b"\0\0\0\x0cJXL ": "a JPEG XL image",
+    b"\0\0\0\x0cjP  ": "a JPEG 2000 image",
+}
+_BRANDS = {
+    b"avif": "an AVIF image",
+    b"avis": "an AVIF image",
+    b"heic": "a HEIC image",
+    b"heix": "a HEIC image",
+    b"mif1": "a HEIC image",
+    b"msf1": "a HEIC image",
+}
+_CURL_D = "`curl -d` changes a file. Use `--data-binary @FILE` or `-F file=@FILE`."
+_SEND_BYTES = (
+    "Send the bytes (`--data-binary @FILE`), a form (`-F file=@FILE`), or JSON: "
+    '{"image": "<base64>"}.'
+)
+
+
+def looks_like_photo(data: bytes | bytearray) -> bool:
+    """Whether the first bytes are those of a JPEG or PNG."""
+    return data.startswith((JPEG, PNG))
 
 
 @dataclass(frozen=True)
@@ -24,9 +70,110 @@ def check_photo(data: bytes | bytearray) -> None:
     if not data:
         raise InvalidImage("The file is empty. Send a JPEG or PNG.")
     if not looks_like_photo(data):
-        raise of_content(data)
+        raise wrong_content(data)
 
 
 def too_large(limit: int) -> UploadTooLarge:
     """The error for a photo of more than ``limit`` bytes."""
     return UploadTooLarge(f"A photo may have at most {limit} bytes. Send a smaller one.")
+
+
+def wrong_content(data: bytes | bytearray) -> ServiceError:
+    """The refusal of a file that is neither JPEG nor PNG; its first 64 bytes are enough."""
+    head = bytes(data[:64])
+    if _BASE64.fullmatch(head):
+        return UnsupportedMediaType(f"The content is base64 text. {_SEND_BYTES}")
+    if head.startswith(_STRIPPED_PNG):
+        return UnsupportedMediaType(f"The PNG lost its line ends and zero bytes: {_CURL_D}")
+    if format_ := _format_of(head):
+        return UnsupportedMediaType(f"The content is {format_}. Convert it to JPEG or PNG.")
+    return UnsupportedMediaType("The content is neither JPEG nor PNG. Convert it to one.")
+
+
+def _format_of(head: bytes) -> str | None:
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "a WebP image"
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12], "a video")
+    if head.lstrip().startswith(b"<"):
+        return "an HTML, SVG or XML document"
+    return next((name for start, name in _FORMATS.items() if head.startswith(start)), None)
+
+
+def _is_url_encoded(headers: Mapping[str, str]) -> bool:
+    return headers.get("content-type", "").partition(";")[0].strip().lower() == _URL_ENCODED
+
+
+def wrong_body(head: bytes, headers: Mapping[str, str]) -> ServiceError:
+    """The refusal of a request body that is no photo, no form and no JSON object.
+
+    Args:
+        head: Its first bytes, at least 64 unless it is shorter.
+        headers: The request's.
+    """
+    encoding = headers.get("content-encoding", "identity").lower()
+    if encoding != "identity" or head.startswith(b"\x1f\x8b"):
+        name = "gzip" if encoding == "identity" else encoding[:20]
+        return UnsupportedMediaType(
+            f"The body is compressed ({name}). Send it without Content-Encoding."
+        )
+    start = head.lstrip()
+    if start[:5].lower() == b"data:":
+        return UnsupportedMediaType(
+            'The body is a data: URI. Put it into JSON: {"image": "data:..."}.'
+        )
+    if start.startswith((b'"', b"[")):
+        return MalformedRequest(
+            'The body is JSON, but not an object. Send {"image": "<base64 or data: URI>"}.'
+        )
+    if start.startswith(b"--") and b"ontent-" in head:
+        return UnsupportedMediaType(
+            "The body is a multipart form, but its Content-Type is not multipart/form-data. "
+            "Let the HTTP client set the Content-Type."
+        )
+    if _is_url_encoded(headers) and re.match(rb"[\w.\[\]%-]{1,32}=", start):
+        return UnsupportedMediaType(f"The body is URL-encoded. {_SEND_BYTES}")
+    return wrong_content(head)
+
+
+def damage_of(data: bytes | bytearray, headers: Mapping[str, str]) -> ServiceError | None:
+    """The refusal of a JPEG that `curl -d` has changed, or ``None`` for any other photo."""
+    if _is_url_encoded(headers) and not any(byte in data for byte in (b"\0", b"\r", b"\n")):
+        return UnsupportedMediaType(f"The JPEG lost its line ends and zero bytes: {_CURL_D}")
+    return None
+
+
+def wrong_field(name: str, right: str, path: str) -> ServiceError:
+    """The refusal of a form field that is not the photo's."""
+    if name in QUERY_PARAMETERS:
+        return MalformedRequest(
+            f"'{name}' is a query parameter, not a form field: POST {path}?{name}=..."
+        )
+    return MalformedRequest(f"Unknown form field '{name}': the photo goes into '{right}'.")
+
+
+def wrong_part(
+    name: str, filename: str | None, content_type: bytes, encoding: bytes, head: bytes
+) -> ServiceError | None:
+    """The refusal of a part whose form says already that it holds no photo, or ``None``.
+
+    Args:
+        name: Of its field.
+        filename: As the client sent it, or ``None``.
+        content_type: The part's own, lower case.
+        encoding: Its Content-Transfer-Encoding, lower case.
+        head: The first bytes of its data.
+    """
+    if content_type.startswith(b"multipart/mixed"):
+        return MalformedRequest(
+            f"Several files in one field. Repeat the field: -F {name}=@a.jpg -F {name}=@b.jpg."
+        )
+    if encoding in {b"base64", b"quoted-printable"}:
+        return UnsupportedMediaType(
+            f"The part is encoded ({encoding.decode()}). Send the file's bytes as they are."
+        )
+    if filename is None and head and not looks_like_photo(head) and head[:64].isascii():
+        return UnsupportedMediaType(
+            f"The field '{name}' holds text. To send a file use `-F {name}=@FILE`, with an @."
+        )
+    return None
