@@ -12,9 +12,11 @@ from shared.records.items import ItemStore
 from shared.redis_client import REDIS_DOWN, connect
 from shared.uploads import open_uploads
 from shared.uploads.identity import StoreIdentity
+from worker.cgroup import memory_limit
 from worker.imaging.memory import give_back_large_blocks
+from worker.imaging.memory_limit import check_memory
 from worker.inference import load_runtime
-from worker.inference.batcher import MicroBatcher
+from worker.inference.batcher import MicroBatcher, warm_up
 from worker.inference.runtime import Runtime
 from worker.inference.self_check import SelfCheck, WorkerFault
 from worker.models.catalog import ModelSpec, resolve
@@ -63,10 +65,12 @@ class Service:
         """Report as starting, load and warm up the model, then be ready for messages.
 
         Raises:
-            ModelUnavailable: There is no model that works; the text says what to do.
+            ModelUnavailable: There is no model that works, or too little memory for the settings;
+                the text says what to do.
             WrongStore: The upload store is not the API's.
         """
         settings = self.settings
+        check_memory(settings, memory_limit())
         give_back_large_blocks()
         incarnation = f"{self.name}:{uuid.uuid4().hex[:12]}"
         client = connect(settings.redis_url, REDIS_TIMEOUT_S)
@@ -156,8 +160,7 @@ def load_model(settings: WorkerSettings, metrics: WorkerMetrics) -> LoadedModel:
     """
     spec = resolve(settings)
     runtime = load_runtime(spec, settings)
-    max_batch_size = settings.max_batch_size or runtime.best_batch
-    runtime.warm_up(range(1, max_batch_size + 1))
+    max_batch_size = warm_up(runtime, settings.max_batch_size or runtime.best_batch)
     self_check = SelfCheck(runtime, spec.recipe.crop)
     try:
         self_check.run()

@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from openvino import properties
 from openvino.properties import hint
 
+from worker.cgroup import processors
 from worker.imaging.preprocess import preprocess
 from worker.inference.conversion import converted
-from worker.inference.cpu_limit import processors
 from worker.inference.openvino_runtime import OpenVINORuntime
 from worker.inference.quantization import quantized
 from worker.models.catalog import ModelSpec, resolve

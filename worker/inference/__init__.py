@@ -3,10 +3,15 @@
 import sys
 from pathlib import Path
 
-from worker.inference.runtime import Runtime
+import numpy as np
+
+from shared import log
+from worker.inference.runtime import OutOfMemory, Runtime
 from worker.models.catalog import ModelSpec
 from worker.models.weights import ModelUnavailable
 from worker.settings import WorkerSettings
+
+_log = log.get(__name__)
 
 # `import openvino`, its converter and NNCF report their use to a web-analytics host, from a process
 # that they fork, and write ~/intel. All three do without the package that sends, and None here is
@@ -23,36 +28,70 @@ _FRAGILE = {"efficientnet_lite0"}
 
 
 def load_runtime(spec: ModelSpec, settings: WorkerSettings) -> Runtime:
-    """Load a model onto the device and engine that the settings ask for.
+    """Load a model onto the device and engine that the settings ask for, and run it once.
 
     Raises:
-        ModelUnavailable: The settings contradict each other or the machine, or the weights do not
-            fit the model or its labels.
+        ModelUnavailable: The settings contradict each other or the machine, the weights do not fit
+            the model or its labels, or the model does not run.
     """
+    device = _device(settings)
+    if device != "cpu":
+        try:
+            return _loaded(spec, settings, device)
+        except ModelUnavailable:
+            raise
+        except Exception as error:
+            line = f"{_gpu_name(device)} cannot run the model ({_first_line(error)})"
+            if settings.device != "auto":
+                raise ModelUnavailable(
+                    f"DEVICE={settings.device}: {line}; free its memory, install a torch built for "
+                    "it, or set DEVICE=cpu"
+                ) from error
+            _log.warning(f"DEVICE=auto: {line}; using the processor")
+    try:
+        return _loaded(spec, settings, "cpu")
+    except OutOfMemory as error:
+        raise ModelUnavailable(
+            "too little memory to run the model: it needs about 600 MB"
+        ) from error
+
+
+def _loaded(spec: ModelSpec, settings: WorkerSettings, device: str) -> Runtime:
     precision = settings.precision
     if precision == "auto" and spec.name in _FRAGILE:
         precision = "fp32"
-    device = _device(settings)
     engine = settings.runtime
     if engine == "auto":
         engine = "openvino" if device == "cpu" else "torch"
-    if engine == "torch":
-        if precision == "int8":
-            raise ModelUnavailable(
-                "PRECISION=int8 runs on OpenVINO only: set DEVICE=cpu and RUNTIME=openvino"
-            )
-        from worker.inference.torch_runtime import TorchRuntime  # noqa: PLC0415 - only when chosen
-
-        return TorchRuntime(spec, device, precision)
-    if device != "cpu":
+    runtime = (
+        _torch(spec, device, precision)
+        if engine == "torch"
+        else _openvino(spec, settings, precision)
+    )
+    side = spec.recipe.crop
+    photo = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), np.uint8)
+    if not np.isfinite(runtime.predict(photo)).all():
         raise ModelUnavailable(
-            f"RUNTIME=openvino runs on the processor only, and DEVICE={settings.device}: "
-            "set RUNTIME=torch or DEVICE=cpu"
+            f"the model {spec.weights_path} answers NaN on {device} in {runtime.precision}: set "
+            "PRECISION=fp32, or use another checkpoint if it is set"
         )
-    from worker.inference.openvino_runtime import OpenVINORuntime  # noqa: PLC0415 - likewise
+    return runtime
 
-    cache = settings.model_cache.expanduser()
-    return OpenVINORuntime(spec, cache, precision)
+
+def _torch(spec: ModelSpec, device: str, precision: str) -> Runtime:
+    if precision == "int8":
+        raise ModelUnavailable(
+            "PRECISION=int8 runs on OpenVINO only: set DEVICE=cpu and RUNTIME=openvino"
+        )
+    from worker.inference.torch_runtime import TorchRuntime  # noqa: PLC0415 - only when chosen
+
+    return TorchRuntime(spec, device, precision)
+
+
+def _openvino(spec: ModelSpec, settings: WorkerSettings, precision: str) -> Runtime:
+    from worker.inference.openvino_runtime import OpenVINORuntime  # noqa: PLC0415 - only when chosen
+
+    return OpenVINORuntime(spec, settings.model_cache.expanduser(), precision)
 
 
 def _device(settings: WorkerSettings) -> str:
@@ -60,12 +99,24 @@ def _device(settings: WorkerSettings) -> str:
     wanted = settings.device
     if wanted == "cpu" or (wanted == "auto" and settings.runtime == "openvino"):
         return "cpu"
-    if wanted == "auto" and not any(Path(sign).exists() for sign in _GPU_SIGNS):
+    if settings.runtime == "openvino":
+        raise ModelUnavailable(
+            f"RUNTIME=openvino runs on the processor only, and DEVICE={wanted}: set RUNTIME=torch "
+            "or DEVICE=cpu"
+        )
+    signs = [sign for sign in _GPU_SIGNS if Path(sign).exists()]
+    if wanted == "auto" and not signs:
         return "cpu"
-    import torch  # noqa: PLC0415 - likewise
+    import torch  # noqa: PLC0415 - only where a GPU may be
 
     if wanted == "auto":
-        return "cuda:0" if torch.cuda.is_available() else "cpu"
+        if torch.cuda.is_available():
+            return "cuda:0"
+        _log.warning(
+            f"DEVICE=auto: {signs[0]} is an NVIDIA GPU, but torch {torch.__version__} sees none: "
+            "install its driver and a CUDA build of torch; using the processor"
+        )
+        return "cpu"
     index = int(wanted.partition(":")[2] or 0)
     if index >= torch.cuda.device_count():
         raise ModelUnavailable(
@@ -73,3 +124,17 @@ def _device(settings: WorkerSettings) -> str:
             "devices: set DEVICE=auto, or install the NVIDIA driver and a CUDA build of torch"
         )
     return f"cuda:{index}"
+
+
+def _gpu_name(device: str) -> str:
+    import torch  # noqa: PLC0415 - only where a GPU may be
+
+    try:
+        return f"the GPU {torch.cuda.get_device_name(device)} ({device})"
+    except Exception:  # noqa: BLE001 - a GPU that does not work may not even tell its name
+        return f"the GPU {device}"
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,23 +1,19 @@
-"""Weights in a file → a torch module that takes pixels and answers probabilities.
+"""The torch modules that take pixels and return probabilities.
 
 Both engines begin here, so that both compute the same.
 """
 
-import pickle
 import warnings
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.models import ResNet, resnet50
 
+from worker.inference.checkpoint import misfit, not_finite, read_state, without_prefix
 from worker.models.catalog import ModelSpec
 from worker.models.transforms import Recipe
 from worker.models.weights import ModelUnavailable
-
-State = dict[str, Tensor]
 
 # The last layer, whose rows are the classes.
 _HEAD = {"resnet50": "fc.weight", "efficientnet_lite0": "_fc.weight"}
@@ -76,18 +72,33 @@ def build(spec: ModelSpec) -> Classifier:
     """Load a model in fp32, in evaluation mode.
 
     Raises:
-        ModelUnavailable: The file is no state dict, or does not fit the architecture or labels.
+        ModelUnavailable: The file has changed since it was chosen, holds no weights, or does not
+            fit the architecture or the labels.
     """
-    state = _read(spec)
-    classes = _count_classes(spec, state)
+    head = _HEAD[spec.name]
+    with torch.device("meta"):  # for the names only: nothing is allocated
+        wanted = list(_network(spec.name, classes=1).state_dict())
+    state = without_prefix(read_state(spec.weights_path, spec.sha256), wanted)
+    if head not in state or state[head].ndim != 2:
+        other = [name for name in state if name not in wanted]
+        raise _misfit(spec, misfit([f"the matrix {head}"], other or list(state)))
+    if faults := not_finite(state):
+        raise ModelUnavailable(
+            f"the weights in {spec.weights_path} contain NaN or infinity in {len(faults)} tensors, "
+            f"first in {faults[0]}: use a checkpoint from before that happened"
+        )
+    # Files from before torch counted batches lack the counters, which nothing here reads.
+    missing = [n for n in wanted if n not in state and not n.endswith("num_batches_tracked")]
+    unexpected = [n for n in state if n not in wanted]
+    if missing or unexpected:
+        raise _misfit(spec, misfit(missing, unexpected))
+    classes = state[head].shape[0]
     network = _network(spec.name, classes)
     try:
         # Copying casts what is stored in half precision.
-        network.load_state_dict(state, strict=True)
+        network.load_state_dict(state, strict=False)
     except RuntimeError as error:
-        raise ModelUnavailable(
-            f"the weights in {spec.weights_path} do not fit {spec.name}: {_first_faults(error)}"
-        ) from error
+        raise _misfit(spec, _first_faults(error)) from error
     if classes != len(spec.labels):
         raise ModelUnavailable(
             f"the weights in {spec.weights_path} have {classes} classes and there are "
@@ -96,32 +107,8 @@ def build(spec: ModelSpec) -> Classifier:
     return Classifier(network, spec.recipe).float().eval()
 
 
-def _read(spec: ModelSpec) -> State:
-    path = spec.weights_path
-    try:
-        if path.suffix == ".safetensors":
-            return dict(load_file(path))
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise ModelUnavailable(
-            f"{path} is not a file of weights that can be loaded safely: save it with "
-            "torch.save(model.state_dict(), path)"
-        ) from error
-    if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):
-        raise ModelUnavailable(
-            f"{path} holds more than weights: save it with torch.save(model.state_dict(), path)"
-        )
-    return state
-
-
-def _count_classes(spec: ModelSpec, state: State) -> int:
-    head = state.get(_HEAD[spec.name])
-    if head is None or head.ndim != 2:
-        raise ModelUnavailable(
-            f"the weights in {spec.weights_path} do not fit {spec.name}: they have no matrix "
-            f"{_HEAD[spec.name]}"
-        )
-    return head.shape[0]
+def _misfit(spec: ModelSpec, why: str) -> ModelUnavailable:
+    return ModelUnavailable(f"the weights in {spec.weights_path} do not fit {spec.name}: {why}")
 
 
 def _network(name: str, classes: int) -> nn.Module:
@@ -137,6 +124,6 @@ def _network(name: str, classes: int) -> nn.Module:
 
 
 def _first_faults(error: RuntimeError) -> str:
-    """The first lines of torch's list of keys and shapes that do not match, as one."""
+    """The first lines of torch's list of shapes that do not match, as one."""
     lines = [line.strip() for line in str(error).splitlines()[1:]]
     return "; ".join(line[:120] for line in lines[:2])

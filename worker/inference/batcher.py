@@ -5,6 +5,7 @@ company and a crowd travels together.
 """
 
 import threading
+import time
 from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -46,11 +47,52 @@ class NoTimer:
         """Do nothing."""
 
 
+EVERY_SIZE = 8
+WARM_UP_S = 60.0
+
+
 @dataclass(frozen=True)
 class _Waiting:
     pixels: NDArray[np.uint8]
     timer: Timer
     future: "Future[Probabilities]" = field(default_factory=Future)
+
+
+def warm_up(runtime: Runtime, max_batch_size: int, limit_s: float = WARM_UP_S) -> int:
+    """Run the batch sizes of ordinary load and some larger ones, so that no client waits for it.
+
+    Sizes up to 8 all run, larger ones as powers of two and only until ``limit_s`` have passed:
+    to run all up to 256 is 33,000 photos, which takes hours on a processor.
+
+    Returns:
+        The largest batch to use: ``max_batch_size``, or less if the device's memory is too small.
+
+    Raises:
+        OutOfMemory: Not even one photo fits.
+    """
+    deadline = time.monotonic() + limit_s
+    every = range(1, min(EVERY_SIZE, max_batch_size) + 1)
+    larger = [EVERY_SIZE << n for n in range(1, 10) if EVERY_SIZE << n < max_batch_size]
+    fits = 0
+    for size in sorted({*every, *larger, max_batch_size}):
+        if time.monotonic() > deadline:
+            _log.warning(
+                f"MAX_BATCH_SIZE={max_batch_size}: the warm-up ended after {limit_s:.0f} s with "
+                f"batches of {fits} photos; a larger one takes longer the first time"
+            )
+            break
+        try:
+            runtime.warm_up([size])
+        except OutOfMemory:
+            if not fits:
+                raise
+            _log.warning(
+                f"MAX_BATCH_SIZE={max_batch_size} does not fit into the device's memory: using "
+                f"{fits}"
+            )
+            return fits
+        fits = size
+    return max_batch_size
 
 
 class MicroBatcher:

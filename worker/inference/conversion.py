@@ -4,22 +4,21 @@ torch is imported in a separate process, which ends with the conversion: it woul
 several hundred megabytes until the worker ends.
 """
 
-import errno
 import multiprocessing
 import shutil
+import signal
 import tempfile
 import warnings
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from hashlib import sha256
 from importlib.metadata import version
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import openvino as ov
+from openvino.op import Constant
 
 from shared import log
+from worker.models.cache import NEEDED_MB, why_not_written, write_error, written_whole
 from worker.models.catalog import ModelSpec
 from worker.models.weights import ModelUnavailable
 
@@ -53,14 +52,12 @@ def converted(core: ov.Core, spec: ModelSpec, cache: Path) -> ov.Model:
             shutil.rmtree(folder, ignore_errors=True)
     _log.info("converting the model for OpenVINO, once", model=spec.name)
     try:
-        with kept_whole(folder) as scratch:
+        with written_whole(folder) as scratch:
             _convert_apart(spec, scratch)
     except OSError as error:
         _log.warning(
-            "the converted model cannot be kept, so the next start converts again: "
-            "make MODEL_CACHE writable",
-            path=str(folder),
-            error=error.strerror,
+            "the converted model is not kept, so the next start converts it again: "
+            + why_not_written(folder.parent.parent, error)
         )
         return _converted_for_once(core, spec)
     return checked(core.read_model(file), spec)
@@ -103,39 +100,61 @@ def _converted_for_once(core: ov.Core, spec: ModelSpec) -> ov.Model:
             return checked(core.read_model(Path(scratch, "model.xml")), spec)
     except OSError as error:
         raise ModelUnavailable(
-            f"the model cannot be converted ({error.strerror}): make MODEL_CACHE writable, with "
-            "300 MB left"
+            f"the model cannot be converted, because {tempfile.gettempdir()} cannot be written "
+            f"either ({error.strerror}): set MODEL_CACHE to a writable folder with {NEEDED_MB} MB "
+            "left"
         ) from error
 
 
 def _convert_apart(spec: ModelSpec, folder: Path) -> None:
     spawn = multiprocessing.get_context("spawn")
+    receiver, sender = spawn.Pipe(duplex=False)
+    process = spawn.Process(target=_convert, args=(spec, folder, sender))
+    process.start()
+    sender.close()
     try:
-        with ProcessPoolExecutor(1, mp_context=spawn) as apart:
-            apart.submit(_convert, spec, folder).result()
-    except BrokenProcessPool as error:
-        raise ModelUnavailable(
-            "the conversion for OpenVINO was ended from outside: it needs 1.5 GB of memory for "
-            "some seconds, once"
-        ) from error
+        error: Exception | None = receiver.recv()
+    except EOFError:
+        process.join()
+        raise ModelUnavailable(_why_ended(process.exitcode or 0)) from None
+    process.join()
+    if error is not None:
+        raise error
 
 
-def _convert(spec: ModelSpec, folder: Path) -> None:
-    import torch  # noqa: PLC0415 - in this process alone
+def _why_ended(code: int) -> str:
+    """What a converting process that sent no answer ended by."""
+    if code == -signal.SIGKILL:
+        return (
+            "the process that converts the model was killed, probably for lack of memory: it needs "
+            "1.5 GB for some seconds, once"
+        )
+    if code < 0:
+        return f"the process that converts the model crashed ({signal.Signals(-code).name})"
+    return f"the process that converts the model ended with exit code {code}; see the lines above"
 
-    from worker.inference.architectures import build  # noqa: PLC0415 - likewise
+
+def _convert(spec: ModelSpec, folder: Path, sender: "Connection[Exception | None, object]") -> None:
+    import torch  # noqa: PLC0415 - only in this process
+
+    from worker.inference.architectures import build  # noqa: PLC0415 - imports torch
 
     side = spec.recipe.crop
-    module = build(spec)
-    with warnings.catch_warnings():
-        # torch warns of what tracing cannot see; the tests compare the graph with the module.
-        warnings.simplefilter("ignore")
-        graph = ov.convert_model(
-            module,
-            example_input=torch.zeros(1, side, side, 3, dtype=torch.uint8),
-            input=[-1, side, side, 3],
-        )
-    save(graph, folder)
+    try:
+        module = build(spec)
+        with warnings.catch_warnings():
+            # torch warns of what tracing cannot see; the tests compare the graph with the module.
+            warnings.simplefilter("ignore")
+            graph = ov.convert_model(
+                module,
+                example_input=torch.zeros(1, side, side, 3, dtype=torch.uint8),
+                input=[-1, side, side, 3],
+            )
+        save(graph, folder)
+    except (ModelUnavailable, OSError) as error:
+        sender.send(error)
+    else:
+        sender.send(None)
 
 
 def save(graph: ov.Model, folder: Path) -> None:
@@ -147,25 +166,6 @@ def save(graph: ov.Model, folder: Path) -> None:
     try:
         # fp32 must stay fp32: by default half the digits would be dropped.
         ov.save_model(graph, folder / "model.xml", compress_to_fp16=False)
-    except RuntimeError as error:  # OpenVINO's own for a file that cannot be written
-        raise OSError(errno.EIO, "the graph could not be written") from error
-
-
-@contextmanager
-def kept_whole(folder: Path) -> Iterator[Path]:
-    """A folder to write into, that takes its place at the end: others see all of it or nothing.
-
-    Raises:
-        OSError: It cannot be made.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as scratch:
-        yield Path(scratch)
-        Path(scratch).chmod(0o755)
-        try:
-            Path(scratch).rename(folder)
-        except OSError:
-            if not folder.exists():
-                raise
-            return  # another process was faster, with the same graph
-        Path(scratch).mkdir()  # for TemporaryDirectory to remove
+    except RuntimeError as error:  # for every reason the same: "iostream error"
+        weights = [op.get_byte_size() for op in graph.get_ops() if isinstance(op, Constant)]
+        raise write_error(folder, sum(weights)) from error

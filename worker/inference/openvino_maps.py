@@ -1,15 +1,13 @@
 """Class activation maps from an OpenVINO graph, which is cut at its last convolution's features."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
-from openvino import properties
-from openvino.properties import hint
 
-from worker.inference.activation_maps import activation_maps
+from worker.inference.runtime import activation_maps
 
 # What stands between the linear layer and the average without changing a value's meaning.
 _PASSED = {"Reshape", "Squeeze", "FakeQuantize", "Convert"}
@@ -64,27 +62,22 @@ class Mapper:
     """A graph compiled for maps: in fp32, whatever the answers are computed in.
 
     Args:
-        core: Compiles.
+        compiled: Compiles a graph, for one call at a time.
         graph: The converted graph, not a quantized one.
 
     Raises:
         ValueError: It has no end that maps can be made from.
     """
 
-    def __init__(self, core: ov.Core, graph: ov.Model) -> None:
+    def __init__(self, compiled: Callable[[ov.Model], ov.CompiledModel], graph: ov.Model) -> None:
         head = head_of(graph)
         if head is None:
             raise ValueError("the model does not end in an average and one linear layer")
         self._weights: NDArray[np.float32] = np.array(
             head.linear.input_value(1).get_node().get_data(), np.float32
         )
-        options = {
-            hint.inference_precision: ov.Type.f32,
-            hint.execution_mode: hint.ExecutionMode.ACCURACY,
-            properties.streams.num: properties.streams.Num(1),
-        }
         cut = ov.Model([head.features], graph.get_parameters(), "features")
-        self._request = core.compile_model(cut, "CPU", options).create_infer_request()
+        self._request = compiled(cut).create_infer_request()
 
     def maps(self, photo: NDArray[np.uint8], classes: Sequence[int]) -> NDArray[np.float32]:
         """As `Runtime.explain`; one call at a time."""

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from openvino import properties
 from openvino.properties import hint
 
+from worker.cgroup import cpu_quota, processors
 from worker.inference.conversion import converted
-from worker.inference.cpu_limit import processors, quota
 from worker.inference.openvino_maps import Mapper, head_of
 from worker.inference.quantization import quantized
 from worker.inference.runtime import OutOfMemory
@@ -58,35 +58,23 @@ class OpenVINORuntime:
         core = ov.Core()
         self.precision = _precision(core, precision)
         self.concurrency = min(MAX_STREAMS, processors())
-        model = (quantized if precision == "int8" else converted)(core, spec, cache)
-        self._floats = _precision(core, "auto") if precision == "int8" else self.precision
-        self.explains = head_of(model) is not None
-        self._converted = partial(converted, core, spec, cache)
-        self._core = core
+        rounded = quantized(core, spec, cache) if precision == "int8" else None
+        # Kept for `explain`: by then the cache may be empty and the file of weights another one.
+        # OpenVINO maps a graph's weights from its file, so that a worker that never explains pays
+        # no memory for it.
+        self._graph = converted(core, spec, cache)
+        floats = _precision(core, "auto") if rounded else self.precision
+        self.explains = head_of(self._graph) is not None
         self._mapper: Mapper | None = None
         self._mapping = threading.Lock()
         self._side = spec.recipe.crop
+        compiled = partial(_compiled, core, rounded or self._graph, floats)
         # A request holds the memory of one call, so each call takes one that is free.
-        self._free = self._requests(core, model, self.concurrency)
-        self._whole = self._requests(core, model, 1) if self.concurrency > 1 else self._free
+        self._free = _requests(compiled(self.concurrency), self.concurrency)
+        self._whole = _requests(compiled(1), 1) if self.concurrency > 1 else self._free
+        self._core = core
         self._calls = 0
         self._counting = threading.Lock()
-
-    def _requests(self, core: ov.Core, model: ov.Model, streams: int) -> _Requests:
-        """Compile for so many calls at once, which share the cores out among them."""
-        accurate, fast = hint.ExecutionMode.ACCURACY, hint.ExecutionMode.PERFORMANCE
-        options = {
-            hint.inference_precision: _TYPES[self._floats],
-            hint.execution_mode: accurate if self._floats == "fp32" else fast,
-            properties.streams.num: properties.streams.Num(streams),
-        }
-        if quota():  # of which OpenVINO would know nothing; else it chooses better
-            options[properties.inference_num_threads] = processors()
-        compiled = core.compile_model(model, "CPU", options)
-        requests: _Requests = SimpleQueue()
-        for _ in range(streams):
-            requests.put(compiled.create_infer_request())
-        return requests
 
     def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """As `Runtime.predict`; a call beyond `concurrency` waits for one that runs."""
@@ -113,7 +101,8 @@ class OpenVINORuntime:
     def explain(self, photo: NDArray[np.uint8], classes: Sequence[int]) -> NDArray[np.float32]:
         """As `Runtime.explain`; the first call compiles a graph for it, which takes a second."""
         with self._mapping, _memory_errors():
-            self._mapper = self._mapper or Mapper(self._core, self._converted())
+            if self._mapper is None:
+                self._mapper = Mapper(partial(_compiled, self._core), self._graph)
             return self._mapper.maps(photo, classes)
 
     def warm_up(self, sizes: Iterable[int]) -> None:
@@ -123,6 +112,31 @@ class OpenVINORuntime:
             self._infer(self._whole, batch)
             for _ in range(self.concurrency):
                 self._infer(self._free, batch)  # the queue hands the requests out in turn
+
+
+def _compiled(
+    core: ov.Core, graph: ov.Model, precision: str = "fp32", streams: int = 1
+) -> ov.CompiledModel:
+    """Compile a graph for so many calls at once, which share the cores out among them."""
+    accurate, fast = hint.ExecutionMode.ACCURACY, hint.ExecutionMode.PERFORMANCE
+    options = {
+        hint.inference_precision: _TYPES[precision],
+        hint.execution_mode: accurate if precision == "fp32" else fast,
+        properties.streams.num: properties.streams.Num(streams),
+        # Pinned threads take the first cores that they see: two workers, limited by a quota rather
+        # than by a set of cores, would all run on the same one.
+        hint.enable_cpu_pinning: False,
+    }
+    if cpu_quota():  # of which OpenVINO knows nothing; without one it chooses better
+        options[properties.inference_num_threads] = processors()
+    return core.compile_model(graph, "CPU", options)
+
+
+def _requests(compiled: ov.CompiledModel, count: int) -> _Requests:
+    requests: _Requests = SimpleQueue()
+    for _ in range(count):
+        requests.put(compiled.create_infer_request())
+    return requests
 
 
 def _precision(core: ov.Core, wanted: str) -> str:

@@ -1,6 +1,5 @@
 """The graph in int8, calibrated on photos, and kept beside the one that it was made from."""
 
-import shutil
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,7 +8,8 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from worker.inference.conversion import cache_key, checked, converted, kept_whole, save
+from worker.inference.conversion import cache_key, checked, converted, save
+from worker.models.cache import why_not_written, written_whole
 from worker.models.catalog import ModelSpec
 from worker.models.weights import ModelUnavailable
 
@@ -63,15 +63,24 @@ def calibrate(spec: ModelSpec, cache: Path, photos: Sequence[NDArray[np.uint8]])
         preset=nncf.QuantizationPreset.MIXED,
         subset_size=len(photos),
     )
+    return keep(graph, spec, cache)
+
+
+def keep(graph: ov.Model, spec: ModelSpec, cache: Path) -> Path:
+    """Write the graph in int8 in place of an earlier one, which stays if that fails.
+
+    Returns:
+        The folder of the graph.
+
+    Raises:
+        ModelUnavailable: The cache cannot be written.
+    """
     place = folder(spec, cache)
     try:
-        shutil.rmtree(place, ignore_errors=True)
-        with kept_whole(place) as scratch:
+        with written_whole(place, replace=True) as scratch:
             save(graph, scratch)
     except OSError as error:
-        raise ModelUnavailable(
-            f"MODEL_CACHE={cache} takes no files ({error.strerror}): make it writable"
-        ) from error
+        raise ModelUnavailable(why_not_written(cache, error)) from error
     return place
 
 

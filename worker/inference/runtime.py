@@ -1,4 +1,4 @@
-"""The protocol of what runs the model."""
+"""What both engines share: the protocol of a runtime, its errors, class activation maps."""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol
@@ -50,7 +50,7 @@ class Runtime(Protocol):
 
         Returns:
             Class activation maps in fp32, shape (len(classes), h, w), 7 x 7 for 224 pixels; see
-            `worker.inference.activation_maps`.
+            `activation_maps`.
 
         Raises:
             OutOfMemory: The device has too little memory.
@@ -58,3 +58,24 @@ class Runtime(Protocol):
 
     def warm_up(self, sizes: Iterable[int]) -> None:
         """Run each batch size once, so that no client waits for what a first call costs."""
+
+
+def activation_maps(
+    features: NDArray[np.float32], rows: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Class activation maps: where in the photo each class was seen.
+
+    Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016, equation 2.
+    The last convolution's features must be averaged over the photo and then go through one linear
+    layer: applied to each place instead, the layer says how much the features there speak for a
+    class.
+
+    Args:
+        features: What the last convolution made of one photo, shape (channels, h, w).
+        rows: The classes' rows of the linear layer's weights, shape (classes, channels).
+
+    Returns:
+        Shape (classes, h, w). A map's mean plus the class's bias is its logit.
+    """
+    maps: NDArray[np.float32] = np.einsum("kc,chw->khw", rows, features).astype(np.float32)
+    return maps

@@ -7,10 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from worker.inference.activation_maps import activation_maps
+from worker.cgroup import cpu_quota, processors
 from worker.inference.architectures import build
-from worker.inference.cpu_limit import processors, quota
-from worker.inference.runtime import OutOfMemory
+from worker.inference.runtime import OutOfMemory, activation_maps
 from worker.models.catalog import ModelSpec
 from worker.models.weights import ModelUnavailable
 
@@ -48,7 +47,7 @@ class TorchRuntime:
             torch.backends.cuda.matmul.allow_tf32 = False
             # The first call of each batch size tries every algorithm: the warm-up makes it.
             torch.backends.cudnn.benchmark = True
-        elif quota():  # of which torch would know nothing
+        elif cpu_quota():  # of which torch would know nothing
             torch.set_num_threads(processors())
         model = build(spec)
         with _memory_errors():

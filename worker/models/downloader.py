@@ -13,6 +13,7 @@ import httpx
 from tqdm import tqdm
 
 from shared import log
+from worker.models.cache import why_not_written
 from worker.models.weights import ModelUnavailable, Published, file_sha256
 
 _log = log.get(__name__)
@@ -63,10 +64,7 @@ def fetch(
             if not path.exists():
                 _download(published, path, tries, pause_s)
     except OSError as error:
-        raise DownloadFailed(
-            f"MODEL_CACHE={folder} takes no files ({error.strerror}): point MODEL_CACHE at a "
-            "folder that can be written and has 300 MB left"
-        ) from error
+        raise DownloadFailed(why_not_written(folder, error)) from error
     return path
 
 

@@ -189,7 +189,7 @@ def test_a_lone_call_takes_every_core_and_one_beside_it_a_stream(
 def test_openvino_starts_no_more_threads_than_a_containers_limit(
     load: Callable[..., Runtime], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(openvino_runtime, "quota", lambda: 1)
+    monkeypatch.setattr(openvino_runtime, "cpu_quota", lambda: 1)
     monkeypatch.setattr(openvino_runtime, "processors", lambda: 1)
     runtime = load("openvino")
     assert isinstance(runtime, OpenVINORuntime)

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from tests.support.networks import failing, noise, of_file, settings
+from tests.support.networks import failing, noise, of_file, settings, told
 from worker import inference
 from worker.inference import load_runtime, torch_runtime
 from worker.inference.runtime import OutOfMemory
 from worker.inference.torch_runtime import TorchRuntime
+from worker.models.catalog import ModelSpec
 
 # torch and OpenVINO warn about themselves, and the weights' package about its age
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -97,16 +98,105 @@ def test_a_gpu_without_memory_is_swept_before_half_the_batch_is_tried(cuda: Fake
     assert cuda.emptied == 1
 
 
+class Gpus:
+    """A machine with two GPUs as far as torch says; `fault` is what the model raises on them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.started: list[tuple[str, str]] = []
+        self.fault: Exception | None = None
+        self._on_processor = TorchRuntime
+        monkeypatch.setattr(inference, "_GPU_SIGNS", ("/",))
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "Tesla K80")
+        monkeypatch.setattr(torch_runtime, "TorchRuntime", self._load)
+
+    def _load(self, spec: ModelSpec, device: str, precision: str) -> object:
+        if device == "cpu":
+            return self._on_processor(spec, device, precision)
+        self.started.append((device, precision))
+        if self.fault:
+            raise self.fault
+        return SimpleNamespace(predict=lambda batch: np.full((len(batch), 2), 0.5), device=device)
+
+
+@pytest.fixture
+def gpus(monkeypatch: pytest.MonkeyPatch) -> Gpus:
+    return Gpus(monkeypatch)
+
+
 @pytest.mark.parametrize(("device", "chosen"), [("auto", "cuda:0"), ("cuda:1", "cuda:1")])
-def test_each_process_takes_the_gpu_that_it_is_told(
-    device: str, chosen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_each_process_takes_the_gpu_of_its_setting(
+    device: str, chosen: str, tmp_path: Path, gpus: Gpus
 ) -> None:
-    made: list[tuple[str, str]] = []
-    monkeypatch.setattr(inference, "_GPU_SIGNS", ("/",))
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(
-        torch_runtime, "TorchRuntime", lambda _, device, precision: made.append((device, precision))
-    )
     load_runtime(of_file(Path(__file__)), settings(tmp_path, device=device))
-    assert made == [(chosen, "auto")]
+    assert gpus.started == [(chosen, "auto")]
+
+
+FAULTS = {
+    "no kernel image": RuntimeError(
+        "CUDA error: no kernel image is available for execution on the device\nCUDA kernel errors"
+    ),
+    "full": OutOfMemory("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has 2.00 MiB free"),
+    "lost": RuntimeError("CUDA error: unspecified launch failure"),
+    "not compiled": AssertionError("Torch not compiled with CUDA enabled"),
+    "without words": RuntimeError(),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_an_automatic_device_falls_back_to_the_processor_and_names_the_gpu(
+    fault: Exception,
+    spec: ModelSpec,
+    gpus: Gpus,
+    fallback_cache: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    gpus.fault = fault
+    engine = "auto" if fault is FAULTS["full"] else "torch"
+    runtime = load_runtime(spec, settings(fallback_cache, device="auto", runtime=engine))
+    assert (runtime.device, runtime.name) == ("cpu", "torch" if engine == "torch" else "openvino")
+    said = [line for line in capsys.readouterr().out.splitlines() if "DEVICE=auto" in line]
+    assert len(said) == 1
+    reason = str(fault).partition("\n")[0] or "RuntimeError"
+    assert f"the GPU Tesla K80 (cuda:0) cannot run the model ({reason})" in said[0]
+    assert "using the processor" in said[0]
+
+
+@pytest.fixture(scope="module")
+def fallback_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One conversion for all."""
+    return tmp_path_factory.mktemp("fallback")
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+@pytest.mark.parametrize(("device", "used"), [("cuda", "cuda:0"), ("cuda:1", "cuda:1")])
+def test_a_chosen_gpu_that_does_not_work_ends_the_start(
+    fault: Exception, device: str, used: str, gpus: Gpus, tmp_path: Path
+) -> None:
+    gpus.fault = fault
+    line = told(lambda: load_runtime(of_file(Path(__file__)), settings(tmp_path, device=device)))
+    assert line.startswith(f"DEVICE={device}: the GPU Tesla K80 ({used}) cannot run the model (")
+    assert line.endswith("or set DEVICE=cpu")
+
+
+def test_a_gpu_that_torch_does_not_see_is_mentioned(
+    spec: ModelSpec,
+    fallback_cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(inference, "_GPU_SIGNS", ("/",))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert load_runtime(spec, settings(fallback_cache, device="auto")).device == "cpu"
+    assert f"torch {torch.__version__} sees none" in capsys.readouterr().out
+
+
+def test_a_gpu_that_computes_nan_ends_the_start(
+    gpus: Gpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nan = SimpleNamespace(predict=lambda _: np.array([[np.nan, 0.5]]), precision="fp16")
+    monkeypatch.setattr(torch_runtime, "TorchRuntime", lambda *_: nan)
+    line = told(lambda: load_runtime(of_file(Path(__file__)), settings(tmp_path, device="cuda")))
+    assert "answers NaN on cuda:0 in fp16: set PRECISION=fp32" in line
+    assert not gpus.started

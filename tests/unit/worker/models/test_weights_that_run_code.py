@@ -45,6 +45,6 @@ def test_a_pickle_that_runs_code_is_refused_and_does_not_run(
     monkeypatch.setenv("MODEL", "resnet50")
     monkeypatch.setenv("MODEL_WEIGHTS", str(file))
     monkeypatch.setenv("MODEL_RECIPE", "IMAGENET1K_V2")
-    with pytest.raises(ModelUnavailable, match="not a file of weights that can be loaded safely"):
+    with pytest.raises(ModelUnavailable, match="not only weights that can be loaded safely"):
         architectures.build(resolve(WorkerSettings()))
     assert not trace.exists()

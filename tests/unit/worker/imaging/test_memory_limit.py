@@ -1,0 +1,49 @@
+"""Settings that do not fit into the container's memory are refused at the start."""
+
+import pytest
+
+from worker.imaging.memory_limit import check_memory
+from worker.models.weights import ModelUnavailable
+from worker.settings import WorkerSettings
+
+GIB = 1 << 30
+
+
+@pytest.mark.parametrize(
+    ("values", "limit"),
+    [
+        ({}, None),
+        ({"worker_threads": 256, "max_pixels": 10**9}, None),
+        ({"worker_threads": 256}, 2 * GIB),
+        ({"worker_threads": 64}, GIB),
+        # the defaults are accepted wherever a worker starts at all
+        ({}, GIB // 4),
+        ({"worker_threads": 8, "max_pixels": 50_000_000}, GIB // 4),
+    ],
+)
+def test_what_fits_is_accepted(values: dict[str, int], limit: int | None) -> None:
+    check_memory(WorkerSettings(**values), limit)
+
+
+@pytest.mark.parametrize(
+    ("values", "limit", "line"),
+    [
+        (
+            {"worker_threads": 256},
+            GIB,
+            "WORKER_THREADS=256 needs more memory than the limit of this container, 1024 MiB",
+        ),
+        ({"worker_threads": 118}, GIB, "set it to at most 117, or raise the limit"),
+        ({"worker_threads": 9}, GIB // 2, "WORKER_THREADS=9 needs"),
+        ({"max_pixels": 1_000_000_000}, 2 * GIB, "MAX_PIXELS=1000000000 needs"),
+        ({"max_pixels": 60_000_000}, GIB // 2, "set it to at most 55574528"),
+    ],
+)
+def test_what_does_not_fit_names_setting_limit_and_remedy(
+    values: dict[str, int], limit: int, line: str
+) -> None:
+    with pytest.raises(ModelUnavailable) as caught:
+        check_memory(WorkerSettings(**values), limit)
+    assert line in str(caught.value)
+    most = int(str(caught.value).partition("at most ")[2].partition(",")[0])
+    check_memory(WorkerSettings(**dict.fromkeys(values, most)), limit)
