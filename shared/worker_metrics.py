@@ -89,7 +89,7 @@ def read_field(text: str) -> tuple[str, dict[str, str]]:
     """Name and labels of a sample's key.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not such a key.
     """
     name, labels = json.loads(text)
     return name, labels

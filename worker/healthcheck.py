@@ -1,4 +1,4 @@
-"""``python -m worker.healthcheck``: does the worker on this host work? For container health checks.
+"""``python -m worker.healthcheck``: health check of the worker on this host, for containers.
 
 Exits 0 when a worker of this host name is idle or busy and its heartbeat is fresh, else 1 with one
 line that says why. Imports no model.

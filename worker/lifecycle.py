@@ -1,4 +1,4 @@
-"""Puts a worker together: load → warm up → serve, and takes it apart again."""
+"""Starts the parts of a worker (load → warm up → serve) and stops them."""
 
 import threading
 import time
@@ -133,7 +133,7 @@ class Service:
         self._pipeline.run(ref, alone=alone)
 
     def stop(self) -> None:
-        """Take the parts down after the last task thread has ended; the heartbeat goes last."""
+        """Stop the parts after the last task thread has ended; the heartbeat is last."""
         self.stopping.set()
         for part in reversed(self._parts):
             part.stop()

@@ -19,7 +19,7 @@ WITHIN_S = 10.0
 
 
 class StoreMarker:
-    """Writes the marker once a minute.
+    """Writes the marker, and again within a minute when it is gone.
 
     Args:
         client: Asked for the store's id.
@@ -35,11 +35,17 @@ class StoreMarker:
         try:
             async with asyncio.timeout(WITHIN_S):
                 key = marker_key(await store_id(self._client))
-                await to_thread.run_sync(self._uploads.put, key, b"", abandon_on_cancel=True)
+                await to_thread.run_sync(self._ensure, key, abandon_on_cancel=True)
         except REDIS_DOWN as error:  # TimeoutError is an OSError
             _log.debug("the upload store could not be marked", reason=type(error).__name__)
             return False
         return True
+
+    def _ensure(self, key: str) -> None:
+        try:
+            self._uploads.get(key)
+        except FileNotFoundError:  # not every minute: a bucket may keep every version
+            self._uploads.put(key, b"")
 
     async def run(self) -> None:
         """Write the marker until cancelled."""

@@ -1,6 +1,7 @@
-"""The worker's own word on how it is, every two seconds, in Redis.
+"""Thread that writes the worker's state to Redis every two seconds.
 
-Never ``inspect ping``: that answers while the model hangs, and does not answer while it works.
+Celery's ``inspect ping`` is not used: it answers while the model hangs, and does not answer while
+the model works.
 """
 
 import os
@@ -27,15 +28,15 @@ EXIT_DEAF = 71
 
 
 class Heartbeat:
-    """Writes state and incarnation, and judges progress by counting its own ticks.
+    """Thread that reports this worker, and judges its progress by counting its own ticks.
 
     Args:
-        items: Where the report goes.
-        activity: What task threads hold.
-        name: This worker's name, as people see it.
-        threads: How many task threads there are.
-        stopping: Set once this worker takes no more messages.
-        totals: This worker's metrics so far.
+        items: Writes the report.
+        activity: The items that task threads hold.
+        name: This worker's name in `/health` and in logs.
+        threads: Number of task threads.
+        stopping: Set when this worker takes no more messages.
+        totals: Returns this worker's metrics so far.
         end: Ends the process at once with an exit code; a supervisor starts it again.
     """
 
@@ -70,18 +71,18 @@ class Heartbeat:
         self._thread.start()
 
     def ready(self, card: ModelCard, per_s: float | None = None) -> None:
-        """From now on this worker serves that model, and everybody is to know at once.
+        """Report at once that this worker serves a model.
 
         Args:
             card: The model.
-            per_s: Photos that it probably ends a second.
+            per_s: Photos that it probably finishes per second.
         """
         self._rate = Rate(per_s)
         self._card = card
         self._wake.set()
 
     def stop(self) -> None:
-        """Stop reporting and take the worker off the list."""
+        """Write the last report and take the worker off the list."""
         self._ended = True
         self._wake.set()
         self._thread.join()
@@ -113,7 +114,7 @@ class Heartbeat:
                 return
 
     def tick(self, waiting: dict[QueueName, int]) -> None:
-        """Count one period: did anything end, did anything arrive that could have?"""
+        """Count one period in which items may have ended and messages may have arrived."""
         entries = self._activity.entries()
         held, started = len(entries), any(entry.started for entry in entries)
         finished, received = self._activity.finished, self._activity.received
@@ -129,12 +130,12 @@ class Heartbeat:
             self._deaf_ticks + 1 if idle_with_work and received == received_before else 0
         )
         if self._deaf_ticks >= DEAF_TICKS:
-            _log.critical("messages wait but none arrives, ending this process")
+            _log.critical("not receiving messages, exiting")
             self._end(EXIT_DEAF)
 
     @property
     def state(self) -> WorkerState:
-        """What the next report will say."""
+        """The state that the next report contains."""
         if self._card is None:
             return WorkerState.STARTING
         if max(self._unfinished_ticks, self._deaf_ticks) >= STALLED_TICKS:

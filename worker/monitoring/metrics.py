@@ -1,4 +1,4 @@
-"""What this worker counts and times, for its heartbeat to carry."""
+"""Counters and histograms of one worker; its heartbeat sends them."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ from worker.inference.runtime import Runtime
 
 
 class WorkerMetrics:
-    """Totals since this process's start; may be told from any thread."""
+    """Totals since the start of this process; thread-safe."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()

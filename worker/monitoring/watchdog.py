@@ -1,4 +1,4 @@
-"""Ends the process when one photo's decode or inference takes too long.
+"""Thread that ends the process when one photo's decode or inference takes too long.
 
 Celery's time limits do nothing in a thread pool, and a thread cannot be killed; the supervisor
 starts the worker again and the reconciler brings its items back. Time is counted in the watchdog's
@@ -23,14 +23,14 @@ EXIT_TIMEOUT = 70
 
 
 class Watchdog:
-    """Looks at what task threads hold, twice a second.
+    """Thread that checks twice a second how long each decode and inference takes.
 
-    A photo over time is tried again in isolation after the restart; one that is over time in
-    isolation ends as ``item_timeout``.
+    A photo that takes too long is tried again in isolation after the restart; if it takes too long
+    in isolation, it ends as ``item_timeout``.
 
     Args:
-        items: Where an item ends that is over time in isolation.
-        activity: What task threads hold.
+        items: Records the end of an item that took too long in isolation.
+        activity: The items that task threads hold.
         item_timeout_s: Seconds that one decode or one inference may take.
         end: Ends the process at once with an exit code.
     """
@@ -49,7 +49,7 @@ class Watchdog:
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start the thread."""
         self._thread.start()
 
     def _run(self) -> None:
@@ -69,13 +69,13 @@ class Watchdog:
             try:
                 for entry in over:
                     self._give_up(entry)
-            finally:  # whatever fails, a process that hangs must not go on
+            finally:  # whatever fails, a process that hangs must end
                 self._end(EXIT_TIMEOUT)
 
     def _give_up(self, entry: InFlightItem) -> None:
         ref = entry.ref
         _log.critical(
-            "item over time, ending this process",
+            "item exceeded ITEM_TIMEOUT_S, exiting",
             job=ref.job_id,
             item=ref.index,
             alone=entry.alone,

@@ -1,1 +1,1 @@
-"""The way of one photo through a worker."""
+"""Processing of one photo in a worker, from its message to its result."""

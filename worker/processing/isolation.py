@@ -8,8 +8,9 @@ from contextlib import contextmanager
 class IsolationLock:
     """Lock that ordinary items share, and that a suspect one holds by itself.
 
-    A suspect (its worker died holding it) runs with nothing else in the process, so that another
-    death is its own doing and costs no neighbour. Once one waits, newcomers wait behind it.
+    A suspect (its worker died holding it) runs with nothing else in the process. If the process
+    dies again, the suspect caused it, and no other item is affected. While a suspect waits, items
+    that arrive later wait behind it.
     """
 
     def __init__(self) -> None:
@@ -18,9 +19,15 @@ class IsolationLock:
         self._alone = False
         self._suspects = 0
 
+    @property
+    def waiting_suspects(self) -> int:
+        """How many suspects wait for the lock."""
+        with self._changed:
+            return self._suspects
+
     @contextmanager
     def enter(self, *, alone: bool) -> Iterator[None]:
-        """Wait for the door, hold it for as long as the block runs."""
+        """Hold the lock while the block runs."""
         with self._changed:
             if alone:
                 self._suspects += 1

@@ -73,7 +73,7 @@ class UploadReader:
         """
         try:
             same = self._identity.matches()
-        except OSError as error:  # redis's errors included: without an answer nobody is blamed
+        except OSError as error:  # redis's errors included: without an answer no photo is blamed
             detail = f"the upload store cannot be read: {error}"
             raise WorkerFault("uploads", detail, photo_suspect=False) from error
         if same is False:

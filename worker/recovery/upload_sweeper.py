@@ -1,4 +1,4 @@
-"""Removes uploads that no live item will ever read.
+"""Thread that removes uploads that no unfinished item needs.
 
 A finished item deletes its own upload; what is left comes from requests that broke off, creates of
 unknown outcome, and workers that died between the result and the delete.
@@ -22,11 +22,11 @@ REFUSALS = 3
 
 
 class Sweeper:
-    """Looks through the store once a minute, in the worker that holds the reconciler's lock.
+    """Thread that checks the store once a minute, in the worker that holds the reconciler's lock.
 
     Args:
-        redis_index: Knows which items are live.
-        uploads: What is swept.
+        redis_index: Knows which items are unfinished.
+        uploads: The store.
         spare_s: Seconds that an upload without a record is left alone.
         refused: Called for each upload that could not be deleted.
     """
@@ -46,11 +46,11 @@ class Sweeper:
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop the thread."""
         self._stop.set()
         self._thread.join()
 
@@ -60,7 +60,7 @@ class Sweeper:
                 if self._redis_index.lock():
                     self.sweep()
             except (*REDIS_DOWN, OSError) as error:
-                _log.warning("sweep broken off", reason=type(error).__name__)
+                _log.warning("sweep interrupted", reason=type(error).__name__)
             except Exception:  # noqa: BLE001 - a dead sweeper would fill the disk in silence
                 _log.exception("sweep failed, trying again")
 

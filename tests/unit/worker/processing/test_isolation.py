@@ -59,7 +59,7 @@ def test_newcomers_wait_behind_a_waiting_suspect() -> None:
         futures = [pool.submit(first)]
         assert first_in.wait(10)
         futures.append(pool.submit(later, "suspect", True))
-        while isolation._suspects == 0:
+        while isolation.waiting_suspects == 0:
             pass
         futures.append(pool.submit(later, "newcomer", False))
         let_go.set()
