@@ -44,7 +44,8 @@ class StoreMarker:
     def _ensure(self, key: str) -> None:
         try:
             self._uploads.get(key)
-        except FileNotFoundError:  # not every minute: a bucket may keep every version
+        except OSError:  # without the right to list, S3 refuses to read a missing object
+            # not every minute: a bucket may keep every version
             self._uploads.put(key, b"")
 
     async def run(self) -> None:
