@@ -1,4 +1,4 @@
-"""Redis connections that fail when told to, not when the library's defaults would.
+"""Redis connections that fail within a given time, not the library's defaults.
 
 redis-py 8 waits 5 s and retries ten times by default, and its pool raises when 100 connections
 are in use; each of these turns a dead broker into a slow one.

@@ -1,4 +1,4 @@
-"""Whose turn it is when both a waiting request and a batch want the model."""
+"""Order of the queues when both a waiting request and a batch want the model."""
 
 from shared.queue.names import QueueName
 

@@ -1,4 +1,4 @@
-"""What Redis says of broker, workers and queues: one look, as of one moment."""
+"""The state of broker, workers and queues, read from Redis in one round trip."""
 
 from dataclasses import dataclass, field
 from time import perf_counter

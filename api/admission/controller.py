@@ -1,7 +1,7 @@
-"""Is there room, and when will there be? Asked before a body is read.
+"""Admission: is there room, and if not, when? Checked before a body is read.
 
-A background task keeps a look at the fleet that is at most about a second old, so that the
-question costs a request nothing, broken broker or not.
+A background task keeps a view of the cluster that is at most about a second old, so the check
+costs a request nothing, even while Redis is down.
 """
 
 import asyncio
@@ -69,7 +69,8 @@ class Admission:
     """Admits or refuses.
 
     Args:
-        client: An asyncio client of its own, so that a busy pool is not taken for a dead broker.
+        client: An asyncio client that nothing else uses, so that a busy pool is not taken for a
+            dead broker.
         max_queued: Most items that may wait in one queue.
     """
 
@@ -95,7 +96,7 @@ class Admission:
             cluster = ClusterState()
             self._log_down(error)
         except Exception:  # noqa: BLE001 - a look that fails must not be the last
-            _log.exception("cannot read the fleet")
+            _log.exception("cannot read the state of the cluster")
             cluster = ClusterState()
         else:
             self._down = ""

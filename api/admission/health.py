@@ -1,4 +1,4 @@
-"""The fleet, judged: ok, degraded or unavailable."""
+"""Health of the cluster: ok, degraded or unavailable."""
 
 from typing import Literal
 

@@ -2,7 +2,7 @@
 
 A worker publishes the id of a job that is done, and how its one photo ended, on the channel that
 the job was created with. Nothing polls: after a lost connection everything that waits is woken
-once, to read.
+once, to read its job.
 """
 
 import asyncio

@@ -31,7 +31,7 @@ IdempotencyKey = Annotated[
 def own_key(key: str, owner: str) -> str:
     """The key as Redis has it, which never sees the client's own.
 
-    Two owners may choose the same key: neither learns of the other's job.
+    Two owners may choose the same key without learning of each other's jobs.
     """
     return hashlib.sha256(f"{owner}\n{key}".encode()).hexdigest()
 

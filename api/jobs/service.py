@@ -33,15 +33,16 @@ STORE_TURN_S = 4.0
 
 
 class JobService:
-    """Takes jobs in, reads them and cancels them.
+    """Accepts, reads and cancels jobs.
 
     Args:
         jobs: The record of every job.
         uploads: Where photos wait.
-        admission: Says when a refused client should come back.
+        admission: Computes when a rejected client should retry.
 
     Raises:
-        BrokerUnavailable: From every method but ``send_later`` and ``discard``, within a second.
+        BrokerUnavailable: From every method but ``send_later`` and ``discard``, when Redis or the
+            upload store does not respond in time.
     """
 
     def __init__(self, jobs: JobStore, uploads: UploadStore, admission: Admission) -> None:
@@ -77,11 +78,11 @@ class JobService:
             _log.warning("uploads left to the sweeper", reason=repr(error))
 
     async def submit(self, job: NewJob, room: int | None = None) -> str:
-        """`create` for a job of one photo, whose message goes out in the same step."""
+        """`create` for a job of one photo, whose message is sent in the same step."""
         return await self.create(job, room, self._messages.draft(job.queue, *_refs(job)))
 
     async def create(self, job: NewJob, room: int | None = None, message: str = "") -> str:
-        """Write the job's record, or delete its uploads; where neither is sure, keep them.
+        """Write the job's record, or delete its uploads; if neither is certain, keep them.
 
         Returns the job's id, or that of the earlier job that this one only repeats.
 
@@ -143,7 +144,8 @@ class JobService:
         """Make sure that the job is this owner's.
 
         Raises:
-            JobNotFound: It is another's, or there is no such job: nobody learns which.
+            JobNotFound: It is another owner's, or there is no such job; the client does not
+                learn which.
         """
         async with broker_within():
             if await self._jobs.owner_of(job_id) != owner:

@@ -17,7 +17,7 @@ TASK_CLASSIFY = "classify"
 
 
 def queues() -> list[Queue]:
-    """Both queues, each with an exchange of its own name: Celery would bind them to one."""
+    """Both queues, each with an exchange of the same name: Celery would bind them to one."""
     return [Queue(name, Exchange(name), routing_key=name) for name in map(str, QueueName)]
 
 

@@ -1,7 +1,7 @@
-"""ItemStore: the worker's side of the job record, one photo at a time.
+"""ItemStore: the worker's access to the job record, one photo at a time.
 
 Every change is compare-and-set on (state, attempt) in one Lua call, so that a stale copy of a
-message does nothing and a second result is ignored. Synchronous, because task threads call it.
+message changes nothing and a second result is ignored. Synchronous, because task threads call it.
 """
 
 import json
@@ -21,7 +21,7 @@ DEATHS_ALONE = 2
 
 
 class Finish(StrEnum):
-    """What became of a result; the upload may go unless a later attempt still needs it."""
+    """Whether a result was recorded; unless it is stale, the upload can be deleted."""
 
     COUNTED = "counted"
     ENDED = "ended"
@@ -30,7 +30,7 @@ class Finish(StrEnum):
 
 @dataclass(frozen=True)
 class StartedItem:
-    """What a worker learns when it is the one that may run an item."""
+    """An item that this worker may run, as the record has it."""
 
     ref: ItemRef
     upload_key: str
@@ -66,9 +66,9 @@ class ItemStore:
         return [ref.job_id, ref.index, ref.attempt]
 
     def start(self, ref: ItemRef, token: str) -> StartedItem | None:
-        """Take the item, or learn (``None``) that this message is stale or was cancelled.
+        """Start the item; ``None`` if the message is stale or the item was cancelled.
 
-        ``token`` is one run's own: asked again with it after a lost answer, it is taken still.
+        ``token`` names this run: the call may be repeated with it if the first response was lost.
         """
         answer = self._start(args=[*self._key(ref), self.incarnation, token])
         if not answer:
@@ -86,7 +86,7 @@ class ItemStore:
         )
 
     def finish(self, ref: ItemRef, result: ItemResult) -> Finish:
-        """Record how the item ended, unless it has ended before or a later attempt is due."""
+        """Record how the item ended, unless it has already ended or a later attempt is due."""
         outcome = ItemState.FAILED if result.error else ItemState.SUCCEEDED
         text = result.model_dump_json(exclude_none=True)
         args = [*self._key(ref), self.incarnation, outcome.value, text]
@@ -104,12 +104,14 @@ class ItemStore:
         return int(self._send(args=send_args(job_id, messages, last=last)))
 
     def requeue_lost(self, ref: ItemRef, held_by: str, message: str) -> bool:
-        """Make an item due again, alone, whose worker died holding it, and send ``message``.
+        """Queue an item of a dead worker again, in isolation, and send ``message``.
 
         Returns whether it was sent: false when the item has moved on meanwhile, or when this was
-        its second death alone, with which it ends as ``worker_lost``.
+        its second death in isolation, with which it ends as ``worker_lost``.
         """
-        detail = "The worker died twice while it held this photo alone. Try again, or re-encode it."
+        detail = (
+            "Processing this photo crashed the worker twice. Re-encode the photo and try again."
+        )
         return self._requeue_from("running", ref, held_by, message, WorkerLost(detail))
 
     def requeue_unsent(self, ref: ItemRef, message: str) -> bool:
@@ -156,13 +158,13 @@ class ItemStore:
         return dict(zip(QueueName, map(int, lengths), strict=True))
 
     def publish_model(self, card: ModelCard, *, first: bool) -> None:
-        """Say what answers here; after the first time only where a lost Redis has forgotten it."""
+        """Publish the model; after the first time only if Redis has lost it."""
         self.client.set(redis_keys.MODEL, card.model_dump_json(), nx=not first)
 
     def retire(self) -> None:
-        """Take this worker off the list, so that a stopped worker is not taken for a dead one.
+        """Remove this worker from the list, so that a stopped worker is not taken for a dead one.
 
-        One that still holds items stays on it, for the reconciler to find.
+        A worker that still holds items stays on the list, for the reconciler to find.
         """
         if self.client.scard(redis_keys.held(self.incarnation)):
             return

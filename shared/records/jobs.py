@@ -1,7 +1,7 @@
-"""JobStore: the api's side of the job record.
+"""JobStore: the api's access to the job record.
 
-The record is the truth and Celery only delivers: creating, reading and cancelling a job are one
-atomic call each. Asynchronous, because the api's event loop calls it.
+The record is the truth, and Celery only delivers. Creating and reading a job are one atomic call
+each; sending and cancelling go in steps. Asynchronous, because the api's event loop calls it.
 """
 
 import json
@@ -107,7 +107,7 @@ class JobStore:
 
         Returns the job's id, or that of the earlier job which has the same idempotency key.
 
-        ``room`` is the most items that may wait in the queue for this job to be taken in, where
+        ``room`` is the most items that may wait in the queue for this job to be accepted, if
         that is less than usual. ``message`` goes onto the queue in the same step; without one,
         the items wait for `send`.
 
@@ -155,7 +155,7 @@ class JobStore:
         return job_id is not None and bool(await self._client.exists(redis_keys.job(str(job_id))))
 
     async def owner_of(self, job_id: str) -> str | None:
-        """Whose job it is; ``None`` for nobody's, and for no such job."""
+        """The job's owner; ``None`` if it has none, and for an unknown job."""
         owner = await self._client.hget(redis_keys.job(job_id), "owner")
         return None if owner is None else str(owner)
 

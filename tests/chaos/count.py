@@ -20,7 +20,7 @@ OPEN = {"queued", "running"}
 # Everything else in Redis is a leak.
 STAY = ["ic:seq", "ic:started", "ic:ended", "ic:unrun", "ic:resent", "ic:discarded",
         "ic:metrics*", "ic:beats", "ic:workers", "ic:idempotency:*",
-        "ic:model", "ic:reconciler",
+        "ic:model", "ic:reconciler", "ic:uploads:id",
         "ic:job:*", "_kombu.binding*"]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""How many items a second this worker ends while it has any: the capacity that admission counts on.
+"""Items per second that this worker finishes while it is busy: the capacity admission counts on.
 
 A plain count per second would call an idle worker slow.
 """
@@ -20,7 +20,7 @@ class Rate:
     """An exponentially weighted rate over busy time.
 
     Args:
-        per_s: What to say until something has ended.
+        per_s: The rate until something has ended.
     """
 
     def __init__(self, per_s: float | None = None) -> None:
@@ -29,7 +29,7 @@ class Rate:
         self._busy_s = 0.0
 
     def add(self, finished: int, busy_s: float) -> None:
-        """Take both totals so far: items that ended, seconds in which any was held."""
+        """Add both totals so far: items that ended by work, seconds in which any was held."""
         if busy_s - self._busy_s < LEAST_BUSY_S:
             return
         now = (finished - self._finished) / (busy_s - self._busy_s)
@@ -42,8 +42,8 @@ class Rate:
 def first_guess(runtime: Runtime, size: int, crop: int) -> float:
     """Photos a second in calls of ``size`` photos, one call at a time, of a model that is warm.
 
-    A worker that said nothing until it had ended something would let a rush at its start wait
-    without bound.
+    A worker without a rate until it has finished something would let any number of requests wait
+    at its start.
     """
     batch = np.zeros((size, crop, crop, 3), np.uint8)
     began = time.monotonic()

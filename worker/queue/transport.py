@@ -1,4 +1,4 @@
-"""kombu's Redis transport, taught to discard what is no message and to prefer who waits.
+"""kombu's Redis transport, which discards malformed messages and prefers waiting requests.
 
 Small subclasses, each with a test that fails without it:
 
@@ -72,7 +72,7 @@ class LocalQoS(kombu_redis.QoS):
 
 
 class TolerantChannel(kombu_redis.Channel):
-    """A channel that discards what is no message instead of ending the worker."""
+    """A channel that discards a malformed message instead of ending the worker."""
 
     QoS = LocalQoS
 

@@ -40,7 +40,7 @@ AT_A_TIME = 200
 
 
 class Reconciler:
-    """Looks once a second, and brings back what is lost.
+    """Thread that looks once a second and recovers what is lost.
 
     Args:
         redis_index: Reads the index of unfinished items.
@@ -62,11 +62,11 @@ class Reconciler:
         self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Look no more, and let another worker take over at once."""
+        """Stop the thread, and let another worker take over at once."""
         self._stop.set()
         self._thread.join()
         try:
@@ -79,7 +79,7 @@ class Reconciler:
             try:
                 self.tick()
             except REDIS_DOWN as error:
-                _log.warning("reconciler waits for redis", reason=type(error).__name__)
+                _log.warning("reconciler is waiting for redis", reason=type(error).__name__)
             except Exception:  # noqa: BLE001 - a dead reconciler would lose items in silence
                 _log.exception("reconciler failed, trying again")
 
@@ -91,7 +91,7 @@ class Reconciler:
         self._seen.append(now)
         while now.at_ms - self._seen[0].at_ms > DEAD_MS + GAP_MS:
             self._seen.popleft()
-        # Who takes the lock over from a dead worker has watched as long as that one had.
+        # A worker that takes the lock over from a dead one has watched as long as that one had.
         if not self._redis_index.lock():
             return
         self._recover_dead_workers(now)
@@ -103,8 +103,8 @@ class Reconciler:
         try:
             return self._redis_index.observe()
         except BaseException:
-            # Only what is not seen breaks the watch: were a refused send to do so too, a full Redis
-            # in which one item waits for its message would keep every dead worker from being found.
+            # Only a failed observation ends the watch. If a refused send ended it too, no dead
+            # worker would be found in a full Redis in which one job is not sent.
             self._seen.clear()
             raise
 

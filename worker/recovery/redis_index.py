@@ -1,4 +1,4 @@
-"""What the reconciler and the sweeper read: the index of unfinished items, and the queues."""
+"""RecoveryIndex: reads the index of unfinished items, and the queues, for the reconciler."""
 
 import json
 import math
@@ -59,7 +59,7 @@ class RecoveryIndex:
         self._incarnation = incarnation
         self._lock = client.register_script(
             "local holder, left = redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])\n"
-            # with more left than is ever given, it is of before Redis's clock was set back
+            # more time left than a lock is ever given: it is older than a clock that was set back
             "local held = holder and holder ~= ARGV[1] and left <= tonumber(ARGV[2])\n"
             "if held then return 0 end\n"
             # first a write that frees, so that a full Redis lets the script through
@@ -82,7 +82,7 @@ class RecoveryIndex:
         return bool(self._lock(keys=[redis_keys.RECONCILER], args=[self._incarnation, LOCK_MS]))
 
     def unlock(self) -> None:
-        """Let go of the lock, if this worker holds it."""
+        """Release the lock, if this worker holds it."""
         self._unlock(keys=[redis_keys.RECONCILER], args=[self._incarnation])
 
     def observe(self) -> Observation:
@@ -163,7 +163,7 @@ class RecoveryIndex:
         return int(attempt) if state in {"queued", "running"} else None
 
     def forget_worker(self, incarnation: str) -> None:
-        """Strike a dead worker off the list once nothing is held by it any more."""
+        """Remove a dead worker from the list once it holds nothing any more."""
         keys = [redis_keys.held(incarnation), redis_keys.BEATS, redis_keys.WORKERS]
         self._forget(keys=keys, args=[incarnation])
 

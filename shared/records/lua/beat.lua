@@ -1,7 +1,7 @@
 -- ARGV: incarnation, the report as JSON, its metrics' totals as JSON, then the names of the queues.
 -- Returns their lengths, so that a worker can tell when it is being passed by.
--- Removes before it adds: a full Redis refuses a script whose first write grows, and a worker that
--- cannot say that it lives would be taken for dead.
+-- Removes before it adds: a full Redis refuses a script whose first write grows, and a worker
+-- without a heartbeat would be taken for dead.
 local now = now_ms()
 redis.call('ZREM', KEY.BEATS, ARGV[1])
 redis.call('ZADD', KEY.BEATS, now, ARGV[1])

@@ -2,7 +2,7 @@
 --       owner or '', the message of a job of one item or '', request id, then per item: its JSON,
 --       its error's JSON or ''. Without a message send.lua sends the items afterwards.
 -- Record, admission and index in one step: either all of a job exists or none of it.
--- Returns 'created', 'exists' (an earlier call of unknown outcome did land), 'full', 'conflict' (the
+-- Returns 'created', 'exists' (an earlier call, whose response was lost, did create it), 'full', 'conflict' (the
 -- idempotency key belongs to a job of other contents), or {the id of the job that has the key}.
 local id, queue, top_k, reply_to, ttl_s = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local idempotency, fingerprint = ARGV[7], ARGV[8]

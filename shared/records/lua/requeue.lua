@@ -2,7 +2,7 @@
 --       deaths that end it, the error's JSON for that end, the message of the next attempt,
 --       '1' if its worker was faulty and exited, '1' if the item may have caused that (else '0').
 -- Makes a lost item due again under a new attempt, and puts its message onto the queue in the same
--- step. A death counts only if the item was alone.
+-- step. A death counts only if the item was run in isolation.
 -- Returns 'sent', 'ended' when this death was its last, 'moved_on' when the item is no longer where
 -- it was.
 local id, index, from, incarnation = ARGV[1], ARGV[2], ARGV[4], ARGV[5]

@@ -1,6 +1,6 @@
 -- ARGV: id, index, attempt, incarnation, token. Compare-and-set: only the attempt that is due may
--- start. Asked again with the same token (its first answer was lost on the way) it says yes again,
--- or the item would stay running in a worker that knows nothing of it.
+-- start. Repeated with the same token (the first response was lost) it succeeds again, or the item
+-- would stay running in a worker that does not know of it.
 -- Returns false for a stale copy, else {item's JSON, queue, top_k, milliseconds it was queued,
 -- request id}.
 local id, index, incarnation, token = ARGV[1], ARGV[2], ARGV[4], ARGV[5]

@@ -1,4 +1,4 @@
-"""The desk against a Redis that is slow rather than dead."""
+"""The job service against a Redis that is slow rather than dead."""
 
 import asyncio
 import time
@@ -22,7 +22,7 @@ from tests.support.redis_server import RedisServer
 
 
 @pytest.fixture
-async def desk(redis_server: RedisServer, tmp_path: Path) -> AsyncIterator[JobService]:
+async def service(redis_server: RedisServer, tmp_path: Path) -> AsyncIterator[JobService]:
     redis = connect_async(redis_server.url, REDIS_S, 4)
     look = connect_async(redis_server.url, REDIS_S, 1)
     admission = Admission(look, 20_000)
@@ -44,44 +44,46 @@ async def pause_for(server: RedisServer, seconds: float) -> None:
 
 
 async def test_a_large_batch_is_not_given_up_while_redis_still_writes_it(
-    desk: JobService, redis_server: RedisServer
+    service: JobService, redis_server: RedisServer
 ) -> None:
     large = job(4_000)
     pause = asyncio.create_task(pause_for(redis_server, 1.2))
     await asyncio.sleep(0)
-    await desk.create(large)
+    await service.create(large)
     await pause
-    assert (await desk.read(large.job_id)).total == 4_000
+    assert (await service.read(large.job_id)).total == 4_000
 
 
 async def test_one_photo_is_given_up_within_a_second_and_its_upload_is_left(
-    desk: JobService, redis_server: RedisServer, tmp_path: Path
+    service: JobService, redis_server: RedisServer, tmp_path: Path
 ) -> None:
     small = job(1)
     [key] = [item.upload_key for item in small.items]
     assert key
-    await desk.store(key, b"photo")
+    await service.store(key, b"photo")
     redis_server.pause()
     began = time.monotonic()
     try:
         with pytest.raises(BrokerUnavailable):
-            await desk.create(small)
+            await service.create(small)
     finally:
         redis_server.resume()
     assert time.monotonic() - began < 1
     assert (tmp_path / key).read_bytes() == b"photo", "the record may have been written after all"
 
 
-async def test_many_calls_at_once_wait_for_a_connection_rather_than_fail(desk: JobService) -> None:
+async def test_many_calls_at_once_wait_for_a_connection_rather_than_fail(
+    service: JobService,
+) -> None:
     stored = job(1)
-    await desk.create(stored)
-    records = await asyncio.gather(*(desk.read(stored.job_id) for _ in range(100)))
+    await service.create(stored)
+    records = await asyncio.gather(*(service.read(stored.job_id) for _ in range(100)))
     assert {record.total for record in records} == {1}
 
 
-async def test_a_process_that_is_late_does_not_take_redis_for_dead(desk: JobService) -> None:
+async def test_a_process_that_is_late_does_not_take_redis_for_dead(service: JobService) -> None:
     wanted = job(1)
-    creating = asyncio.create_task(desk.create(wanted))
+    creating = asyncio.create_task(service.create(wanted))
     for _ in range(2):
         await asyncio.sleep(0)
         time.sleep(0.35)  # noqa: ASYNC251 - as on a host whose processors are all busy
