@@ -86,7 +86,7 @@ def test_the_map_of_a_class_lies_over_what_the_model_saw(visit: Visit, photos: P
     assert any(crop["height"] == pytest.approx(shown * 224 / side, abs=2) for side in (256, 232))
     assert crop["x"] - frame["x"] == pytest.approx((frame["width"] - crop["width"]) / 2, abs=1)
     assert visit.text("#curl").endswith("/predict?explain=true'")
-    assert "The model looks at the bright square." in visit.text("#answer")
+    assert "The model looks only at the middle square." in visit.text("#answer")
     visit.page.get_by_role("button", name="Hide heat map").click()
     expect(heat).not_to_be_visible()
     visit.page.get_by_role("button", name=f"Show where the model sees {labels[1]}").click()

@@ -6,8 +6,8 @@ import { predictor } from "./predict.js";
 import { Problem } from "./problem.js";
 
 const SIDE = 224;
-const FAINT = 0.25; // below this share of its maximum the map is transparent
-const EXPLANATION = "The model looks at the bright square. Choose a bar to see where it finds that class.";
+const FAINT = 0.4; // below this share of its maximum the map is transparent
+const EXPLANATION = "The model looks only at the middle square. Choose a bar to see where it finds that class.";
 
 const requests = new WeakMap(); // frame → its request
 const offers = new Map(); // bar → how to offer a map, in case heat maps become available
@@ -115,7 +115,7 @@ function paint(canvas, rows) {
   const image = new ImageData(small.width, small.height);
   values.forEach((value, at) => {
     const heat = (value - least) / (most - least || 1);
-    const alpha = Math.max(0, (heat - FAINT) / (1 - FAINT));
+    const alpha = Math.max(0, (heat - FAINT) / (1 - FAINT)) ** 1.3;
     image.data.set([255, 60 + 170 * heat ** 2, 30, 215 * alpha], at * 4);
   });
   small.getContext("2d").putImageData(image, 0, 0);
