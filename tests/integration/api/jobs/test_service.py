@@ -54,7 +54,7 @@ async def test_a_large_batch_is_not_given_up_while_redis_still_writes_it(
     assert (await service.read(large.job_id)).total == 4_000
 
 
-async def test_one_photo_is_given_up_within_a_second_and_its_upload_is_left(
+async def test_one_photo_is_given_up_and_its_upload_is_left(
     service: JobService, redis_server: RedisServer, tmp_path: Path
 ) -> None:
     small = job(1)
@@ -62,13 +62,12 @@ async def test_one_photo_is_given_up_within_a_second_and_its_upload_is_left(
     assert key
     await service.store(key, b"photo")
     redis_server.pause()
-    began = time.monotonic()
     try:
         with pytest.raises(BrokerUnavailable):
-            await service.create(small)
+            async with asyncio.timeout(REDIS_S / 2):  # the bound of the pool's own connections
+                await service.create(small)
     finally:
         redis_server.resume()
-    assert time.monotonic() - began < 1
     assert (tmp_path / key).read_bytes() == b"photo", "the record may have been written after all"
 
 
@@ -91,14 +90,14 @@ async def test_a_process_that_is_late_does_not_take_redis_for_dead(service: JobS
 
 
 async def test_what_a_process_is_late_by_is_not_counted() -> None:
-    async def late() -> None:
-        async with own_time_within(0.3):
-            for _ in range(2):
-                await asyncio.sleep(0.01)
-                time.sleep(0.5)  # noqa: ASYNC251 - as above
-            await asyncio.sleep(10)
+    async with own_time_within(0.3):
+        for _ in range(2):
+            await asyncio.sleep(0.01)
+            time.sleep(0.5)  # noqa: ASYNC251 - as on a host whose CPUs are all busy
+        await asyncio.sleep(0.01)
 
-    began = time.monotonic()
+
+async def test_what_waits_longer_is_given_up() -> None:
     with pytest.raises(TimeoutError):
-        await late()
-    assert 1.1 < time.monotonic() - began < 5
+        async with own_time_within(0.3):
+            await asyncio.Event().wait()

@@ -63,7 +63,7 @@ def test_a_start_whose_answer_was_lost_may_be_asked_again(bench: Bench) -> None:
     assert store.start(ref, "this run") is None
 
 
-def test_a_job_that_nobody_sends_is_sent_by_a_worker(bench: Bench) -> None:
+def test_a_job_that_no_api_sends_is_sent_by_a_worker(bench: Bench) -> None:
     with bench.worker() as worker:
         job = bench.wait(bench.record([photo(0, 1), photo(0, 2)]))
         assert "rest of a job sent" in worker.log
