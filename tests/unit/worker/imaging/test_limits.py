@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -98,6 +99,10 @@ print(peak() - before, cost)
 def _photo(kind: str) -> bytes:
     if kind == "thin":
         return png(np.zeros((2_000_000, 1, 1), np.uint8), kind=GREY)
+    if kind == "texts":
+        inflates = zlib.compress(bytes(1_000_000), 9)
+        texts = [chunk(b"zTXt", b"key %d\0\0" % number + inflates) for number in range(60)]
+        return png(np.zeros((8, 8, 3), np.uint8), before=b"".join(texts))
     if kind == "wide":
         return png(np.zeros((1, 3_000_000, 3), np.uint8))
     gradient = np.add.outer(np.arange(3000), np.arange(4000)).astype(np.uint8)
@@ -128,6 +133,46 @@ def _photo(kind: str) -> bytes:
         ),
         "png-1-bit": lambda: png(gradient >> 7, 1, GREY),
     }[kind]()
+
+
+EIGHT = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from worker.imaging import memory
+from worker.imaging.preprocess import decode_cost, preprocess
+from worker.models.transforms import IMAGENET1K_V2
+
+def peak():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
+
+memory.give_back_large_blocks()
+data, warm = (Path(name).read_bytes() for name in sys.argv[1:])
+budget = memory.MemoryBudget()
+
+def decode(photo):
+    with budget.reserve(decode_cost(photo, 10**9, IMAGENET1K_V2)):
+        preprocess(photo, IMAGENET1K_V2, 10**9)
+
+with ThreadPoolExecutor(8) as pool:
+    list(pool.map(decode, [warm] * 40))
+    before = peak()
+    list(pool.map(decode, [data] * 8))
+    print(peak() - before, memory.DECODE_BUDGET_BYTES)
+"""
+
+
+@pytest.mark.parametrize("kind", ["texts", "thin", "jpeg-progressive-444"])
+def test_eight_at_once_stay_within_the_budget(kind: str, tmp_path: Path) -> None:
+    files = [tmp_path / "photo", tmp_path / "warm"]
+    files[0].write_bytes(_photo(kind))
+    files[1].write_bytes(SMALL)
+    run = subprocess.run(
+        [sys.executable, "-c", EIGHT, *map(str, files)], capture_output=True, text=True, check=True
+    )
+    taken, budget = map(int, run.stdout.split())
+    assert taken <= budget
 
 
 # How much of what is reserved must be taken, so that as many as possible decode side by side.
