@@ -18,7 +18,7 @@ RETRY_BROKER_S = 2
 
 def broker_unavailable() -> BrokerUnavailable:
     """The refusal while Redis does not answer."""
-    return BrokerUnavailable("Redis does not answer. Try again in a few seconds.", RETRY_BROKER_S)
+    return BrokerUnavailable("Redis is unreachable. Try again in a few seconds.", RETRY_BROKER_S)
 
 
 @asynccontextmanager

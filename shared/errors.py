@@ -34,19 +34,19 @@ class RetryableError(ServiceError):
 
 
 class MalformedRequest(ServiceError):
-    """The body is not what its form promises, or holds no photo."""
+    """The body is not in the declared format, or contains no photo."""
 
     slug, status, title = "malformed_request", 400, "Malformed request"
 
 
 class Unauthorized(ServiceError):
-    """The service wants an API key, and there was none or a wrong one."""
+    """The request needs an API key, and has none or an invalid one."""
 
     slug, status, title = "unauthorized", 401, "Unauthorized"
 
 
 class RequestTimeout(ServiceError):
-    """The client took too long over the request's head or body."""
+    """The request headers or the body arrived too slowly."""
 
     slug, status, title = "request_timeout", 408, "Request timeout"
 
@@ -70,7 +70,7 @@ class IdempotencyConflict(ServiceError):
 
 
 class UploadTooLarge(ServiceError):
-    """More bytes or more photos than the limits admit."""
+    """More bytes or photos than the limits allow."""
 
     slug, status, title = "upload_too_large", 413, "Upload too large"
 
@@ -88,35 +88,35 @@ class InvalidImage(ServiceError):
 
 
 class InvalidParameter(ServiceError):
-    """A query parameter or header outside its bounds."""
+    """A query parameter or header is unknown or out of range."""
 
     slug, status, title = "invalid_parameter", 422, "Invalid parameter"
 
 
-# What a model has not that does not end in an average over the photo and one linear layer.
-NO_MAPS = "The model that answers cannot explain itself: ask without explain=true."
+# Only models that end in an average over the photo and one linear layer have these maps.
+NO_MAPS = "This model has no class activation maps. Send the request without explain=true."
 
 
 class BrokerUnavailable(RetryableError):
-    """Redis does not answer, or the uploads' store does not take bytes."""
+    """Redis or the upload store is unreachable."""
 
     slug, title = "broker_unavailable", "Broker unavailable"
 
 
 class QueueFull(RetryableError):
-    """As many photos wait as the service will hold."""
+    """The queue is full, or the photo would wait too long in it."""
 
     slug, title = "queue_full", "Queue full"
 
 
 class NoWorkers(RetryableError):
-    """No worker is able to answer a waiting request."""
+    """No worker is ready, and the request waits for its result."""
 
     slug, title = "no_workers", "No workers"
 
 
 class WorkerLost(RetryableError):
-    """The worker died twice while it held this photo and nothing else."""
+    """Processing this photo by itself crashed the worker twice."""
 
     slug, title = "worker_lost", "Worker lost"
 
@@ -134,7 +134,7 @@ class UploadLost(RetryableError):
 
 
 class InferenceFailed(RetryableError):
-    """The model raised on this photo, alone as well as in a batch."""
+    """The model failed on this photo, by itself as well as in a batch."""
 
     slug, title = "inference_failed", "Inference failed"
 

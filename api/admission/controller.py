@@ -131,7 +131,7 @@ class Admission:
         if not cluster.broker_up:
             raise broker_unavailable()
         if queue_s and not cluster.working:
-            detail = "No worker can answer now. Try again, or send 'Prefer: respond-async'."
+            detail = "No worker is available. Try again, or send 'Prefer: respond-async'."
             raise NoWorkers(detail, RETRY_WORKERS_S)
         if cluster.memory_share >= MEMORY_SHARE_MAX:
             # the rest is for the results of what is queued already

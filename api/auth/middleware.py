@@ -19,7 +19,7 @@ METRICS = ("/metrics",)
 
 _REALM = 'Bearer realm="image-classifier"'
 _WANTED = "Send an API key: 'Authorization: Bearer KEY' or 'X-API-Key: KEY'."
-_WRONG = "This API key does not open this service. Send another."
+_WRONG = "Invalid API key."
 
 
 class Paths:
@@ -69,7 +69,7 @@ class ApiKeyMiddleware:
     def _judge(self, scope: Scope) -> tuple[ServiceError | None, dict[str, str]]:
         path: str = scope["path"].removeprefix(scope.get("root_path", ""))
         if path in self._shut:
-            return NotFound("This is switched off here."), {}
+            return NotFound("This endpoint is disabled."), {}
         if not self._keyring or path in self._open:
             return None, {}
         owner = self._keyring.owner_of(scope["headers"])

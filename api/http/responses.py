@@ -35,7 +35,7 @@ class MethodNotAllowed(ServiceError):
 class InternalError(ServiceError):
     """A fault of this service; its reason is in the log under the request's id."""
 
-    detail_text = "The service failed on this request. Its log says why, under the X-Request-ID."
+    detail_text = "Internal error. The cause is in the server log under this X-Request-ID."
 
 
 def respond(problem: Problem, headers: dict[str, str] | None = None, **members: Any) -> Response:
@@ -74,9 +74,9 @@ async def _http_error(request: Request, error: Exception) -> Response:
         if shorter := without_slash(request.scope):
             detail = f"The path ends in a slash. Send the request to {shorter} instead."
             return respond_error(NotFound(detail))
-        return respond_error(NotFound("Nothing is served here. GET /docs lists what is."))
+        return respond_error(NotFound("No such endpoint. GET /docs lists all endpoints."))
     if error.status_code == 405:
-        detail = f"{request.method} is not served here. GET /docs lists what is."
+        detail = f"{request.method} is not allowed here. GET /docs lists all endpoints."
         return respond_error(MethodNotAllowed(detail), {"allow": ", ".join(allowed(request.scope))})
     title = HTTPStatus(error.status_code).phrase
     problem = Problem(

@@ -75,7 +75,9 @@ class BatchIntake:
             if part.complete:
                 self.items.append(await self._take(part))
         if not self.items:
-            raise MalformedRequest("The form has no field 'files'. Put one photo in each.")
+            raise MalformedRequest(
+                "The form has no field 'files'. Repeat that field, once for each photo."
+            )
 
     def _check(self, part: Part) -> None:
         if base_name(part.name) != BATCH_FIELD:

@@ -49,7 +49,9 @@ async def body_chunks(
             async with asyncio.timeout_at(deadline):
                 chunk = await anext(stream, None)
         except TimeoutError:
-            raise MalformedRequest("The body takes too long. Send it as several jobs.") from None
+            raise MalformedRequest(
+                "Sending the body took too long. Split it into several jobs."
+            ) from None
         if chunk is None:
             return
         seen += len(chunk)
@@ -161,12 +163,12 @@ async def _from_form(chunks: _Peeked, boundary: bytes, max_bytes: int) -> Photo:
         if part.too_large:
             raise too_large(max_bytes)
         if photo is not None:
-            raise MalformedRequest("/predict takes one photo. Send many to POST /jobs.")
+            raise MalformedRequest("POST /predict accepts one photo. Send several to POST /jobs.")
         if part.complete:
             check_part(part)
             photo = Photo(clean_filename(part.filename), part.data)
     if photo is None:
-        raise MalformedRequest("The form has no field 'file'. Put the photo there.")
+        raise MalformedRequest("The form has no field 'file'. Send the photo in that field.")
     return photo
 
 

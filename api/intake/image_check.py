@@ -75,7 +75,7 @@ def check_photo(data: bytes | bytearray) -> None:
 
 def too_large(limit: int) -> UploadTooLarge:
     """The error for a photo of more than ``limit`` bytes."""
-    return UploadTooLarge(f"A photo may have at most {limit} bytes. Send a smaller one.")
+    return UploadTooLarge(f"A photo may have at most {limit} bytes. Send a smaller photo.")
 
 
 def wrong_content(data: bytes | bytearray) -> ServiceError:

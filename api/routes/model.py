@@ -30,5 +30,5 @@ async def model(services: ServicesDep) -> Response:
     async with broker_within():
         card = await services.redis.get(redis_keys.MODEL)
     if card is None:
-        raise errors.NoWorkers("No worker has said yet which model it serves. Start one.")
+        raise errors.NoWorkers("No worker has reported its model yet. Start a worker.")
     return Response(card, media_type="application/json")

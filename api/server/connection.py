@@ -91,7 +91,9 @@ class Connection(HttpConnection):
         ):
             raise too_large()
         if len(self.pipeline) >= MAX_PIPELINED:
-            raise MalformedRequest("Wait for an answer before sending more requests.")
+            raise MalformedRequest(
+                "Too many pipelined requests. Wait for a response before sending more."
+            )
         super().on_headers_complete()
         if self.offered_upgrade:
             return
@@ -161,7 +163,9 @@ class Connection(HttpConnection):
             self._since = self._limits.tick
         elif self._is_late(self._limits.timeout_s):
             if self._received:
-                self.refuse(RequestTimeout("The request's head takes too long. Send it at once."))
+                self.refuse(
+                    RequestTimeout("The request headers arrived too slowly. Send them at once.")
+                )
             else:  # browsers open some in advance
                 self.transport.close()
 
@@ -172,7 +176,9 @@ class Connection(HttpConnection):
             self._enter(BODY)
         elif self._is_late(self._limits.timeout_s):
             if self._received < LEAST_BYTES_PER_S * self._limits.timeout_s:
-                self.refuse(RequestTimeout("The body comes too slowly. Send it again, faster."))
+                self.refuse(
+                    RequestTimeout("The body arrives too slowly. Try again on a faster connection.")
+                )
             else:
                 self._enter(BODY)
 

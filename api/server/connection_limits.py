@@ -24,7 +24,7 @@ class TooManyConnections(RetryableError):
 
 def too_many() -> TooManyConnections:
     """The refusal of one more."""
-    detail = "All connections are taken. Keep fewer open, and try again."
+    detail = "All connections are in use. Keep fewer open, and try again."
     return TooManyConnections(detail, NEXT_PLACE_S)
 
 
