@@ -1,4 +1,4 @@
-"""The app: FastAPI with API keys in its description, whose uvicorn makes guarded connections."""
+"""The app: FastAPI, with connections that have limits and API keys in its description."""
 
 from functools import partial
 from typing import Any, cast
@@ -36,7 +36,7 @@ class Application(FastAPI):
         self.state.limits = limits
 
     def openapi(self) -> dict[str, Any]:
-        """The description, with what FastAPI does not know of: who may ask what."""
+        """The OpenAPI description, with which operations need an API key."""
         if self.openapi_schema is None:
             self.openapi_schema = with_keys(without_added_errors(super().openapi()), ALWAYS_OPEN)
         return self.openapi_schema

@@ -1,7 +1,8 @@
 """uvicorn's HTTP connection, with limits on what a client sends and how slowly.
 
-uvicorn itself waits for ever and keeps a head without end; why the answer is here rather than in
-a proxy says docs/decisions/0009. Time is the guard's ticks, so that a request sets no timer.
+uvicorn itself waits for ever and keeps an endless head; docs/decisions/0009 says why the limits
+are here rather than in a proxy. Time is counted in the ticks of ConnectionLimits, so that a
+request sets no timer.
 """
 
 from asyncio import Transport
@@ -34,8 +35,8 @@ class Connection(HttpConnection):
     """One client's connection.
 
     Args:
-        guard: What all connections share.
-        server: What uvicorn gives to a protocol.
+        limits: What all connections share.
+        server: What uvicorn passes to a protocol.
     """
 
     def __init__(self, limits: ConnectionLimits, **server: Any) -> None:
@@ -85,7 +86,7 @@ class Connection(HttpConnection):
                 self.refuse(too_large())
 
     def on_headers_complete(self) -> None:
-        """A head is whole."""
+        """A head is complete; raises where it is beyond the limits."""
         if len(self.headers) > MAX_FIELDS or (
             self._pending > MAX_HEAD_BYTES and self._head_bytes() > MAX_HEAD_BYTES
         ):
@@ -107,7 +108,7 @@ class Connection(HttpConnection):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """A request is whole."""
+        """A request is complete."""
         if self.offered_upgrade:
             return
         self._pending = 0
@@ -116,7 +117,7 @@ class Connection(HttpConnection):
         self._rest()
 
     def on_response_complete(self) -> None:
-        """An answer is whole."""
+        """An answer is complete."""
         super().on_response_complete()
         self._rest()
 
@@ -130,10 +131,10 @@ class Connection(HttpConnection):
         self._received = 0
 
     def _rest(self) -> None:
-        """Wait for another request, once both this one and its answer are whole.
+        """Wait for another request, once both this one and its answer are complete.
 
-        A body that goes on after its answer is owed nothing either, or refused requests that send
-        theirs for hours would take every place.
+        So does a body that continues after its answer, or refused requests that send theirs for
+        hours would take every place.
         """
         if self.cycle.response_complete:
             if self._phase == ANSWER:

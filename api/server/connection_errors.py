@@ -36,7 +36,7 @@ def cause_of(error: httptools.HttpParserError) -> ServiceError:
 
 
 def raw_response(error: ServiceError, more: Iterable[Field]) -> bytes:
-    """A whole HTTP/1.1 response, with more fields, that closes the connection."""
+    """A complete HTTP/1.1 response, with more fields, that closes the connection."""
     response = respond_error(error, {"connection": "close"})
     own = response.raw_headers
     fields = [*more, *own, *defaults_for(own)]

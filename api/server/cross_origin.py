@@ -14,7 +14,7 @@ _RESPONSE_HEADERS = ["job-status", "location", "preference-applied", "retry-afte
 
 
 def cors_options(origins: list[str]) -> dict[str, Any]:
-    """What Starlette's middleware is told."""
+    """The options of Starlette's CORSMiddleware."""
     return {
         "allow_origins": origins,
         "allow_methods": ["GET", "POST", "DELETE"],

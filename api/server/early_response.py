@@ -54,7 +54,7 @@ def _stays_open(scope: Scope) -> bool:
 
 
 def _expects(scope: Scope) -> bool:
-    """Whether the client sends its body only when it is told to go on."""
+    """Whether the client sends its body only after 100 Continue."""
     return any(
         name == b"expect" and value.lower() == b"100-continue" for name, value in scope["headers"]
     ) and scope["http_version"] != "1.0"  # fmt: skip
@@ -64,9 +64,9 @@ class _Exchange:
     """One request and its answer.
 
     Args:
-        receive: Of the server; its first call tells a client that expects it to go on.
+        receive: Of the server; its first call sends 100 Continue to a client that expects it.
         send: Of the server.
-        expects: Whether the client waits to be told to go on.
+        expects: Whether the client waits for 100 Continue.
     """
 
     def __init__(self, receive: Receive, send: Send, *, expects: bool) -> None:

@@ -42,7 +42,7 @@ def head_without_upgrade(method: bytes, target: bytes, version: str, fields: lis
 class UnchunkedResponse:
     """Answers an HTTP/1.0 client without ``Transfer-Encoding``; closing ends the body.
 
-    An answer that breaks off ends with a reset instead, so that it is not taken for a whole one.
+    An incomplete answer ends with a reset, so that it is not mistaken for a complete one.
 
     Args:
         app: The ASGI application.

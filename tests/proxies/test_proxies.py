@@ -1,6 +1,7 @@
 """What users do, through nginx and HAProxy, below a prefix, 20 ms away from the API."""
 
 import json
+import re
 import subprocess
 import threading
 import time
@@ -33,6 +34,17 @@ def test_addresses_are_right_below_the_prefix(proxied: Proxied) -> None:
     description = proxied.client.get("/openapi.json")
     server = description.json()["servers"][0]["url"]
     assert urljoin(str(description.url), server) == f"{proxied.url}/"
+
+
+@pytest.mark.parametrize("page", ["/", "/docs"])
+def test_a_page_finds_its_files_below_the_prefix(proxied: Proxied, page: str) -> None:
+    answer = proxied.client.get(page)
+    files = re.findall(r'(?:href|src)="([^"#]+)"', answer.text)
+    assert len(files) > 3
+    for file in files:
+        where = urljoin(str(answer.url), file)
+        assert where.startswith(f"{proxied.url}/")
+        assert httpx.get(where, trust_env=False).status_code == 200, where
 
 
 @pytest.mark.usefixtures("worker")

@@ -69,5 +69,12 @@ def test_the_description_names_its_own_folder_as_the_server(prefixed: httpx.Clie
     )
 
 
+def test_nothing_is_asked_for_from_the_root(prefixed: httpx.Client) -> None:
+    for page in ("/", "/docs"):
+        text = prefixed.get(page).text
+        assert 'href="/' not in text
+        assert 'src="/' not in text
+
+
 def test_a_wrong_path_is_named_below_the_prefix(prefixed: httpx.Client) -> None:
     assert " /jobs instead" in prefixed.get("/jobs/").json()["detail"]
