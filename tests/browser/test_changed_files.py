@@ -111,17 +111,3 @@ def test_a_photo_by_itself_fails_with_the_reason(
     spoil(chosen[0])
     visit.wait_text("#answer .problem h2", "The file has changed")
     expect(visit.page.get_by_role("button", name="Choose another photo")).to_be_visible()
-
-
-@pytest.mark.usefixtures("worker")
-def test_a_link_to_nowhere_in_a_dropped_folder_is_left_out(
-    small_api: ApiProcess, visiting: Visiting, tmp_path: Path
-) -> None:
-    folder = tmp_path / "holiday"
-    folder.mkdir()
-    for name in ("one.jpg", "two.jpg"):
-        (folder / name).write_bytes(jpeg())
-    (folder / "nowhere.jpg").symlink_to(tmp_path / "gone.jpg")
-    visit = visiting(small_api.url)
-    visit.drop([folder])
-    visit.wait_text("#batch-line", "2 classified")
