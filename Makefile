@@ -27,7 +27,7 @@ test: install-dev ## unit, integration and end-to-end tests: no root, Docker or 
 test-full: test-services test-root test-docker test-browser hostile ## the five targets below: what needs more than Python; a skip fails
 
 test-services: install-dev ## with Prometheus, haproxy, nginx and other HTTP clients; load, agreement with torch, manifests
-	$(BIN)/python -m pytest $(FULL) tests/agreement tests/failover tests/kubernetes tests/load tests/monitoring tests/proxies tests/tls
+	$(BIN)/python -m pytest $(FULL) tests/agreement tests/clients tests/failover tests/kubernetes tests/load tests/monitoring tests/proxies tests/tls
 
 test-root: install-dev ## with root and iproute2: a minute of chaos, a fleet in network namespaces
 	$(BIN)/python -m pytest $(FULL) tests/chaos/test_smoke.py tests/fleet
