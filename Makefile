@@ -11,7 +11,7 @@ PARALLEL = -n 4 --dist loadfile --no-loadscope-reorder
 # lines of the code in the tests' own processes; a lower figure fails
 COVERAGE = --cov=api --cov=worker --cov=shared --cov=image_classifier_client --cov-report=term:skip-covered
 
-.PHONY: help serve test test-full test-services test-root test-docker test-browser hostile fuzz lock audit sbom chaos overload bench bench-quick check format screenshots openapi install-dev clean
+.PHONY: help serve test test-full test-services test-root test-docker test-browser hostile fuzz lock audit sbom chaos overload bench bench-quick gpu-wheels gpu-check check format screenshots openapi install-dev clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
@@ -74,6 +74,14 @@ bench: install-dev ## install the peers, then measure all of them side by side; 
 
 bench-quick: install-dev ## this service, plain FastAPI and the limit, in two minutes
 	$(BIN)/python -m benchmarks.run --quick --seconds 2.5 $(PHOTOS:%=--photos %)
+
+gpu-wheels: install-dev ## gather what gpu-check installs without a network, into .gpu/wheels
+	$(BIN)/python -m benchmarks.gpu.wheels .gpu/wheels
+
+gpu-check: ## check and measure one NVIDIA GPU, 10 minutes, no network; PYTHON has torch on CUDA
+	$(PYTHON) -m venv --system-site-packages .gpu/venv
+	.gpu/venv/bin/python -m pip install --quiet --no-index --no-deps .gpu/wheels/*.whl
+	.gpu/venv/bin/python -m benchmarks.gpu $(DEVICE:%=--device %)
 
 screenshots: install-dev ## screenshots of the page in screenshots/; needs Chromium
 	$(BIN)/python -m scripts.checks.screenshots
