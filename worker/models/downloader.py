@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 from tqdm import tqdm
 
 from shared import log
@@ -19,7 +19,7 @@ from worker.models.weights import ModelUnavailable, Published, file_sha256
 _log = log.get(__name__)
 
 # No byte for this long is a failed try; a slow link may take as long as it needs in all.
-TIMEOUT = httpx.Timeout(20.0, connect=5.0)
+TIMEOUT = httpx2.Timeout(20.0, connect=5.0)
 TRIES = 3
 PAUSE_S = 1.0
 _BUFFER = 1 << 20
@@ -96,7 +96,7 @@ def _transfer(url: str, part: Path, tries: int, pause_s: float) -> None:
         before = _size(part)
         try:
             _continue(url, part)
-        except (httpx.TransportError, _TryAgain) as error:
+        except (httpx2.TransportError, _TryAgain) as error:
             failed = 0 if _size(part) > before else failed + 1
             if failed < tries:
                 time.sleep(pause_s)
@@ -104,7 +104,7 @@ def _transfer(url: str, part: Path, tries: int, pause_s: float) -> None:
             if isinstance(error, _TryAgain):
                 raise DownloadFailed(f"{url} answered {error}: try again later") from error
             raise Unreachable(_advice(url, error)) from error
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise DownloadFailed(
                 f"{url} cannot be fetched ({error}): look at your proxy"
             ) from error
@@ -126,37 +126,37 @@ def _continue(url: str, part: Path) -> None:
         _client() as client,
         client.stream("GET", url, headers=headers) as answer,
     ):
-        if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+        if answer.status_code == httpx2.codes.RANGE_NOT_SATISFIABLE:
             if answer.headers.get("content-range") != f"bytes */{have}":
                 part.unlink()
                 raise _TryAgain("416 Range Not Satisfiable")
             return
         if answer.status_code >= _SERVER_ERROR:
             raise _TryAgain(f"{answer.status_code} {answer.reason_phrase}")
-        if answer.status_code not in {httpx.codes.OK, httpx.codes.PARTIAL_CONTENT}:
+        if answer.status_code not in {httpx2.codes.OK, httpx2.codes.PARTIAL_CONTENT}:
             raise DownloadFailed(
                 f"{url} answered {answer.status_code} {answer.reason_phrase}: put the file into "
                 f"{part.parent} by hand, or point MODEL_WEIGHTS at a file you have"
             )
         span = re.match(r"bytes (\d+)-", answer.headers.get("content-range", ""))
-        resumed = answer.status_code == httpx.codes.PARTIAL_CONTENT and span is not None
+        resumed = answer.status_code == httpx2.codes.PARTIAL_CONTENT and span is not None
         if resumed and span and int(span[1]) != have:
             part.unlink()
             raise _TryAgain(f"another range than asked for, {span[0]}")
         _write(answer, part, have if resumed else 0)
 
 
-def _client() -> httpx.Client:
+def _client() -> httpx2.Client:
     try:
-        return httpx.Client(timeout=TIMEOUT, follow_redirects=True)
-    except (OSError, ImportError, ValueError, httpx.InvalidURL) as error:
+        return httpx2.Client(timeout=TIMEOUT, follow_redirects=True)
+    except (OSError, ImportError, ValueError, httpx2.InvalidURL) as error:
         raise DownloadFailed(
             f"the network settings do not work ({error}): look at HTTP_PROXY, HTTPS_PROXY, "
             "ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR"
         ) from error
 
 
-def _write(answer: httpx.Response, part: Path, start: int) -> None:
+def _write(answer: httpx2.Response, part: Path, start: int) -> None:
     length = answer.headers.get("content-length")
     total = start + int(length) if length else None
     terminal = sys.stderr.isatty()
@@ -198,7 +198,7 @@ def _size(path: Path) -> int:
 
 
 def _advice(url: str, error: Exception) -> str:
-    host = httpx.URL(url).host
+    host = httpx2.URL(url).host
     reason = str(error) or type(error).__name__
     return (
         f"no connection to {host} ({reason}): connect or set HTTPS_PROXY and try again, put {url} "

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from worker.models import downloader
@@ -192,7 +192,7 @@ def test_a_server_that_falls_silent_counts_as_no_connection(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.script = ["hang"] * TRIES
-    monkeypatch.setattr(downloader, "TIMEOUT", httpx.Timeout(0.2))
+    monkeypatch.setattr(downloader, "TIMEOUT", httpx2.Timeout(0.2))
     with pytest.raises(Unreachable, match=r"no connection to 127\.0\.0\.1"):
         fetch(server.published(), tmp_path, pause_s=0)
     assert len(server.requests) == TRIES
