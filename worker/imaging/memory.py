@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 # What eight photos of 12 megapixels take at once; small ones decode side by side on every thread,
-# and one that takes more than all of it runs alone.
+# and one that takes more than all of it runs by itself.
 DECODE_BUDGET_BYTES = 256 * 1024 * 1024
-
 
 # The pictures of ordinary photos stay below; Pillow takes large ones in blocks of 16 MiB.
 LARGE_BLOCK_BYTES = 4 * 1024 * 1024
@@ -23,8 +22,9 @@ def give_back_large_blocks() -> None:
 
     It does so at first, but counts a freed block's size as usual from then on, and keeps blocks of
     up to 32 MiB in a heap for each thread: 49 megapixels, five times on eight threads, left a
-    gigabyte behind (measured). Told so, it would also trim every heap to 128 KiB again and again,
-    and each photo would pay for its pages anew: 4.8 ms to preprocess one instead of 4.0 (measured).
+    gigabyte behind (measured). With that setting it would also trim every heap to 128 KiB again and
+    again, and each photo would pay for its pages each time: 4.8 ms to preprocess one instead of 4.0
+    (measured).
     Where the C library is another one, nothing happens.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
@@ -45,7 +45,7 @@ def picture_bytes(width: int, height: int, depth: int) -> int:
 
 
 class MemoryBudget:
-    """A semaphore weighted by bytes, first come, first served; what exceeds it all runs alone.
+    """A semaphore weighted by bytes, first come, first served; what exceeds it all runs by itself.
 
     In no order, small photos would keep a large one waiting for as long as they come.
     """
