@@ -59,3 +59,23 @@ def test_contacts_of_a_process_and_of_its_children_are_recorded(tmp_path: Path) 
     started, looked_up = contacts.events
     assert started.startswith("subprocess.Popen")
     assert looked_up.startswith("socket.getaddrinfo ('localhost', 1")
+
+
+def test_calibration_with_nncf_contacts_nobody(tmp_path: Path) -> None:
+    contacts = RecordedContacts(tmp_path)
+    script = """
+import numpy as np
+import worker.inference
+import nncf
+import openvino as ov
+from openvino import opset15 as opset
+
+pixels = opset.parameter([1, 3, 8, 8], np.float32)
+kernel = np.ones((4, 3, 3, 3), np.float32)
+layer = opset.convolution(pixels, kernel, [1, 1], [0, 0], [0, 0], [1, 1])
+photos = nncf.Dataset([np.ones((1, 3, 8, 8), np.float32)] * 4)
+nncf.quantize(ov.Model([layer], [pixels]), photos, subset_size=4)
+"""
+    run(contacts, script)
+    assert [event for event in contacts.events if event.startswith("socket.")] == []
+    assert not (contacts.home / "intel").exists()
