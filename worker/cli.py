@@ -1,4 +1,4 @@
-"""What the commands of this package have in common: one line of answer, or one of refusal."""
+"""What the worker's commands share: they print one line, a result or an error."""
 
 import sys
 from collections.abc import Callable

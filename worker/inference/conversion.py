@@ -161,7 +161,7 @@ def save(graph: ov.Model, folder: Path) -> None:
     """Write a graph into a folder.
 
     Raises:
-        OSError: The folder takes no files.
+        OSError: The folder cannot be written.
     """
     try:
         # fp32 must stay fp32: by default half the digits would be dropped.

@@ -35,18 +35,18 @@ _TYPES = {"fp32": ov.Type.f32, "bf16": ov.Type.bf16, "fp16": ov.Type.f16}
 class OpenVINORuntime:
     """A model compiled for this processor, twice.
 
-    A call that finds no other running takes every core, and so half the time on two; calls beside
-    it take a stream of one core each, which together answer more photos a second.
+    A call that runs by itself uses every core. Calls that run at the same time use a stream of one
+    core each, which together classify more photos per second.
 
     Args:
         spec: The model.
-        cache: Folder for the converted model; without leave to write there, each start converts.
+        cache: Folder for the converted model; if it is not writable, each start converts.
         precision: `fp32`, `bf16`, `fp16`, `int8`, or `auto`: bf16 where the processor has it
-            natively, else fp32. What int8 leaves as it is, is computed as by `auto`.
+            natively, else fp32. Layers that int8 leaves unquantized are computed as with `auto`.
 
     Raises:
-        ModelUnavailable: The weights do not fit, the processor lacks the precision, or nobody has
-            calibrated the model for int8.
+        ModelUnavailable: The weights do not fit, the processor lacks the precision, or the model
+            is not calibrated for int8.
     """
 
     name = "openvino"

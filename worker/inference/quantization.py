@@ -21,7 +21,7 @@ def quantized(core: ov.Core, spec: ModelSpec, cache: Path) -> ov.Model:
     """The model's graph in int8: uint8 (n, crop, crop, 3) → probabilities (n, classes).
 
     Raises:
-        ModelUnavailable: Nobody has calibrated this model, or its file cannot be read.
+        ModelUnavailable: The model is not calibrated, or its file cannot be read.
     """
     file = folder(spec, cache) / "model.xml"
     if not file.exists():
@@ -50,7 +50,7 @@ def calibrate(spec: ModelSpec, cache: Path, photos: Sequence[NDArray[np.uint8]])
         The folder of the graph.
 
     Raises:
-        ModelUnavailable: NNCF is missing, the weights do not fit, or the cache takes no files.
+        ModelUnavailable: NNCF is missing, the weights do not fit, or the cache cannot be written.
     """
     if find_spec("nncf") is None:
         raise ModelUnavailable(f"NNCF is not installed: run `pip install -r {REQUIREMENTS}`")

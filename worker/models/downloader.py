@@ -1,4 +1,4 @@
-"""One file from the network into a folder: resumed, checked, and there whole or not at all."""
+"""Downloads one file into a folder: resumable, checked, never half a file under its name."""
 
 import fcntl
 import os
@@ -53,7 +53,7 @@ def fetch(
 
     Raises:
         Unreachable: The server could not be reached, or broke off ``tries`` times without a byte.
-        DownloadFailed: It answered with an error or another file, or the folder takes no files.
+        DownloadFailed: It answered with an error or another file, or the folder cannot be written.
     """
     path = folder / published.filename
     if path.exists():
