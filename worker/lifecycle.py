@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass, field
 
 from shared import log
-from shared.messages import ItemRef, ModelCard, ModelInfo
+from shared.messages import ModelCard, ModelInfo
 from shared.queue.message_template import MessageTemplate
 from shared.records.items import ItemStore
 from shared.redis_client import REDIS_DOWN, connect
@@ -28,9 +28,8 @@ from worker.monitoring.throughput import first_guess
 from worker.monitoring.watchdog import Watchdog
 from worker.processing.classification import Classifier
 from worker.processing.fault_exit import FaultExit
-from worker.processing.patient_items import PatientItems
 from worker.processing.pipeline import Pipeline
-from worker.processing.upload_reader import UploadReader
+from worker.processing.retrying_stores import PatientItems, UploadReader
 from worker.recovery.reconciler import Reconciler
 from worker.recovery.redis_index import RecoveryIndex
 from worker.recovery.upload_sweeper import Sweeper
@@ -56,9 +55,10 @@ class Service:
     stopping: threading.Event = field(default_factory=threading.Event)
     # made before traces are started, whose ids it would else give to every message
     messages: MessageTemplate = field(default_factory=MessageTemplate)
+    # made by `start`, before the first message is taken
+    pipeline: Pipeline = field(init=False)
 
     def __post_init__(self) -> None:
-        self._pipeline: Pipeline | None = None
         self._parts: list[Heartbeat | Reconciler | Sweeper | MicroBatcher] = []
 
     def start(self) -> None:
@@ -91,7 +91,7 @@ class Service:
             metrics.faulty(reason)
             heartbeat.stop()
 
-        self._pipeline = Pipeline(
+        self.pipeline = Pipeline(
             items=PatientItems(items, self.stopping),
             uploads=uploads,
             reader=UploadReader(uploads, identity, self.stopping),
@@ -121,16 +121,6 @@ class Service:
                   runtime=card.runtime, precision=card.precision)  # fmt: skip
         if card.notice:
             _log.warning(card.notice)
-
-    def handle(self, ref: ItemRef, alone: bool) -> None:
-        """Run one delivery to its end.
-
-        Raises:
-            RuntimeError: A message arrived before the model was loaded.
-        """
-        if self._pipeline is None:
-            raise RuntimeError("a message arrived before the model was loaded")
-        self._pipeline.run(ref, alone=alone)
 
     def stop(self) -> None:
         """Stop the parts after the last task thread has ended; the heartbeat is last."""

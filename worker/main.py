@@ -84,8 +84,8 @@ app = make_app(settings)
 
 @app.task(name=TASK_CLASSIFY, acks_late=True, ignore_result=True)
 def classify(job_id: str, index: int, attempt: int, alone: bool) -> None:
-    """The one task: classify one item, see :meth:`worker.lifecycle.Service.handle`."""
-    service.handle(ItemRef(str(job_id), int(index), int(attempt)), bool(alone))
+    """The one task: classify one item."""
+    service.pipeline.run(ItemRef(str(job_id), int(index), int(attempt)), alone=bool(alone))
 
 
 @signals.setup_logging.connect(weak=False)

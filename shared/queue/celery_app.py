@@ -9,8 +9,6 @@ from typing import Any
 from celery import Celery
 from kombu import Exchange, Queue
 
-from shared import tracing
-from shared.messages import ItemRef
 from shared.queue.names import QueueName
 
 TASK_CLASSIFY = "classify"
@@ -40,27 +38,3 @@ def make_celery(broker_url: str, **overrides: Any) -> Celery:
     )
     app.conf.update(overrides)
     return app
-
-
-def publish(app: Celery, producer: Any, queue: QueueName, ref: ItemRef) -> None:
-    """Send one message with a kombu producer."""
-    app.send_task(
-        TASK_CLASSIFY,
-        args=arguments(ref, alone=False),
-        task_id=message_id(ref),
-        headers=tracing.headers() or None,
-        queue=queue.value,
-        producer=producer,
-        retry=False,
-        ignore_result=True,
-    )
-
-
-def arguments(ref: ItemRef, *, alone: bool) -> list[str | int | bool]:
-    """The task's arguments."""
-    return [ref.job_id, ref.index, ref.attempt, alone]
-
-
-def message_id(ref: ItemRef) -> str:
-    """The Celery task id of one delivery: a resend has another, so acks never cross."""
-    return f"{ref.job_id}.{ref.index}.{ref.attempt}"

@@ -9,12 +9,13 @@ import uuid
 from base64 import b64decode, b64encode
 from typing import Any
 
+from celery import Celery
 from kombu import Connection
 from kombu.transport import memory
 
 from shared import tracing
 from shared.messages import ItemRef
-from shared.queue.celery_app import arguments, make_celery, message_id, publish
+from shared.queue.celery_app import TASK_CLASSIFY, make_celery
 from shared.queue.names import QueueName
 
 
@@ -60,3 +61,27 @@ class MessageTemplate:
             "properties": {**form["properties"], **own},
         }
         return json.dumps(message)
+
+
+def publish(app: Celery, producer: Any, queue: QueueName, ref: ItemRef) -> None:
+    """Send one message with a kombu producer."""
+    app.send_task(
+        TASK_CLASSIFY,
+        args=arguments(ref, alone=False),
+        task_id=message_id(ref),
+        headers=tracing.headers() or None,
+        queue=queue.value,
+        producer=producer,
+        retry=False,
+        ignore_result=True,
+    )
+
+
+def arguments(ref: ItemRef, *, alone: bool) -> list[str | int | bool]:
+    """The task's arguments."""
+    return [ref.job_id, ref.index, ref.attempt, alone]
+
+
+def message_id(ref: ItemRef) -> str:
+    """The Celery task id of one delivery: a resend has another, so acks never cross."""
+    return f"{ref.job_id}.{ref.index}.{ref.attempt}"

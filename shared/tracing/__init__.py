@@ -6,6 +6,7 @@ holds too.
 """
 
 import os
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -14,8 +15,12 @@ from shared.settings import SharedSettings
 
 _log = log.get(__name__)
 
-_NOTHING = nullcontext()
-_tracer: Any = None
+# Both are replaced when traces are started; call them as attributes of this module.
+span: Callable[[str], AbstractContextManager[Any]] = nullcontext
+"""A step of the trace that this thread is in, by its name; nothing where none is kept."""
+headers: Callable[[], dict[str, str]] = dict
+"""What a message carries so that its task goes on with this trace."""
+
 _provider: Any = None
 
 
@@ -54,13 +59,13 @@ def _start(name: str, *, consumes: bool) -> None:
 
     from shared.tracing.sampler import NoLoneCalls  # noqa: PLC0415 - as above
 
-    global _tracer, _provider  # noqa: PLW0603 - OpenTelemetry's own provider is as global
+    global span, headers, _provider  # noqa: PLW0603 - OpenTelemetry's own provider is as global
     resource = Resource.create({SERVICE_NAME: os.environ.get("OTEL_SERVICE_NAME") or name})
     _provider = TracerProvider(resource=resource)
     _provider.sampler = NoLoneCalls(_provider.sampler)
     _provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(_provider)
-    _tracer = trace.get_tracer("image-classifier")
+    span, headers = trace.get_tracer("image-classifier").start_as_current_span, _inject
     RedisInstrumentor().instrument()
     if consumes:
         CeleryInstrumentor().instrument()  # type: ignore[no-untyped-call]
@@ -72,20 +77,11 @@ def stop() -> None:
         _provider.shutdown()
 
 
-def span(name: str) -> AbstractContextManager[Any]:
-    """A step of the trace that this thread is in; nothing where none is kept."""
-    return _NOTHING if _tracer is None else _tracer.start_as_current_span(name)
+def _inject() -> dict[str, str]:
+    # Celery's own instrumentation would do it with a span for each message, and loses those of
+    # tasks that are sent by name.
+    from opentelemetry.propagate import inject  # noqa: PLC0415 - only when asked for
 
-
-def headers() -> dict[str, str]:
-    """What a message carries so that its task goes on with this trace.
-
-    Celery's own instrumentation would do it with a span for each message, and loses those of tasks
-    that are sent by name.
-    """
     carrier: dict[str, str] = {}
-    if _tracer is not None:
-        from opentelemetry.propagate import inject  # noqa: PLC0415 - only when asked for
-
-        inject(carrier)
+    inject(carrier)
     return carrier

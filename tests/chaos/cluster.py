@@ -14,8 +14,7 @@ from redis.exceptions import RedisError
 
 from shared.messages import WorkerReport
 from shared.redis_client import connect
-from shared.uploads import UploadStore
-from shared.uploads.files import FileUploadStore
+from shared.uploads import FileUploadStore, UploadStore
 from tests.chaos.processes import Supervised
 from tests.support.photos import free_port
 from tests.support.redis_server import RedisServer

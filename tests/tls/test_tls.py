@@ -10,7 +10,8 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from shared.messages import ItemRef
-from shared.queue.celery_app import make_celery, publish
+from shared.queue.celery_app import make_celery
+from shared.queue.message_template import publish
 from shared.queue.names import QueueName
 from shared.redis_client import connect, connect_async
 from shared.settings import SharedSettings

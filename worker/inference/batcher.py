@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from shared import log
 from shared.queue.names import QueueName
-from worker.fairness import FairScheduler
 from worker.inference.runtime import OutOfMemory, Runtime
 from worker.inference.self_check import SelfCheck, WorkerFault, finite
+from worker.queue.transport import FairScheduler
 
 _log = log.get(__name__)
 

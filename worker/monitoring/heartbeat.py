@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from shared import log
 from shared.messages import ModelCard, WorkerBeat, WorkerState
-from shared.queue.celery_app import message_id
+from shared.queue.message_template import message_id
 from shared.queue.names import QueueName
 from shared.records.items import ItemStore
 from shared.redis_client import REDIS_DOWN

@@ -19,8 +19,12 @@ from worker.monitoring.metrics import WorkerMetrics
 from worker.processing.classification import Classifier
 from worker.processing.fault_exit import FaultExit
 from worker.processing.isolation import IsolationLock
-from worker.processing.patient_items import PatientItems, RecordUnreadable, Stopping
-from worker.processing.upload_reader import UploadReader
+from worker.processing.retrying_stores import (
+    PatientItems,
+    RecordUnreadable,
+    Stopping,
+    UploadReader,
+)
 
 _log = log.get(__name__)
 

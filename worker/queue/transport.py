@@ -26,9 +26,11 @@ from redis.exceptions import RedisError
 from shared import log, redis_keys
 from shared.queue.celery_app import TASK_CLASSIFY
 from shared.queue.names import QueueName
-from worker.fairness import FairScheduler
 
 _log = log.get(__name__)
+
+# Four waiting requests for one photo of a batch: /predict stays quick, a batch never starves.
+INTERACTIVE_SHARE = 4
 
 
 class LocalQoS(kombu_redis.QoS):
@@ -104,6 +106,25 @@ class TolerantTransport(kombu_redis.Transport):
             raise ValueError("not a message of this service")
         self.delivering = True
         super()._deliver(message, queue)
+
+
+class FairScheduler:
+    """Order of the queues when both hold something, here and in the micro-batcher.
+
+    Interactive first, a batch's turn after every ``INTERACTIVE_SHARE`` in a row.
+    """
+
+    def __init__(self) -> None:
+        self._in_a_row = 0
+
+    @property
+    def first(self) -> QueueName:
+        """The queue to take from when both have something."""
+        return QueueName.INTERACTIVE if self._in_a_row < INTERACTIVE_SHARE else QueueName.BATCH
+
+    def took(self, queue: QueueName) -> None:
+        """Count one item taken from a queue."""
+        self._in_a_row = self._in_a_row + 1 if queue is QueueName.INTERACTIVE else 0
 
 
 class PreferInteractive(priority_cycle):

@@ -6,7 +6,7 @@ from redis import Redis
 
 from shared.redis_client import connect
 from shared.redis_keys import DISCARDED
-from shared.uploads.files import FileUploadStore
+from shared.uploads import FileUploadStore
 from tests.support.api_process import ApiProcess
 from tests.support.live_service import coloured
 from tests.support.scripted_worker import KILLS

@@ -17,8 +17,7 @@ from shared.queue.names import QueueName
 from shared.records.items import ItemStore
 from shared.records.jobs import JobRecord, JobStore, NewItem, NewJob
 from shared.redis_client import connect, connect_async
-from shared.uploads import upload_key
-from shared.uploads.files import FileUploadStore
+from shared.uploads import FileUploadStore, upload_key
 from tests.support.redis_server import RedisServer
 from tests.support.worker_process import WorkerProcess
 

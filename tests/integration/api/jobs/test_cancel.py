@@ -16,8 +16,7 @@ from shared.messages import ItemState, JobState
 from shared.queue.names import QueueName
 from shared.records.jobs import JobStore, NewItem, NewJob
 from shared.redis_client import connect_async
-from shared.uploads import upload_key
-from shared.uploads.files import FileUploadStore
+from shared.uploads import FileUploadStore, upload_key
 from tests.support.redis_server import RedisServer
 
 PHOTOS = 10_000

@@ -6,8 +6,8 @@ from typing import Any
 from redis import Redis
 
 from shared.messages import ItemRef
-from shared.queue.celery_app import make_celery, publish
-from shared.queue.message_template import MessageTemplate
+from shared.queue.celery_app import make_celery
+from shared.queue.message_template import MessageTemplate, publish
 from shared.queue.names import QueueName
 from tests.support.redis_server import RedisServer
 from worker.queue.transport import is_ours

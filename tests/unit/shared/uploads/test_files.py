@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.uploads import open_uploads, parse_upload_key, upload_key
-from shared.uploads.files import FileUploadStore
+from shared.uploads import FileUploadStore, open_uploads, parse_upload_key, upload_key
 
 
 @pytest.fixture

@@ -23,9 +23,8 @@ from worker.monitoring.in_flight import InFlightItems
 from worker.monitoring.metrics import WorkerMetrics
 from worker.processing.classification import Classifier
 from worker.processing.fault_exit import FaultExit
-from worker.processing.patient_items import PatientItems
 from worker.processing.pipeline import Pipeline
-from worker.processing.upload_reader import UploadReader
+from worker.processing.retrying_stores import PatientItems, UploadReader
 
 REF = ItemRef("job", 0, 1)
 KEY = "job.0"

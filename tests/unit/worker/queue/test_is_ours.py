@@ -10,7 +10,8 @@ import pytest
 import redis
 
 from shared.messages import ItemRef
-from shared.queue.celery_app import make_celery, publish
+from shared.queue.celery_app import make_celery
+from shared.queue.message_template import publish
 from shared.queue.names import QueueName
 from worker.queue.transport import is_ours
 

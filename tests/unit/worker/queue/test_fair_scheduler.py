@@ -3,8 +3,7 @@
 from collections import Counter
 
 from shared.queue.names import QueueName
-from worker.fairness import FairScheduler
-from worker.queue.transport import PreferInteractive
+from worker.queue.transport import FairScheduler, PreferInteractive
 
 
 def test_both_busy_queues_are_taken_from_about_four_to_one() -> None:

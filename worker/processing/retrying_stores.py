@@ -1,0 +1,153 @@
+"""The job record and the upload store, for a worker that waits while either does not answer."""
+
+import re
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from typing import TypeVar
+
+from redis.exceptions import ResponseError
+
+from shared import log
+from shared.errors import UploadLost
+from shared.messages import ItemRef, ItemResult
+from shared.records.items import Finish, ItemStore, StartedItem
+from shared.redis_client import REDIS_DOWN
+from shared.uploads import UploadStore
+from shared.uploads.identity import StoreIdentity
+from worker.inference.self_check import WorkerFault
+
+_log = log.get(__name__)
+
+T = TypeVar("T")
+
+RETRY_S = 0.5
+# How long a photo waits for an upload store that does not answer.
+STORE_WITHIN_S = 120.0
+# After a worker is told to stop, it tries this often to write a result. Then the reconciler of
+# another worker takes the item.
+RETRIES_WHEN_STOPPING = 6
+# What Redis answers when a script meets a record that is not in the expected form. Every other
+# refusal can pass: a full Redis, a replica, a disk that is full.
+_BROKEN_RECORD = re.compile(r"WRONGTYPE|user_script:\d+: (attempt|bad argument)")
+
+
+class RecordUnreadable(Exception):
+    """The item's record is not in a form that this worker can read."""
+
+
+class Stopping(Exception):
+    """This worker stops before the item is finished; another worker takes the item."""
+
+
+class PatientItems:
+    """Starts and finishes items, and repeats a call until Redis answers.
+
+    Args:
+        items: The record.
+        stopping: Set when this worker takes no more messages.
+        retry_s: Seconds between two calls.
+
+    Raises:
+        Stopping: From every method, if the worker stops before Redis answers.
+        RecordUnreadable: From every method, if a repeated call cannot help.
+    """
+
+    def __init__(
+        self, items: ItemStore, stopping: threading.Event, retry_s: float = RETRY_S
+    ) -> None:
+        self._items = items
+        self._stopping = stopping
+        self._retry_s = retry_s
+
+    def start(self, ref: ItemRef) -> StartedItem | None:
+        """Take the item; ``None`` if this message is stale or the item was cancelled."""
+        run_token = uuid.uuid4().hex
+        return self._repeat(lambda: self._items.start(ref, run_token))
+
+    def finish(self, ref: ItemRef, result: ItemResult) -> Finish:
+        """Record how the item ended."""
+        return self._repeat(lambda: self._items.finish(ref, result))
+
+    def _repeat(self, call: Callable[[], T]) -> T:
+        tries_left = RETRIES_WHEN_STOPPING
+        while True:
+            try:
+                return call()
+            except REDIS_DOWN as error:
+                if type(error) is ResponseError and _BROKEN_RECORD.search(str(error)):
+                    raise RecordUnreadable(str(error)) from error
+                _log.warning("redis does not answer, trying again", reason=type(error).__name__)
+            except (ValueError, KeyError, TypeError) as error:
+                raise RecordUnreadable(repr(error)) from error
+            if self._stopping.is_set():
+                tries_left -= 1
+                if tries_left == 0:
+                    raise Stopping
+            # not stopping.wait(): a stopping worker has to pause too
+            threading.Event().wait(self._retry_s)
+
+
+class UploadReader:
+    """Reads photos, and tells a lost photo from a wrong store.
+
+    Args:
+        uploads: Where the photos are.
+        identity: Tells whether this is the store that the API writes to.
+        stopping: Set when this worker takes no more messages.
+        store_within_s: Seconds that a store may be out of reach.
+    """
+
+    def __init__(
+        self,
+        uploads: UploadStore,
+        identity: StoreIdentity,
+        stopping: threading.Event,
+        store_within_s: float = STORE_WITHIN_S,
+    ) -> None:
+        self._uploads = uploads
+        self._identity = identity
+        self._stopping = stopping
+        self._store_within_s = store_within_s
+
+    def read(self, key: str) -> bytes:
+        """The photo's bytes; waits while the store does not answer.
+
+        Raises:
+            UploadLost: The store works, and this photo is missing or cannot be read.
+            WorkerFault: This worker cannot read the store that the API writes to.
+            Stopping: The worker stops before the store answers.
+        """
+        deadline = time.monotonic() + self._store_within_s
+        while True:
+            try:
+                return self._uploads.get(key)
+            except FileNotFoundError as error:
+                self._check_store()
+                _log.exception("upload lost")
+                detail = "The photo is missing from the upload store. Send it again."
+                raise UploadLost(detail) from error
+            except OSError as error:
+                _log.warning("the upload store does not answer, trying again", reason=str(error))
+                if time.monotonic() > deadline:
+                    self._check_store()
+                    detail = "The photo cannot be read from the upload store. Send it again."
+                    raise UploadLost(detail) from error
+            if self._stopping.wait(RETRY_S):
+                raise Stopping
+
+    def _check_store(self) -> None:
+        """Make sure that the failure is about one photo.
+
+        Raises:
+            WorkerFault: The store's marker is missing or cannot be read either.
+        """
+        try:
+            same = self._identity.matches()
+        except OSError as error:  # redis's errors included: without an answer no photo is blamed
+            detail = f"the upload store cannot be read: {error}"
+            raise WorkerFault("uploads", detail, photo_suspect=False) from error
+        if same is False:
+            detail = "UPLOADS_URL is not the upload store that the API writes to"
+            raise WorkerFault("uploads", detail, photo_suspect=False)
