@@ -1,4 +1,4 @@
-"""What routes ask for, and what the lifespan builds. Nothing here connects at import."""
+"""FastAPI dependencies of the routes, and the services that the lifespan builds."""
 
 import re
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from shared.messages import EXPLAIN_TOP_K_MAX, TOP_K_DEFAULT, TOP_K_MAX
 
 @dataclass(frozen=True)
 class Services:
-    """Everything that lives as long as the app."""
+    """Objects that live as long as the app."""
 
     settings: ApiSettings
     redis: Redis
@@ -43,16 +43,17 @@ async def services(request: Request) -> Services:
 
 ServicesDep = Annotated[Services, Depends(services)]
 TopK = Annotated[
-    int, Query(ge=1, le=TOP_K_MAX, description="how many classes to answer, the best first")
+    int,
+    Query(ge=1, le=TOP_K_MAX, description="how many classes to return, the most probable first"),
 ]
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
 async def only_known_parameters(request: Request) -> None:
-    """Refuse a query parameter that the route does not have: a typing error would be ignored.
+    """Refuse an unknown query parameter; FastAPI would ignore a typing error.
 
     Raises:
-        InvalidParameter: Names the parameter, and those that there are.
+        InvalidParameter: Names the unknown parameter and the known ones.
     """
     if not request.query_params:
         return
@@ -61,7 +62,7 @@ async def only_known_parameters(request: Request) -> None:
     for name in request.query_params:
         if name not in known:
             near = get_close_matches(name.lower(), known, 1)
-            hint = f"did you mean '{near[0]}'?" if near else f"it may have: {_listed(known)}."
+            hint = f"did you mean '{near[0]}'?" if near else f"known parameters: {_listed(known)}."
             raise InvalidParameter(f"Unknown query parameter '{name[:64]}': {hint}")
 
 
@@ -81,14 +82,14 @@ STRICT = [Depends(only_known_parameters)]
 async def known_id(
     request: Request,
     services: ServicesDep,
-    job_id: Annotated[str, Path(description="as `POST /jobs` or `POST /predict` answered it")],
+    job_id: Annotated[str, Path(description="the `job_id` from `POST /jobs` or `POST /predict`")],
 ) -> str:
-    """The id, if it is of a job that is the client's own.
+    """The job id, if the job belongs to the client.
 
     Raises:
-        JobNotFound: The job is another's, or this service cannot have made the id, which would be
-            a key of the client's choosing.
-        BrokerUnavailable: Redis does not answer whose the job is.
+        JobNotFound: The job belongs to another owner, or the id does not have the form of this
+            service's ids; such a text must not become part of a Redis key.
+        BrokerUnavailable: Redis does not respond, so the owner of the job is unknown.
     """
     if not _ID.fullmatch(job_id):
         raise JobNotFound("No such job. An id is 32 hexadecimal digits.")
@@ -102,14 +103,14 @@ JobId = Annotated[str, Depends(known_id)]
 Explain = Annotated[
     bool,
     Query(
-        description="add a class activation map to each class, where in the photo it was seen; "
-        f"then `top_k` is at most {EXPLAIN_TOP_K_MAX}"
+        description="add a class activation map to each class: it shows where in the photo the "
+        f"model saw the class. `top_k` is then at most {EXPLAIN_TOP_K_MAX}"
     ),
 ]
 
 
 class ClassifyOptions(NamedTuple):
-    """What is to be said of each photo."""
+    """What each photo's result contains."""
 
     top_k: int
     explain: bool
@@ -118,10 +119,10 @@ class ClassifyOptions(NamedTuple):
 async def classify_options(
     top_k: TopK = TOP_K_DEFAULT, *, explain: Explain = False
 ) -> ClassifyOptions:
-    """The parameters of a request with photos.
+    """The query parameters of a request with photos.
 
     Raises:
-        InvalidParameter: More maps than a result may hold.
+        InvalidParameter: More activation maps than a result may hold.
     """
     if explain and top_k > EXPLAIN_TOP_K_MAX:
         raise InvalidParameter(

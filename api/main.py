@@ -1,4 +1,4 @@
-"""The api: ``uvicorn api.main:app``. Importing it reads settings and connects to nothing."""
+"""The API process: ``uvicorn api.main:app``. Import reads the settings but opens no connection."""
 
 import sys
 from collections.abc import AsyncIterator
@@ -25,21 +25,21 @@ from shared.settings import explain
 
 EXIT_CANNOT_SERVE = 3
 
-# Asked every few seconds by machines.
+# Monitoring requests these every few seconds.
 UNTRACED = ("/health", "/metrics")
 
 DESCRIPTION = """Classifies photos, by default into the 1,000 classes of ImageNet; see `/model`.
 
-`POST /predict` answers one photo, `POST /jobs` takes many and is polled by its id. Errors are
-problem documents (RFC 9457): `type` is stable, `detail` says what to do.
+`POST /predict` classifies one photo. `POST /jobs` accepts many photos and returns a job to poll.
+Errors are problem documents (RFC 9457): `type` is stable, `detail` says what to do.
 
-Besides what each operation lists, any of them may answer 431 `headers_too_large` (32 KiB, 100
-fields) or 503 `too_many_connections`.
+In addition to the responses listed below, every operation may return 431 `headers_too_large`
+(32 KiB, 100 fields) or 503 `too_many_connections`.
 """
 
 
 def create_app(settings: ApiSettings) -> FastAPI:
-    """An app that connects when its lifespan begins."""
+    """Create the application; it opens its connections when its lifespan begins."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -60,9 +60,9 @@ def create_app(settings: ApiSettings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        # A redirect would send photo and key to whichever address the Host header names.
+        # A redirect would send the photo and the key to the address in the Host header.
         redirect_slashes=False,
-        # The folder of openapi.json: right under every prefix.
+        # Relative to openapi.json, so that it is correct behind any path prefix.
         servers=[{"url": "."}],
         root_path_in_servers=False,
         separate_input_output_schemas=False,
@@ -81,17 +81,17 @@ def create_app(settings: ApiSettings) -> FastAPI:
 
 
 def _close(app: FastAPI, settings: ApiSettings) -> None:
-    """Ask for keys where there are any, and let the named sites in."""
+    """Require API keys if any are set, and allow the configured origins."""
     switches = {DOCS: settings.docs_enabled, METRICS: settings.metrics_enabled}
     if settings.keyring or False in switches.values():
         app.add_middleware(ApiKeyMiddleware, keyring=settings.keyring, switches=switches)
     app.add_middleware(UnexpectedErrorMiddleware)
-    if settings.origins:  # in front: a browser asks without a key whether it may ask
+    if settings.origins:  # outermost: a browser's preflight request carries no API key
         app.add_middleware(CORSMiddleware, **cors_options(settings.origins))
 
 
 def load_settings() -> ApiSettings:
-    """The settings from the environment; one line and an exit where they are wrong."""
+    """Read the settings from the environment; if one is invalid, print one line and exit."""
     try:
         return ApiSettings()
     except ValidationError as error:

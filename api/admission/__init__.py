@@ -1,1 +1,1 @@
-"""Which requests are accepted now, from what Redis reports about the cluster."""
+"""Decides which requests are accepted, from the cluster's state in Redis."""

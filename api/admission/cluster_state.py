@@ -18,7 +18,7 @@ WORKING = (WorkerState.IDLE, WorkerState.BUSY)
 
 @dataclass(frozen=True)
 class WorkerSeen:
-    """A worker's own report, overruled where its heartbeat is too old."""
+    """A worker's report; its status is `stalled` if its heartbeat is too old."""
 
     report: WorkerReport
     status: WorkerState
@@ -27,7 +27,7 @@ class WorkerSeen:
 
 @dataclass(frozen=True)
 class ClusterState:
-    """Broker, workers and queues; without ``latency_ms`` the broker did not answer."""
+    """Broker, workers and queues; ``latency_ms`` is ``None`` if the broker did not respond."""
 
     latency_ms: float | None = None
     workers: list[WorkerSeen] = field(default_factory=list)
@@ -38,26 +38,26 @@ class ClusterState:
 
     @property
     def broker_up(self) -> bool:
-        """Whether Redis answered."""
+        """Whether Redis responded."""
         return self.latency_ms is not None
 
     @property
     def working(self) -> list[WorkerSeen]:
-        """The workers that can answer now."""
+        """The workers that can classify photos now."""
         return [worker for worker in self.workers if worker.status in WORKING]
 
     @property
     def rate_per_s(self) -> float:
-        """Items a second that the working workers say they end while busy."""
+        """Items per second that the working workers together report while busy."""
         return sum(worker.report.rate_per_s or 0.0 for worker in self.working)
 
 
 async def look(client: Redis) -> ClusterState:
-    """Ask Redis for everything in one round trip.
+    """Read the state in one round trip.
 
     Raises:
-        redis.exceptions.RedisError: Redis does not answer, or refuses writes: a replica does, and a
-            server that cannot write to its disk or lacks the replicas that it wants.
+        redis.exceptions.RedisError: Redis does not respond, or refuses writes: it is a replica,
+            cannot write to its disk, or has too few replicas.
     """
     began = perf_counter()
     async with client.pipeline(transaction=False) as pipe:
@@ -76,7 +76,7 @@ async def look(client: Redis) -> ClusterState:
     return ClusterState(
         latency_ms=round(latency_ms, 2),
         memory_share=_share(memory),
-        # one in the future is from before Redis's clock was set back: old, by an unknown time
+        # a time in the future means that Redis's clock was set back: the heartbeat's age is unknown
         workers=_workers({name: abs(now_s - ms / 1000) for name, ms in beats}, reports),
         queued=dict(zip(QueueName, depths, strict=True)),
         ended={queue: _ended(ended, queue) for queue in QueueName},
@@ -85,12 +85,12 @@ async def look(client: Redis) -> ClusterState:
 
 
 def _ended(counts: dict[str, str], queue: QueueName) -> int:
-    """Items of a queue that workers have ended, however they did."""
+    """Items of a queue that workers have finished, in any state."""
     return sum(int(n) for name, n in counts.items() if name.startswith(f"{queue}|"))
 
 
 def _share(memory: dict[str, int]) -> float:
-    """Used memory as a part of ``maxmemory``; 0 where Redis has no limit."""
+    """Used memory as a fraction of ``maxmemory``; 0 if Redis has no limit."""
     limit = memory.get("maxmemory", 0)
     return memory["used_memory"] / limit if limit else 0.0
 

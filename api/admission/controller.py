@@ -1,7 +1,7 @@
-"""Admission: is there room, and if not, when? Checked before a body is read.
+"""Admission: accepts or refuses a request before its body is read.
 
-A background task keeps a view of the cluster that is at most about a second old, so the check
-costs a request nothing, even while Redis is down.
+A background task keeps the state of the cluster, at most about a second old. So the check costs a
+request nothing, even while Redis is down.
 """
 
 import asyncio
@@ -27,31 +27,37 @@ RETRY_WORKERS_S = 5
 RETRY_MEMORY_S = 30
 # Above this share of Redis's maxmemory no new photo is accepted.
 MEMORY_SHARE_MAX = 0.8
-# So many may always wait: less would refuse a few clients of one slow worker; more would have the
-# last of them wait for over two seconds behind one that ends ten a second.
+# This many requests may always wait. With fewer, one slow worker's clients would be refused; with
+# more, the last request would wait over two seconds for a worker that finishes ten items a second.
 WAITING_LEAST = 16
 
 
 class EndRate:
-    """Items a second that ended while others waited, over the last ten seconds of that.
+    """Items finished per second while other items waited, over the last ten seconds of such time.
 
-    An idle time counted in would have clients of a sudden rush come back far too late.
+    Idle time is not counted: it would make clients of a sudden burst retry far too late.
     """
 
     def __init__(self) -> None:
         self._samples: deque[tuple[float, int]] = deque()
 
     def add(self, at_s: float, ended: int, waiting: int) -> None:
-        """Take the count of items that have ended so far, and of those that wait now."""
+        """Record the counters.
+
+        Args:
+            at_s: Time of the sample, in seconds.
+            ended: Items finished so far.
+            waiting: Items that wait now.
+        """
         if not waiting or (self._samples and ended < self._samples[-1][1]):
-            self._samples.clear()  # if it is less, Redis has lost its data and counts from zero
+            self._samples.clear()  # a lower count means that Redis lost its data
         self._samples.append((at_s, ended))
         while at_s - self._samples[0][0] > RATE_OVER_S:
             self._samples.popleft()
 
     @property
     def per_s(self) -> float:
-        """0 when nothing ended or nothing is known yet."""
+        """Items per second; 0 if no item was finished or the rate is not known yet."""
         if len(self._samples) < 2:
             return 0.0
         (first_s, first), (last_s, last) = self._samples[0], self._samples[-1]
@@ -59,19 +65,19 @@ class EndRate:
 
 
 def retry_after_s(depth: int, per_s: float) -> int:
-    """Whole seconds until ``depth`` items are gone at this rate, from 1 to 120."""
+    """Whole seconds until ``depth`` items are finished at this rate, from 1 to 120."""
     if per_s <= 0:
         return RETRY_MAX_S if depth else RETRY_MIN_S
     return max(RETRY_MIN_S, math.ceil(min(RETRY_MAX_S, depth / per_s)))
 
 
 class Admission:
-    """Admits or refuses.
+    """Admits or refuses requests.
 
     Args:
-        client: An asyncio client that nothing else uses, so that a busy pool is not taken for a
-            dead broker.
-        max_queued: Most items that may wait in one queue.
+        client: An asyncio client for this object only, so that a busy connection pool is not
+            mistaken for an unreachable broker.
+        max_queued: Maximum number of items in one queue.
     """
 
     def __init__(self, client: Redis, max_queued: int) -> None:
@@ -82,20 +88,20 @@ class Admission:
         self._down = ""
 
     async def run(self) -> None:
-        """Look again and again, for ever."""
+        """Refresh the state until cancelled."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             await self.refresh()
 
     async def refresh(self) -> None:
-        """Look once; a broker that does not answer in time is down."""
+        """Read the state once; a broker that does not respond in time is down."""
         try:
             async with own_time_within(LOOK_WITHIN_S):
                 cluster = await look(self._client)
         except REDIS_DOWN as error:
             cluster = ClusterState()
             self._log_down(error)
-        except Exception:  # noqa: BLE001 - a look that fails must not be the last
+        except Exception:  # noqa: BLE001 - one failed read must not end the loop
             _log.exception("cannot read the state of the cluster")
             cluster = ClusterState()
         else:
@@ -106,26 +112,26 @@ class Admission:
         self.cluster = cluster
 
     def _log_down(self, error: Exception) -> None:
-        """One line when Redis goes down, and one when the reason changes."""
+        """Log one line when Redis goes down, and one when the reason changes."""
         reason = type(error).__name__
         if reason != self._down:
             _log.warning("broker down", reason=reason, cause=str(error))
         self._down = reason
 
     def check(self, queue: QueueName, *, queue_s: float = 0.0, waiting: int = 0) -> None:
-        """Refuse at once what could not be served.
+        """Refuse a request that could not be served.
 
         Args:
-            queue: Where the items would wait.
-            queue_s: Seconds of work that a waiting request may have before it; 0 for one that does
+            queue: The queue of the items.
+            queue_s: Longest acceptable time in the queue, in seconds; 0 for a request that does
                 not wait.
-            waiting: Requests of this process that wait now, which the last look may not have seen.
+            waiting: Requests of this process that wait now; the last refresh may not include them.
 
         Raises:
-            BrokerUnavailable: Redis does not answer.
-            NoWorkers: The request waits, and no worker could answer it.
-            QueueFull: No item fits into the queue, or into Redis, or a waiting request would not
-                be answered in time.
+            BrokerUnavailable: Redis does not respond.
+            NoWorkers: The request waits, and no worker is available.
+            QueueFull: The queue or Redis is full, or a waiting request would not get its result
+                in time.
         """
         cluster = self.cluster
         if not cluster.broker_up:
@@ -134,7 +140,7 @@ class Admission:
             detail = "No worker is available. Try again, or send 'Prefer: respond-async'."
             raise NoWorkers(detail, RETRY_WORKERS_S)
         if cluster.memory_share >= MEMORY_SHARE_MAX:
-            # the rest is for the results of what is queued already
+            # the rest of the memory is for the results of queued items
             raise QueueFull("Redis is nearly full. Try again later.", RETRY_MEMORY_S)
         if cluster.queued[queue] >= self._max_queued:
             raise self.queue_full(queue)
@@ -143,16 +149,16 @@ class Admission:
             raise self.queue_full(queue, depth=max(cluster.queued[queue], waiting))
 
     def check_explain(self) -> None:
-        """Refuse what the model that answers cannot do; without workers, they will say it.
+        """Refuse `explain` if the model does not support it; without a worker, accept it.
 
         Raises:
-            InvalidParameter: It has no class activation maps.
+            InvalidParameter: The model has no class activation maps.
         """
         if not all(worker.report.explains for worker in self.cluster.working):
             raise InvalidParameter(NO_MAPS)
 
     def room(self, queue_s: float) -> int | None:
-        """Most requests that may wait at a time: what the workers finish in ``queue_s`` seconds.
+        """How many requests may wait: as many as the workers finish in ``queue_s`` seconds.
 
         ``None`` for a request that does not wait, or while no worker knows its rate.
         """
@@ -160,11 +166,11 @@ class Admission:
         return max(WAITING_LEAST, int(per_s * queue_s)) if queue_s and per_s else None
 
     def queue_full(self, queue: QueueName, items: int = 1, depth: int | None = None) -> QueueFull:
-        """The refusal of so many items, which says when to come back."""
+        """The error for ``items`` that do not fit, with the time until there is room."""
         if depth is None:
-            # the last look may be older than the rush that filled the queue
+            # the queue may have filled up since the last refresh
             depth = max(self.cluster.queued[queue], self._max_queued - items + 1)
-        # where nothing has ended yet, what the workers say of themselves is the best guess
+        # while no item was finished yet, the rate that the workers report is the best estimate
         per_s = self._rates[queue].per_s or self.cluster.rate_per_s
         after_s = retry_after_s(depth, per_s)
         return QueueFull(f"The {queue} queue is full. Try again in {after_s} s.", after_s)

@@ -11,7 +11,7 @@ Purpose = Literal["photos", "jobs"]
 
 
 def status_of(cluster: ClusterState) -> HealthStatus:
-    """Judge; a worker that is starting counts neither for nor against."""
+    """The status of the cluster; workers that are starting are ignored."""
     working = cluster.working
     if not cluster.broker_up or not working:
         return "unavailable"
@@ -21,14 +21,14 @@ def status_of(cluster: ClusterState) -> HealthStatus:
 
 
 def readiness_of(cluster: ClusterState, purpose: Purpose) -> HealthStatus:
-    """For photos as `status_of`; to accept jobs the broker is enough."""
+    """The status for one purpose: for photos as `status_of`; jobs need only the broker."""
     status = status_of(cluster)
     lacks_workers = status == "unavailable" and cluster.broker_up
     return "degraded" if purpose == "jobs" and lacks_workers else status
 
 
 def health_of(cluster: ClusterState) -> Health:
-    """Everything that `/health` says."""
+    """The response of `/health`."""
     return Health(
         status=status_of(cluster),
         broker=BrokerHealth(

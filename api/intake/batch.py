@@ -1,4 +1,4 @@
-"""A batch's form → stored photos, one in memory at a time; a bad one fails on its own."""
+"""Reads the form of a batch and stores its photos, with one photo in memory at a time."""
 
 from dataclasses import dataclass, field
 
@@ -23,15 +23,15 @@ BATCH_FIELD = "files"
 
 @dataclass
 class BatchIntake:
-    """Reads the photos of one job.
+    """Reads the photos of one job; a file that is not a photo fails on its own.
 
     Args:
-        job_id: The job that they belong to.
-        jobs: Stores each photo as soon as it is whole.
+        job_id: The job that the photos belong to.
+        jobs: Stores each photo as soon as it is complete.
         settings: The limits.
-        budget: Bounds what all requests hold together.
-        fingerprint: Takes in each photo, where the request can be repeated.
-        explain: Whether each photo's classes are to have activation maps.
+        budget: Limits the memory of all requests together.
+        fingerprint: Updated with each photo; ``None`` without an idempotency key.
+        explain: Whether to compute activation maps for each photo.
     """
 
     job_id: str
@@ -43,13 +43,13 @@ class BatchIntake:
     items: list[NewItem] = field(default_factory=list)
 
     async def read(self, request: Request) -> list[NewItem]:
-        """Every photo of the form, in order; on any refusal nothing stays stored.
+        """Every photo of the form, in order; after an error no photo stays stored.
 
         Raises:
-            MalformedRequest: The body is no form, or holds anything but the field ``files``.
-            UploadTooLarge: Too many photos, or too many bytes in all.
-            BrokerUnavailable: The store takes no bytes.
-            starlette.requests.ClientDisconnect: The client has gone.
+            MalformedRequest: The body is not a form, or has a field other than ``files``.
+            UploadTooLarge: Too many photos, or too many bytes in total.
+            BrokerUnavailable: The upload store does not accept the bytes.
+            starlette.requests.ClientDisconnect: The client disconnected.
         """
         boundary = boundary_of(request.headers.get("content-type", ""))
         if boundary is None:

@@ -1,4 +1,4 @@
-"""One request body → the bytes of one photo, within limits; the content decides, not the header."""
+"""Reads one photo from a request body, within limits; its format is detected from its content."""
 
 import asyncio
 import re
@@ -17,26 +17,26 @@ from api.intake.multipart import Part, boundary_of, read_parts
 from shared.errors import MalformedRequest, UploadTooLarge
 
 PREDICT_FIELD = "file"
-# What is looked at to say what a body is.
+# How many first bytes decide what a body contains.
 HEAD_BYTES = 64
 _LIST_INDEX = re.compile(r"\[\d{0,6}\]$")
-# Below the sweeper's SPARE_S: a body's first photos must not be swept before its last has come.
+# Less than the sweeper's SPARE_S: a body's first photos must still be stored when its last arrives.
 BODY_WITHIN_S = 3600.0
-# Each holds the interpreter's lock while it parses: more of them would hold up every other request.
+# Each thread holds the interpreter lock while it parses: more threads would delay other requests.
 _JSON_THREADS = CapacityLimiter(2)
-# What a form may add to its photo: boundaries and headers of parts.
+# Bytes that a form may add to its photo: boundaries and headers of parts.
 FORM_OVERHEAD = 64 * 1024
 
 
 async def body_chunks(
     request: Request, limit: int, error: Callable[[int], UploadTooLarge]
 ) -> AsyncIterator[bytes]:
-    """The body as it arrives; refused by its declared length, or once it outgrows the limit.
+    """The body as it arrives; refused by its declared length, or once it exceeds the limit.
 
     Raises:
-        UploadTooLarge: ``error(limit)``, when there are more than ``limit`` bytes.
-        MalformedRequest: It takes longer than ``BODY_WITHIN_S``.
-        starlette.requests.ClientDisconnect: The client has gone.
+        UploadTooLarge: ``error(limit)``, if the body has more than ``limit`` bytes.
+        MalformedRequest: The body takes longer than ``BODY_WITHIN_S`` seconds to arrive.
+        starlette.requests.ClientDisconnect: The client disconnected.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
@@ -61,13 +61,13 @@ async def body_chunks(
 
 
 async def read_photo(request: Request, max_bytes: int, lease: MemoryLease) -> Photo:
-    """The photo of a ``/predict`` body, in whichever of the three forms it comes.
+    """The photo of a ``/predict`` body: a form, JSON or the bytes themselves.
 
     Raises:
-        MalformedRequest: The body holds no photo, or is not what its form promises.
+        MalformedRequest: The body contains no photo, or the form or JSON is invalid.
         UploadTooLarge: More than ``max_bytes``; raised as soon as that is known.
-        UnsupportedMediaType: Neither JPEG nor PNG.
-        InvalidImage: An empty file.
+        UnsupportedMediaType: The photo is neither JPEG nor PNG.
+        InvalidImage: The file is empty.
         QueueFull: All requests together hold too many bytes.
     """
     boundary = boundary_of(request.headers.get("content-type", ""))
@@ -106,14 +106,14 @@ def _json_limit(max_bytes: int) -> int:
 
 
 class _Peeked:
-    """Chunks of which the first bytes can be looked at before the form is known."""
+    """The chunks of a body; its first bytes can be read before the rest is consumed."""
 
     def __init__(self, chunks: AsyncIterator[bytes]) -> None:
         self._chunks = chunks
         self._head = b""
 
     async def peek(self, size: int) -> bytes:
-        """At least ``size`` bytes, or all there are."""
+        """At least ``size`` bytes, or the whole body if it is shorter."""
         while len(self._head) < size and (chunk := await anext(self._chunks, None)) is not None:
             self._head += chunk
         return self._head
@@ -124,7 +124,7 @@ class _Peeked:
             yield chunk
 
     async def rest(self, limit: int) -> bytearray:
-        """Everything, as long as it stays within ``limit`` bytes."""
+        """The whole body, if it has at most ``limit`` bytes."""
         body = bytearray()
         async for chunk in self:
             body += chunk
@@ -139,11 +139,11 @@ def base_name(field: str) -> str:
 
 
 def check_part(part: Part) -> None:
-    """Refuse a part whose headers or form say that it holds no photo.
+    """Refuse a part that, by its headers or first bytes, contains no photo.
 
     Raises:
-        MalformedRequest: Several files in one part.
-        UnsupportedMediaType: An encoded part, or text instead of a file.
+        MalformedRequest: The part contains several files.
+        UnsupportedMediaType: The part is encoded, or contains text instead of a file.
     """
     head = bytes(part.data[:HEAD_BYTES])
     problem = image_check.wrong_part(

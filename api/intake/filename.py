@@ -1,4 +1,4 @@
-"""The name that a client gave a photo: what joins a result and the client's file."""
+"""The file name that a client sent; with it the client matches a result to its file."""
 
 import re
 import unicodedata
@@ -7,9 +7,9 @@ from email.header import decode_header
 from email.message import Message
 
 MAX_FILENAME = 255
-# One or more encoded words and nothing else, as .NET and mail libraries send them.
+# A name that consists of encoded words only, as .NET and mail libraries send it.
 _ENCODED_WORDS = re.compile(r"(?:=\?[\w*-]+\?[bBqQ]\?[^?\s]*\?=\s*)+")
-# They reorder the text around them, so that "gpj.exe" reads "exe.jpg".
+# These reorder the text around them, so that "gpj.exe" reads "exe.jpg".
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _INVISIBLE = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, surrogates, line separators
 
@@ -19,11 +19,11 @@ def filename_of(disposition: bytes, plain: bytes | None) -> str | None:
 
     Args:
         disposition: The value of its Content-Disposition header.
-        plain: The parameter ``filename`` in it, unquoted, or ``None``.
+        plain: The header's parameter ``filename``, unquoted, or ``None``.
 
     Returns:
-        ``filename*`` (RFC 5987) before ``filename``, as RFC 6266 has it; encoded words (RFC 2047)
-        decoded; ``None`` if there is neither.
+        ``filename*`` (RFC 5987) if present, else ``filename``, as RFC 6266 requires; encoded words
+        (RFC 2047) are decoded. ``None`` if the header has neither.
     """
     if b"*" in disposition and (extended := _extended(disposition)) is not None:
         return extended
@@ -37,7 +37,7 @@ def _extended(disposition: bytes) -> str | None:
     message = Message()
     message["Content-Disposition"] = _one_line(disposition)
     value = message.get_param("filename", None, "content-disposition")
-    # a triple of charset, language and value, only where it was a `filename*`
+    # a tuple of charset, language and value if the parameter was `filename*`
     if not isinstance(value, tuple):
         return None
     charset, _, text = value
@@ -50,7 +50,7 @@ def _extended(disposition: bytes) -> str | None:
 
 
 def _one_line(disposition: bytes) -> str:
-    """Only the extended parameters, so that the plain ``filename`` is not preferred to them."""
+    """Only the extended parameters; otherwise the parser would prefer the plain ``filename``."""
     parameters = disposition.decode("latin-1").replace("\r", " ").replace("\n", " ").split(";")
     return ";".join(["form-data", *(part for part in parameters if "*" in part.partition("=")[0])])
 
@@ -69,10 +69,10 @@ def _decoded(name: str) -> str:
 
 
 def clean_filename(name: str | None) -> str | None:
-    """The last part of a client's path as it was sent, up to 255 characters.
+    """The last component of the path that the client sent, up to 255 characters.
 
-    Only control characters, line separators and bidirectional overrides are left out. The name is
-    shown and returned, never opened.
+    Control characters, line separators and bidirectional overrides are removed. The name is only
+    shown and returned; no file is opened by it.
     """
     if name is None:
         return None

@@ -1,4 +1,4 @@
-"""What the api checks of a photo: its first bytes, and what was sent instead of one."""
+"""Checks a photo's first bytes, and recognizes what a client sent instead of a photo."""
 
 import re
 from collections.abc import Mapping
@@ -17,9 +17,9 @@ JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _STRIPPED_PNG = b"\x89PNG\x1a"
 _URL_ENCODED = "application/x-www-form-urlencoded"
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}[=\s]*")
-# Form fields that people send beside a photo; they are query parameters.
+# Query parameters that clients often send as form fields by mistake.
 QUERY_PARAMETERS = ("top_k", "explain")
-# First bytes of what is sent for a photo most often; ISO files name their brand at byte 8.
+# First bytes of other formats that clients often send; ISO media files have a brand at byte 8.
 _FORMATS = {
     b"GIF8": "a GIF image",
     b"BM": "a BMP image",
@@ -48,24 +48,24 @@ _SEND_BYTES = (
 
 
 def looks_like_photo(data: bytes | bytearray) -> bool:
-    """Whether the first bytes are those of a JPEG or PNG."""
+    """Whether the data begins like a JPEG or PNG."""
     return data.startswith((JPEG, PNG))
 
 
 @dataclass(frozen=True)
 class Photo:
-    """Bytes that begin like a JPEG or PNG, and the name that the client gave them."""
+    """Bytes that begin like a JPEG or PNG, and the file name that the client sent."""
 
     filename: str | None
     data: bytes | bytearray = field(repr=False)
 
 
 def check_photo(data: bytes | bytearray) -> None:
-    """Refuse what a worker could only refuse later.
+    """Refuse data that is not a photo before it reaches a worker.
 
     Raises:
-        InvalidImage: There are no bytes.
-        UnsupportedMediaType: They are neither JPEG nor PNG; says what they are where that is known.
+        InvalidImage: The data is empty.
+        UnsupportedMediaType: The data is neither JPEG nor PNG; names the format if it is known.
     """
     if not data:
         raise InvalidImage("The file is empty. Send a JPEG or PNG.")
@@ -79,7 +79,7 @@ def too_large(limit: int) -> UploadTooLarge:
 
 
 def wrong_content(data: bytes | bytearray) -> ServiceError:
-    """The refusal of a file that is neither JPEG nor PNG; its first 64 bytes are enough."""
+    """The error for a file that is neither JPEG nor PNG; its first 64 bytes are enough."""
     head = bytes(data[:64])
     if _BASE64.fullmatch(head):
         return UnsupportedMediaType(f"The content is base64 text. {_SEND_BYTES}")
@@ -105,11 +105,11 @@ def _is_url_encoded(headers: Mapping[str, str]) -> bool:
 
 
 def wrong_body(head: bytes, headers: Mapping[str, str]) -> ServiceError:
-    """The refusal of a request body that is no photo, no form and no JSON object.
+    """The error for a request body that is not a photo, a form or a JSON object.
 
     Args:
-        head: Its first bytes, at least 64 unless it is shorter.
-        headers: The request's.
+        head: The body's first bytes: at least 64, or the whole body if it is shorter.
+        headers: The headers of the request.
     """
     encoding = headers.get("content-encoding", "identity").lower()
     if encoding != "identity" or head.startswith(b"\x1f\x8b"):
@@ -137,14 +137,20 @@ def wrong_body(head: bytes, headers: Mapping[str, str]) -> ServiceError:
 
 
 def damage_of(data: bytes | bytearray, headers: Mapping[str, str]) -> ServiceError | None:
-    """The refusal of a JPEG that `curl -d` has changed, or ``None`` for any other photo."""
+    """The error for a JPEG that `curl -d` has changed, or ``None`` for any other photo."""
     if _is_url_encoded(headers) and not any(byte in data for byte in (b"\0", b"\r", b"\n")):
         return UnsupportedMediaType(f"The JPEG lost its line ends and zero bytes: {_CURL_D}")
     return None
 
 
 def wrong_field(name: str, right: str, path: str) -> ServiceError:
-    """The refusal of a form field that is not the photo's."""
+    """The error for a form field other than the photo's.
+
+    Args:
+        name: The field that the client sent.
+        right: The field for the photo.
+        path: The path of the request.
+    """
     if name in QUERY_PARAMETERS:
         return MalformedRequest(
             f"'{name}' is a query parameter, not a form field: POST {path}?{name}=..."
@@ -155,14 +161,14 @@ def wrong_field(name: str, right: str, path: str) -> ServiceError:
 def wrong_part(
     name: str, filename: str | None, content_type: bytes, encoding: bytes, head: bytes
 ) -> ServiceError | None:
-    """The refusal of a part whose form says already that it holds no photo, or ``None``.
+    """The error for a part that, by its headers or first bytes, contains no photo, or ``None``.
 
     Args:
-        name: Of its field.
-        filename: As the client sent it, or ``None``.
-        content_type: The part's own, lower case.
-        encoding: Its Content-Transfer-Encoding, lower case.
-        head: The first bytes of its data.
+        name: The name of the form field.
+        filename: The file name that the client sent, or ``None``.
+        content_type: The part's Content-Type, lower case.
+        encoding: The part's Content-Transfer-Encoding, lower case.
+        head: The first bytes of the part's data.
     """
     if content_type.startswith(b"multipart/mixed"):
         return MalformedRequest(

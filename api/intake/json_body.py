@@ -1,7 +1,7 @@
-"""JSON → the bytes of the photo in it, in no more memory than a few times the body's.
+"""Reads a photo from a JSON body, in at most a few times the memory of the body.
 
-Strangers choose what the JSON holds: parsed as it came, 26 MB of zeros took 870 MB, and as many
-escapes in a data: URI 2 GB.
+A client chooses the content of the JSON. Without the limits below, parsing 26 MB of zeros took
+870 MB of memory, and decoding 26 MB of escapes in a data: URI took 2 GB.
 """
 
 import base64
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shared.errors import MalformedRequest
 
-# Every value but the first follows one of these; in the base64 of a photo there are none.
+# Every JSON value except the first follows one of these; base64 contains none of them.
 _SEPARATORS = (b",", b"[", b"{")
 MAX_SEPARATORS = 1_000
 _ONLY_IMAGE = (
@@ -20,12 +20,12 @@ _ONLY_IMAGE = (
 )
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 _WHITE_SPACE = b" \t\r\n\v\f"
-# What base64 has in it that URIs escape. unquote() would cut the text at each of them.
+# Characters of base64 that URIs escape. unquote() would split the text at each of them.
 _ESCAPED = b"+/=" + _WHITE_SPACE
 
 
 class _JsonBody(BaseModel):
-    # Strangers' keys would be kept for good, each in the way of a block that could be given back.
+    # Cached keys would stay in memory for ever, and keep whole memory blocks from being freed.
     model_config = ConfigDict(cache_strings="none", extra="forbid")
 
     image: str
@@ -35,7 +35,7 @@ def decode_json(body: bytes | bytearray) -> bytes:
     """The photo's bytes.
 
     Raises:
-        MalformedRequest: The body is not JSON, has no image, or the image is not base64.
+        MalformedRequest: The body is not JSON, has no "image", or the image is not base64.
     """
     body = body.removeprefix(BOM_UTF8)
     if sum(map(body.count, _SEPARATORS)) > MAX_SEPARATORS:

@@ -1,7 +1,7 @@
-"""How many bytes of photos all requests together may hold in this process.
+"""Limits the bytes of photos that all requests together hold in this process.
 
-A request may send up to the limit of one photo; what bounds many of them at once is here. Bytes
-are counted as they come, so that a client which declares much and sends little takes little.
+Another limit applies to the size of one photo. Bytes are counted as they arrive, so a client that
+declares a large body and sends little uses little of the budget.
 """
 
 from collections.abc import Iterator
@@ -14,17 +14,17 @@ RETRY_S = 1
 
 
 class MemoryLease:
-    """What one request holds."""
+    """The bytes that one request holds."""
 
     def __init__(self, budget: "MemoryBudget") -> None:
         self._budget = budget
         self.bytes = 0
 
     def set(self, size: int) -> None:
-        """The request holds so many bytes now.
+        """Record that the request now holds ``size`` bytes.
 
         Raises:
-            QueueFull: All requests together would hold too many.
+            QueueFull: All requests together would hold too many bytes.
         """
         total = self._budget.reserved_bytes + size - self.bytes
         if size > self.bytes and total > self._budget.most:
@@ -34,7 +34,7 @@ class MemoryLease:
 
 
 class MemoryBudget:
-    """Shared by the requests of one event loop; no lock is needed."""
+    """The budget that the requests of one event loop share; it needs no lock."""
 
     def __init__(self, most_bytes: int = BUDGET_BYTES) -> None:
         self.most = most_bytes
@@ -42,7 +42,7 @@ class MemoryBudget:
 
     @contextmanager
     def lease(self) -> Iterator[MemoryLease]:
-        """Whatever the block holds is given back at its end."""
+        """Give the request a lease; its bytes are returned to the budget when the block ends."""
         lease = MemoryLease(self)
         try:
             yield lease

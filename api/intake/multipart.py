@@ -1,7 +1,7 @@
-"""multipart/form-data as it streams: one part in memory at a time, each bounded.
+"""Parses multipart/form-data as it arrives, with one part of limited size in memory at a time.
 
-Starlette's form parser stops at 1,000 files and spools them all before the handler sees the
-first, so python-multipart's tokeniser is driven directly.
+Starlette's form parser stops at 1,000 files and stores all files before the handler sees the
+first, so this module uses python-multipart's tokenizer directly.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ TRUNCATED = "The multipart body ends before its last boundary. Send it again, wh
 
 @dataclass
 class Part:
-    """One part of a form; ``too_large`` is set once its data outgrew the limit and was dropped."""
+    """One part of a form; if its data exceeds the limit, the data is dropped."""
 
     name: str
     filename: str | None
@@ -33,7 +33,7 @@ class Part:
     data: bytearray = field(default_factory=bytearray, repr=False)
     too_large: bool = False
     complete: bool = False
-    # of all its bytes, also of those that were dropped; absent unless it was asked for
+    # of all bytes, including dropped ones; only with ``hashing``
     sha256: "hashlib._Hash | None" = field(default=None, repr=False)
 
 
@@ -42,11 +42,11 @@ class PartReader:
 
     Args:
         boundary: From the Content-Type header.
-        max_part: Most bytes of one part's data.
-        hashing: Hash each part's data as it comes.
+        max_part: Maximum size of one part's data, in bytes.
+        hashing: Whether to hash each part's data as it arrives.
 
     Raises:
-        MalformedRequest: From any method, when the bytes are no form.
+        MalformedRequest: From any method, if the body is not a valid form.
     """
 
     def __init__(self, boundary: bytes, max_part: int, *, hashing: bool = False) -> None:
@@ -58,10 +58,10 @@ class PartReader:
             raise MalformedRequest(f"The multipart boundary cannot be used: {error}") from error
 
     def feed(self, chunk: bytes) -> list[Part]:
-        """The parts that this chunk completed, and last the one that it left open, if any."""
+        """The parts that this chunk completed, followed by the incomplete part, if any."""
         if not self._begun:
-            # After a line break the parser passes over whatever else its chunk begins with, so that
-            # the cuts between chunks would decide whether a form is one.
+            # After a leading line break the parser ignores other data at the start of its chunk, so
+            # a form's validity would depend on how it is split into chunks.
             chunk = chunk.lstrip(b"\r\n")
             self._begun = bool(chunk)
         try:
@@ -71,16 +71,16 @@ class PartReader:
         return self._assembly.take()
 
     def close(self) -> None:
-        """Say that no more bytes come."""
+        """Check, after the last chunk, that the form is complete."""
         if not self._assembly.ended:
             raise MalformedRequest(TRUNCATED)
 
 
 class _Assembly:
-    """What the parser calls, and the parts that come of it.
+    """The parser's callbacks, which assemble the parts.
 
-    It knows nothing of the parser: as one circle of references all parts of a refused form, photos
-    included, would stay in memory until the garbage collector looks at its oldest objects.
+    This class has no reference to the parser. With a reference cycle, all parts of a refused form,
+    photos included, would stay in memory until the garbage collector's next full run.
     """
 
     def __init__(self, max_part: int, *, hashing: bool) -> None:
@@ -93,7 +93,7 @@ class _Assembly:
         self.ended = False
 
     def callbacks(self) -> "MultipartCallbacks":
-        """As python-multipart wants them."""
+        """The callbacks, in the form that python-multipart expects."""
         return {
             "on_part_begin": self._on_part_begin,
             "on_header_field": self._on_header_field,
@@ -106,7 +106,7 @@ class _Assembly:
         }
 
     def take(self) -> list[Part]:
-        """The parts completed since the last call, and last the open one, if any."""
+        """The parts completed since the last call, followed by the incomplete part, if any."""
         found, self._found = self._found, []
         return [*found, self._part] if self._part else found
 
@@ -162,10 +162,10 @@ class _Assembly:
 
 
 def boundary_of(content_type: str) -> bytes | None:
-    """The boundary of a multipart/form-data header, or ``None`` when it says anything else.
+    """The boundary in a multipart/form-data header, or ``None`` for another content type.
 
     Raises:
-        MalformedRequest: It says multipart/form-data without a boundary.
+        MalformedRequest: The header has no boundary.
     """
     kind, options = parse_options_header(content_type)
     if kind != b"multipart/form-data":
@@ -179,9 +179,9 @@ def boundary_of(content_type: str) -> bytes | None:
 async def read_parts(
     chunks: AsyncIterable[bytes], boundary: bytes, max_part: int, *, hashing: bool = False
 ) -> AsyncIterator[Part]:
-    """Each part once complete; before that also whenever a chunk leaves it open.
+    """Each part once it is complete, and also after each chunk that leaves it incomplete.
 
-    The open ones let a caller refuse a part by its name or size before all of it has come.
+    From an incomplete part the caller can refuse its name or size before the rest arrives.
     """
     reader = PartReader(boundary, max_part, hashing=hashing)
     async for chunk in chunks:

@@ -1,8 +1,8 @@
-"""One pub/sub connection of this process wakes the requests that wait for a job.
+"""Wakes the requests that wait for a job, through one pub/sub connection per process.
 
-A worker publishes the id of a job that is done, and how its one photo ended, on the channel that
-the job was created with. Nothing polls: after a lost connection everything that waits is woken
-once, to read its job.
+When a job is finished, a worker publishes the job's id, and the result of its one photo, on the
+channel that is stored in the job. No request polls. After a lost connection, every waiting request
+is woken once and reads its job.
 """
 
 import asyncio
@@ -20,16 +20,19 @@ from shared.redis_client import REDIS_DOWN
 _log = log.get(__name__)
 
 LISTEN_S = 1.0
-# redis-py never notices a half-open connection, so a silent one is pinged and then dropped. Pings
-# are counted, not seconds: a process that was late has heard nothing meanwhile, on a connection
-# that works.
+# redis-py never notices a half-open connection, so a silent connection is pinged and then dropped.
+# Unanswered pings are counted, not seconds: a process that was paused has received nothing
+# meanwhile, although the connection works.
 SILENT_PINGS = 3
 SILENT_S = 3.0
 RECONNECT_S = 0.2
 
 
 class Completion(asyncio.Event):
-    """Set when the job may have ended; ``ended`` says how, if the message that woke it did."""
+    """Set when the job may be finished.
+
+    ``ended`` is the item's state and result, if the message contained them.
+    """
 
     ended: str | None = None
 
@@ -49,12 +52,12 @@ class CompletionListener:
 
     @property
     def count(self) -> int:
-        """How many requests of this process wait now."""
+        """How many requests of this process are waiting."""
         return len(self._waiting)
 
     @contextlib.contextmanager
     def expect(self, job_id: str) -> Iterator[Completion]:
-        """What wakes the request that waits for this job; enter before creating the job."""
+        """An event that is set when the job is finished; enter before creating the job."""
         event = self._waiting[job_id] = Completion()
         try:
             yield event
@@ -62,7 +65,7 @@ class CompletionListener:
             del self._waiting[job_id]
 
     async def run(self) -> None:
-        """Listen for ever, through every outage of Redis."""
+        """Listen until cancelled; reconnect after every outage of Redis."""
         while True:
             pubsub = self._client.pubsub()
             try:
@@ -70,7 +73,7 @@ class CompletionListener:
             except REDIS_DOWN as error:
                 if self.subscribed.is_set():
                     _log.warning("subscription lost", reason=type(error).__name__)
-            except Exception:  # noqa: BLE001 - without a listener every request waits to its end
+            except Exception:  # noqa: BLE001 - without a listener every request would time out
                 _log.exception("listener failed, trying again")
             finally:
                 self.subscribed.clear()
@@ -101,7 +104,7 @@ class CompletionListener:
                 call.set()
         elif kind == "subscribe":
             self.subscribed.set()
-            # What was published without a subscription is lost: let every request look.
+            # Messages published before the subscription are lost, so every request reads its job.
             for event in self._waiting.values():
                 event.set()
 

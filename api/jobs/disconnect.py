@@ -1,4 +1,4 @@
-"""Wait for an event, for the client to hang up, or for time to run out."""
+"""Waits for an event until the client disconnects or a timeout expires."""
 
 import asyncio
 import contextlib
@@ -14,11 +14,11 @@ async def _gone(request: Request) -> None:
 
 
 class DisconnectWatch:
-    """Sets an event when the client hangs up; use it once the body is read.
+    """Sets an event when the client disconnects; enter it after the body was read.
 
     Args:
-        request: Whose client is watched.
-        event: Also set by whatever else the request waits for.
+        request: The request of the client.
+        event: The event that the request waits for.
     """
 
     def __init__(self, request: Request, event: asyncio.Event) -> None:
@@ -37,11 +37,11 @@ class DisconnectWatch:
 
     @property
     def happened(self) -> bool:
-        """Whether the client has gone."""
+        """Whether the client has disconnected."""
         return self._watch.done()
 
     async def event_within(self, seconds: float) -> bool:
-        """Wait for the event; ``False`` when the client has gone or time has run out."""
+        """Wait for the event; ``False`` if the client disconnects or the time runs out first."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(0, seconds)):
                 await self._event.wait()

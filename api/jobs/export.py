@@ -1,4 +1,4 @@
-"""All results of a job as one document, a page of items in memory at a time."""
+"""Writes all results of a job as one document, with one page of items in memory at a time."""
 
 import asyncio
 import csv
@@ -13,17 +13,17 @@ from shared.messages import PROBLEM_BASE, ItemResult
 from shared.records.jobs import ItemRecord, JobRecord
 
 PAGE = 100
-# How long a document that has begun waits for a Redis that has gone; then it breaks off.
+# How long a document that was begun waits while Redis is unreachable; then it is cut off.
 PATIENCE_S = 10.0
 RETRY_S = 0.5
-# What makes a spreadsheet take a cell for a formula.
+# A spreadsheet treats a cell that begins with one of these as a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\N{FULLWIDTH EQUALS SIGN}",
             "\N{FULLWIDTH PLUS SIGN}", "\N{FULLWIDTH HYPHEN-MINUS}",
             "\N{FULLWIDTH COMMERCIAL AT}")  # fmt: skip
 
 
 class ResultFormat(StrEnum):
-    """The formats of results."""
+    """Format of the document."""
 
     JSON = "json"
     NDJSON = "ndjson"
@@ -41,15 +41,15 @@ Pages = AsyncIterator[list[ItemRecord]]
 
 
 def write(jobs: JobService, first: JobRecord, form: ResultFormat) -> AsyncIterator[str]:
-    """The document piece by piece.
+    """The document in pieces.
 
     Args:
         jobs: Reads the job.
         first: The job with its first ``PAGE`` items.
-        form: The form of the document.
+        form: The format of the document.
 
     Raises:
-        BrokerUnavailable: Redis has gone meanwhile, and did not come back in time.
+        BrokerUnavailable: Redis did not respond for ``PATIENCE_S`` seconds.
         JobNotFound: The record has expired meanwhile.
     """
     return _WRITERS[form](first, _pages(jobs, first))
@@ -73,7 +73,7 @@ async def _read_patiently(jobs: JobService, job_id: str, offset: int) -> list[It
 
 
 async def _json(first: JobRecord, items: Pages) -> AsyncIterator[str]:
-    """The job as ``GET /jobs/{id}`` answers it, with all of its items."""
+    """The job as ``GET /jobs/{id}`` returns it, with all of its items."""
     head = JobProgress.of_record(first).model_dump_json()
     yield head.removesuffix("}") + ',"items":['
     between = ""
@@ -93,7 +93,7 @@ def _object(item: ItemRecord) -> str:
 
 
 async def _csv(first: JobRecord, items: Pages) -> AsyncIterator[str]:
-    """One row per photo, in the columns that the web page and the command ``classify`` use too."""
+    """One row per photo; the web page and the command ``classify`` write the same columns."""
     ranks = range(1, first.top_k + 1)
     names = [f"{name}_{rank}" for rank in ranks for name in ("label", "class_index", "confidence")]
     yield _lines([["index", "path", "status", *names, "error", "detail"]])
@@ -114,9 +114,9 @@ def _row(item: ItemRecord, width: int) -> list[str | int | float]:
 
 
 def safe_cell(text: str) -> str:
-    """The text, with an apostrophe before what a spreadsheet would run as a formula.
+    """The text, with an apostrophe in front if a spreadsheet would run it as a formula.
 
-    A photo's name comes from the client; the other two forms have it unchanged.
+    A photo's name comes from the client. The formats other than CSV return it unchanged.
     """
     return f"'{text}" if text.startswith(_FORMULA) else text
 

@@ -1,7 +1,7 @@
-"""``Idempotency-Key``: a request that is sent twice makes one job.
+"""``Idempotency-Key``: a request that is sent twice creates one job.
 
-Two requests are the same when they ask for the same contents under the same names with the same
-parameters: of honest retries the multipart boundaries differ.
+Two requests are the same if they have the same files, file names and parameters. Their bodies are
+not compared, because a retry may use another multipart boundary.
 """
 
 import hashlib
@@ -21,35 +21,40 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=KEY_MAX,
         pattern=r"^[!-~]+$",
-        description="Any text of the client's choosing, new for each job, the same when the same "
-        "job is sent again: then the answer is the job that exists. Printable ASCII, no spaces.",
+        description="Makes retries safe. Choose a new text for each job and send the same text "
+        "when you retry: the response is then the existing job. Printable ASCII, no spaces.",
         examples=["8e03978e-40d5-43dd-bc93-6894a57f9324"],
     ),
 ]
 
 
 def own_key(key: str, owner: str) -> str:
-    """The key as Redis has it, which never sees the client's own.
+    """The hashed key that is stored in Redis.
 
-    Two owners may choose the same key without learning of each other's jobs.
+    The hash includes the owner, so two owners may use the same key without a conflict.
     """
     return hashlib.sha256(f"{owner}\n{key}".encode()).hexdigest()
 
 
 class Fingerprint:
-    """A digest of a request: its parameters, then each photo's name and contents in order."""
+    """A digest of a request's parameters and of each photo's name and content, in order."""
 
     def __init__(self, **parameters: object) -> None:
         self._digest = hashlib.sha256()
         self._take(parameters)
 
     def add(self, filename: str | None, sha256: bytes) -> None:
-        """Take in the next photo."""
+        """Add the next photo.
+
+        Args:
+            filename: The file name that the client sent, or ``None``.
+            sha256: The digest of the photo's bytes.
+        """
         self._take([filename, sha256.hex()])
 
     def _take(self, value: object) -> None:
         self._digest.update(json.dumps(value, sort_keys=True).encode() + b"\n")
 
     def under(self, own_key: str) -> Idempotency:
-        """What the job's record keeps of the request."""
+        """The key and the fingerprint, as the job's record keeps them."""
         return Idempotency(own_key, self._digest.hexdigest())

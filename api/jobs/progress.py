@@ -1,7 +1,7 @@
-"""How far jobs are, told as it changes.
+"""Reports the progress of jobs to the clients that follow them.
 
-One loop of this process reads all jobs that clients follow, four times a second in one round trip,
-and sleeps while there are none: it costs the workers nothing, and less than a message per item.
+One loop per process reads all followed jobs four times a second, in one round trip, and sleeps
+while no job is followed. This costs the workers nothing, and less than one message per item.
 """
 
 import asyncio
@@ -37,12 +37,12 @@ class _Followed:
             self.changed = asyncio.Event()
 
     def news_for(self, seen: JobRecord) -> bool:
-        """Whether there is something else, and nothing older: each follower comes by its own."""
+        """Whether ``last`` differs from ``seen`` and is not older than it."""
         return self.last != seen and (self.last is None or _ended(self.last) >= _ended(seen))
 
 
 class Progress:
-    """Tells followers of a job each new state of it."""
+    """Sends each new state of a job to the job's followers."""
 
     def __init__(self, jobs: JobStore) -> None:
         self._jobs = jobs
@@ -54,7 +54,7 @@ class Progress:
 
         Raises:
             JobNotFound: No such job, or its record has expired.
-            BrokerUnavailable: Redis does not answer.
+            BrokerUnavailable: Redis does not respond.
         """
         async with broker_within():
             record = (await self._jobs.progress([job_id]))[job_id]
@@ -63,15 +63,15 @@ class Progress:
         return record
 
     async def run(self) -> None:
-        """Look for ever, through every outage of Redis."""
+        """Read the followed jobs until cancelled, through every outage of Redis."""
         while True:
             await self._anybody.wait()
             await asyncio.sleep(LOOK_EVERY_S)
             try:
                 await self._look()
             except BrokerUnavailable:
-                continue  # api.admission.controller says so in the log
-            except Exception:  # noqa: BLE001 - or no client would get progress any more
+                continue  # api.admission.controller logs the outage
+            except Exception:  # noqa: BLE001 - if this loop ended, no client would get progress
                 _log.exception("cannot follow jobs, trying again")
 
     async def _look(self) -> None:
@@ -82,14 +82,14 @@ class Progress:
                 followed.tell(record)
 
     async def follow(self, first: JobRecord, stopping: Event) -> AsyncIterator[JobRecord | None]:
-        """The job as it is now, then each time that it has changed, until it has ended.
+        """The current job, then the job after each change, until the job is finished.
 
         Args:
-            first: The job as it is now.
-            stopping: Ends it before the job has ended.
+            first: The current job.
+            stopping: Once set, ends the iteration early.
 
         Yields:
-            The job without its items; ``None``, and no more, once its record is gone.
+            The job without its items; ``None`` as the last value if its record no longer exists.
         """
         seen: JobRecord | None = first
         yield seen

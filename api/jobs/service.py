@@ -1,6 +1,6 @@
-"""JobService: puts a photo's bytes into the store, and a job's record and messages into Redis.
+"""JobService: stores photos in the upload store, and a job's record and messages in Redis.
 
-Every step is bounded in time, and none that could block runs on the event loop.
+Every step has a time limit. Steps that could block do not run on the event loop.
 """
 
 import asyncio
@@ -21,14 +21,14 @@ from shared.uploads import UploadStore, upload_key
 
 _log = log.get(__name__)
 
-# Items that Redis records in a second at the very least; 10,000 took it 0.2 s on two busy cores.
+# Items per second that Redis records at the very least; 10,000 items took 0.2 s on two busy cores.
 CREATED_PER_S = 2_000
-# Messages of a batch that are sent in one step, which Redis takes some 2 ms for.
+# Messages of a batch that are sent in one step; Redis needs about 2 ms for them.
 SEND_CHUNK = 200
-# Items that are cancelled in one step, which Redis takes some 5 ms for.
+# Items that are cancelled in one step; Redis needs about 5 ms for them.
 CANCEL_STEP = 1_000
 STORE_THREADS = 16
-# Seconds that a photo waits for one of these threads, all of which a store that hangs can hold.
+# Seconds that a photo waits for a free thread; a store that hangs can occupy all threads.
 STORE_TURN_S = 4.0
 
 
@@ -37,7 +37,7 @@ class JobService:
 
     Args:
         jobs: The record of every job.
-        uploads: Where photos wait.
+        uploads: The store in which photos wait.
         admission: Computes when a rejected client should retry.
 
     Raises:
@@ -55,22 +55,22 @@ class JobService:
         self._beside: set[asyncio.Task[None]] = set()
 
     async def store(self, key: str, data: bytes | bytearray) -> None:
-        """Keep one photo's bytes until a worker has read them.
+        """Store one photo's bytes until a worker has read them.
 
         Raises:
-            BrokerUnavailable: The store refuses, cannot be reached or takes longer than it may.
+            BrokerUnavailable: The store refuses, is unreachable or exceeds its time limit.
         """
         try:
-            with fail_after(STORE_TURN_S):  # once its turn has come, the store bounds itself
+            with fail_after(STORE_TURN_S):  # this bounds the wait; the store bounds its own call
                 await to_thread.run_sync(self._uploads.put, key, data, limiter=self._storing)
         except OSError as error:
             _log.warning("cannot store an upload", reason=repr(error))
-            if not isinstance(error, TimeoutError):  # its turn came; a slow store may have kept it
+            if not isinstance(error, TimeoutError):  # the call began, so a slow store may have it
                 self._do_beside(self.discard([key]))
             raise BrokerUnavailable("Photos cannot be stored now. Try again later.") from error
 
     async def discard(self, keys: Iterable[str]) -> None:
-        """Remove uploads that no job will read; what cannot be removed is left to the sweeper."""
+        """Delete uploads that no job will read; the sweeper deletes them if this fails."""
         try:
             with fail_after(STORE_TURN_S):
                 await to_thread.run_sync(self._uploads.delete, *keys, limiter=self._storing)
@@ -78,17 +78,17 @@ class JobService:
             _log.warning("uploads left to the sweeper", reason=repr(error))
 
     async def submit(self, job: NewJob, room: int | None = None) -> str:
-        """`create` for a job of one photo, whose message is sent in the same step."""
+        """Create a job of one photo and send its message in the same step; see `create`."""
         return await self.create(job, room, self._messages.draft(job.queue, *_refs(job)))
 
     async def create(self, job: NewJob, room: int | None = None, message: str = "") -> str:
-        """Write the job's record, or delete its uploads; if neither is certain, keep them.
+        """Write the job's record. If the record was certainly not written, delete the uploads.
 
-        Returns the job's id, or that of the earlier job that this one only repeats.
+        Returns the job's id, or the id of the earlier job that this request repeats.
 
         Raises:
-            QueueFull: With the time until there is room.
-            IdempotencyConflict: The job's idempotency key belongs to another one.
+            QueueFull: The queue is full; contains the time until there is room.
+            IdempotencyConflict: The idempotency key belongs to a job with other contents.
         """
         keys = [item.upload_key for item in job.items if item.upload_key]
         try:
@@ -101,7 +101,7 @@ class JobService:
             await self.discard(keys)
             raise
         except BrokerUnavailable as error:
-            if isinstance(error.__cause__, ResponseError):  # it did answer, with a refusal
+            if isinstance(error.__cause__, ResponseError):  # Redis responded with an error
                 await self.discard(keys)
             raise
         if job_id != job.job_id:
@@ -109,7 +109,7 @@ class JobService:
         return job_id
 
     def send_later(self, job: NewJob) -> None:
-        """Send a batch's messages beside the answer, which need not wait for thousands."""
+        """Send a batch's messages in the background; the response does not wait for them."""
         self._do_beside(self._send_batch(job))
 
     def _do_beside(self, work: Coroutine[Any, Any, None]) -> None:
@@ -136,16 +136,16 @@ class JobService:
         return {ref.index: self._messages.draft(job.queue, ref) for ref in refs}
 
     async def has_key(self, own_key: str) -> bool:
-        """Whether some job was made under this idempotency key."""
+        """Whether a job with this idempotency key exists."""
         async with broker_within():
             return await self._jobs.has_key(own_key)
 
     async def check_owner(self, job_id: str, owner: str) -> None:
-        """Make sure that the job is this owner's.
+        """Check that the job belongs to this owner.
 
         Raises:
-            JobNotFound: It is another owner's, or there is no such job; the client does not
-                learn which.
+            JobNotFound: The job belongs to another owner or does not exist; the client cannot
+                tell which.
         """
         async with broker_within():
             if await self._jobs.owner_of(job_id) != owner:
@@ -161,10 +161,10 @@ class JobService:
             return await self._jobs.read(job_id, offset, limit)
 
     async def cancel(self, job_id: str) -> None:
-        """Cancel what is queued, in steps, and delete its uploads; may be repeated.
+        """Cancel the job's queued items, in steps, and delete their uploads; may be repeated.
 
         Raises:
-            BrokerUnavailable: Some of it is perhaps not cancelled yet: call it again.
+            BrokerUnavailable: Some items may not be cancelled yet: call this method again.
             JobNotFound: No such job, or its record has expired.
         """
         first, total = 0, 1
@@ -180,7 +180,7 @@ class JobService:
                 await self.discard(keys)
 
     async def close(self) -> None:
-        """Stop sending; the reconciler sends the rest."""
+        """Stop sending messages; the reconciler sends the rest."""
         for task in self._beside:
             task.cancel()
         await asyncio.gather(*self._beside, return_exceptions=True)

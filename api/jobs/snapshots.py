@@ -1,7 +1,7 @@
-"""A job's record as this process knows it, without reading it.
+"""Builds a job's record without reading it from Redis.
 
-As created, for when it was recorded and Redis then stops answering: the job is accepted, and a 503
-would have the client send it twice. As ended, from what the worker published.
+`as_created` is used when the record was written and then Redis stops responding: the job is
+accepted, and after a 503 the client would send it twice. `as_ended` uses the worker's message.
 """
 
 import time
@@ -14,7 +14,7 @@ from shared.records.jobs import ItemRecord, JobRecord, NewItem, NewJob
 
 
 def as_created(job: NewJob, limit: int = 1) -> JobRecord:
-    """What a job's record began with, for when it was written and cannot be read."""
+    """The record of a new job, with its first ``limit`` items."""
     items = [_item_as_created(at, item) for at, item in enumerate(job.items)]
     failed = sum(item.status is ItemState.FAILED for item in items)
     counts = {
@@ -37,14 +37,14 @@ def as_created(job: NewJob, limit: int = 1) -> JobRecord:
 
 
 def as_ended(job: NewJob, ended: str) -> JobRecord | None:
-    """The record of a job of one photo.
+    """The record of a finished job with one photo.
 
     Args:
-        job: As it was created.
-        ended: The item's state, a space, its result as JSON; empty for a state without one.
+        job: The job as it was created.
+        ended: The item's state, a space and its result as JSON, which may be empty.
 
     Returns:
-        ``None`` for words of another version: the record itself has to be read.
+        ``None`` if another version wrote ``ended``: the record has to be read from Redis.
     """
     word, _, text = ended.partition(" ")
     try:

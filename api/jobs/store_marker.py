@@ -1,4 +1,4 @@
-"""Keeps the marker in the upload store by which workers recognise it."""
+"""Keeps a marker in the upload store, by which workers recognize the store."""
 
 import asyncio
 
@@ -12,18 +12,18 @@ from shared.uploads.identity import marker_key, store_id
 
 _log = log.get(__name__)
 
-# Somebody may empty the store, or Redis may lose its data.
+# An operator may empty the store, or Redis may lose its data.
 PERIOD_S = 60.0
 RETRY_S = 1.0
 WITHIN_S = 10.0
 
 
 class StoreMarker:
-    """Writes the marker, and again within a minute when it is gone.
+    """Writes the marker, and writes it again within a minute if it is missing.
 
     Args:
-        client: Asked for the store's id.
-        uploads: The store.
+        client: Reads the store's id from Redis.
+        uploads: The upload store.
     """
 
     def __init__(self, client: Redis, uploads: UploadStore) -> None:
@@ -31,7 +31,7 @@ class StoreMarker:
         self._uploads = uploads
 
     async def write(self) -> bool:
-        """Write the marker; false if Redis or the store does not answer."""
+        """Write the marker; ``False`` if Redis or the store does not respond."""
         try:
             async with asyncio.timeout(WITHIN_S):
                 key = marker_key(await store_id(self._client))
@@ -44,8 +44,8 @@ class StoreMarker:
     def _ensure(self, key: str) -> None:
         try:
             self._uploads.get(key)
-        except OSError:  # without the right to list, S3 refuses to read a missing object
-            # not every minute: a bucket may keep every version
+        except OSError:  # without permission to list, S3 refuses to read a missing object
+            # only if it is missing: a bucket may keep every version
             self._uploads.put(key, b"")
 
     async def run(self) -> None:

@@ -19,20 +19,20 @@ from shared.records.jobs import JobRecord, job_not_found
 router = APIRouter(tags=["jobs"], dependencies=STRICT)
 
 HEARTBEAT_S = 15
-# A client that reads nothing for so long has gone.
+# A client that reads nothing for this long is considered gone.
 SEND_WITHIN_S = 30
-# Below what `make serve` and compose grant the api to stop.
+# Less than the time that `make serve` and Compose allow the API process to stop.
 STOP_WITHIN_S = 2
-# The id of the last event: an EventSource, which reconnects after every end, sends it back.
+# The id of the last event. An EventSource reconnects after every end and sends this id back.
 LAST_ID = "end"
-# One event of the stream, as OpenAPI before 3.2 has to describe it.
+# One event of the stream. OpenAPI before 3.2 cannot describe the stream itself.
 _EVENT = {
     "type": "object",
     "required": ["event", "data"],
     "properties": {
         "event": {"type": "string", "enum": ["progress", "end", "problem"]},
-        "data": {"type": "string", "description": "JSON: JobProgress, or a Problem"},
-        "id": {"type": "string", "description": f"`{LAST_ID}`, with the last event"},
+        "data": {"type": "string", "description": "JSON: a JobProgress or a Problem"},
+        "id": {"type": "string", "description": f"`{LAST_ID}`, in the last event only"},
     },
 }
 
@@ -47,7 +47,7 @@ _EVENT = {
             "description": "Server-sent events.",
             "content": {"text/event-stream": {"schema": _EVENT, "example": EVENTS}},
         },
-        204: {"description": "`Last-Event-ID` is that of the last event: nothing follows."},
+        204: {"description": "`Last-Event-ID` is the id of the last event: no events follow."},
         **problems(errors.JobNotFound, errors.BrokerUnavailable),
     },
 )
@@ -60,11 +60,11 @@ async def job_events(
 ) -> Response:
     """Server-sent events, each with the job's status and counts as JSON.
 
-    `progress` comes at once and then as the counts change, at most four times a second. `end` is
-    the last event, once every item is finished; if the record is gone, `problem` is the last
-    instead, with a problem document. The last event has an `id`; a request with this id as
-    `Last-Event-ID` gets 204, so that an EventSource stops. A comment comes every 15 s. If the
-    connection closes before the last event, connect again.
+    The first `progress` event is sent immediately, the next ones whenever the counts change, at
+    most four times a second. The last event is `end`, once every item is finished. If the job's
+    record no longer exists, the last event is `problem`, with a problem document. The last event
+    has an `id`; a request with this id as `Last-Event-ID` gets 204, so that an EventSource stops.
+    A comment is sent every 15 s. If the connection closes before the last event, connect again.
     """
     if last_event_id == LAST_ID:
         return Response(status_code=204)
@@ -79,7 +79,7 @@ async def job_events(
         shutdown_event=stopping,
         shutdown_grace_period=STOP_WITHIN_S,
     )
-    del response.headers["connection"]  # which is for the server to decide
+    del response.headers["connection"]  # the server decides about this header
     return response
 
 

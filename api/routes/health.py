@@ -1,4 +1,4 @@
-"""``/health``: how the service is, from the last look at the fleet; no request waits for Redis."""
+"""``/health``: the service's state when it was last read from Redis; no request waits for Redis."""
 
 from typing import Annotated, Literal
 
@@ -24,7 +24,7 @@ _DOWN = {
 
 
 class Alive(Wire):
-    """This process answers."""
+    """This process responds."""
 
     status: Literal["ok"] = "ok"
 
@@ -32,16 +32,16 @@ class Alive(Wire):
 @router.get(
     "/health",
     operation_id="health",
-    summary="Broker, workers and queues",
+    summary="State of the broker, workers and queues",
     response_class=Response,
     responses={
-        200: {"model": Health, **example("`ok` or `degraded`: photos are answered.", HEALTH)},
+        200: {"model": Health, **example("`ok` or `degraded`: photos are classified.", HEALTH)},
         503: {"model": Health, **example("`unavailable`: no broker or no worker.", _DOWN)},
     },
 )
 async def health(services: ServicesDep) -> Response:
-    """`ok`: broker and every worker work. `degraded`: some worker works, another is stalled or
-    serves other weights. `unavailable`: no photo can be answered now.
+    """`ok`: the broker and all workers work. `degraded`: at least one worker works, but another is
+    stalled or uses different weights. `unavailable`: no photo can be classified now.
     """  # noqa: D205 - one paragraph in the API's description
     answer = health_of(services.admission.cluster)
     return json_response(answer, 503 if answer.status == "unavailable" else 200)
@@ -50,22 +50,27 @@ async def health(services: ServicesDep) -> Response:
 @router.get(
     "/health/ready",
     operation_id="ready",
-    summary="Can photos be answered, or jobs be taken?",
+    summary="Readiness check",
     response_class=Response,
     responses={
-        200: {"model": Readiness, **example("Yes.", {"status": "ok"})},
-        503: {"model": Readiness, **example("No.", {"status": "unavailable"})},
+        200: {"model": Readiness, **example("Ready.", {"status": "ok"})},
+        503: {"model": Readiness, **example("Not ready.", {"status": "unavailable"})},
         **problems(errors.InvalidParameter),
     },
 )
 async def ready(
     services: ServicesDep,
-    purpose: Annotated[Purpose, Query(alias="for", description="what for")] = "photos",
+    purpose: Annotated[
+        Purpose,
+        Query(
+            alias="for", description="`photos`: can photos be classified; `jobs`: are jobs accepted"
+        ),
+    ] = "photos",
 ) -> Response:
-    """Only the status word of `/health`.
+    """The `status` of `/health`, without the details.
 
-    With `for=jobs` a service without workers is `degraded`, not `unavailable`: it takes jobs, which
-    wait for a worker to come.
+    With `for=jobs`, a service without workers is `degraded`, not `unavailable`: it accepts jobs,
+    which wait until a worker starts.
     """
     status = readiness_of(services.admission.cluster, purpose)
     return json_response(Readiness(status=status), 503 if status == "unavailable" else 200)
@@ -74,10 +79,10 @@ async def ready(
 @router.get(
     "/health/live",
     operation_id="live",
-    summary="Does this process answer?",
+    summary="Liveness check",
     response_class=Response,
-    responses={200: {"model": Alive, **example("It does.", {"status": "ok"})}},
+    responses={200: {"model": Alive, **example("This process responds.", {"status": "ok"})}},
 )
 async def live() -> Response:
-    """Says nothing of broker and workers: those are no reason to restart the api."""
+    """Does not check Redis or workers, so that their failure does not restart the API."""
     return json_response(Alive())

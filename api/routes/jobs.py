@@ -1,4 +1,4 @@
-"""``/jobs``: many photos at once, polled by the job's id."""
+"""``/jobs``: classify many photos in one job, and poll the job by its id."""
 
 import uuid
 from typing import Annotated
@@ -26,8 +26,8 @@ router = APIRouter(tags=["jobs"], dependencies=STRICT)
 PAGE_DEFAULT, PAGE_MAX = 100, 1_000
 OFFSET_MAX = 10_000_000
 
-Offset = Annotated[int, Query(ge=0, le=OFFSET_MAX, description="first item of the page")]
-Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="most items of the page")]
+Offset = Annotated[int, Query(ge=0, le=OFFSET_MAX, description="index of the page's first item")]
+Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="maximum number of items in the page")]
 
 
 @router.post(
@@ -42,8 +42,8 @@ Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="most items of the p
             **example(
                 "Accepted: the job to poll.",
                 JOB_QUEUED,
-                Location="address of the job, relative to the request's",
-                Retry_After="seconds until polling makes sense",
+                Location="address of the job, relative to the address of the request",
+                Retry_After="seconds to wait before polling",
             ),
         },
         **problems(
@@ -71,11 +71,11 @@ async def create_job(
     options: ClassifyOptionsDep,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """The photos as repeated form field `files`.
+    """Send the photos in the repeated form field `files`.
 
     A file that is not a valid image fails on its own; the rest of the batch continues. An accepted
-    job is kept even while no worker runs. With an `Idempotency-Key` the same photos under the same
-    names are one job however often they are sent, as long as its record lives.
+    job is kept even while no worker runs. Add an `Idempotency-Key` header to make retries safe: as
+    long as the job's record exists, the same photos under the same names return the same job.
     """
     jobs, job_id, owner = services.jobs, uuid.uuid4().hex, owner_of(request.scope)
     key = own_key(idempotency_key, owner) if idempotency_key else None
@@ -105,22 +105,22 @@ async def create_job(
     jobs.send_later(job)
     try:
         record = await jobs.read(job_id, 0, PAGE_DEFAULT)
-    except errors.BrokerUnavailable:  # it is accepted; a 503 would have it sent twice
+    except errors.BrokerUnavailable:  # the job is accepted; after a 503 the client would resend it
         record = as_created(job, PAGE_DEFAULT)
     return job_response(Job.of(record, 0, PAGE_DEFAULT), 202)
 
 
 async def _admit(services: Services, key: str | None) -> None:
-    """Refuse what there is no room for; a repeated request needs none.
+    """Refuse a job when the queue is full, unless the request repeats an accepted job.
 
     Raises:
-        BrokerUnavailable: Redis does not answer.
-        QueueFull: There is no room, and no job has the key.
+        BrokerUnavailable: Redis does not respond.
+        QueueFull: The queue is full, and no job has this idempotency key.
     """
     try:
         services.admission.check(QueueName.BATCH)
     except errors.QueueFull:
-        # what fills the queue may be the very job whose answer was lost
+        # the queue may be full because of the job whose response the client did not receive
         if key is None or not await services.jobs.has_key(key):
             raise
 
@@ -131,16 +131,16 @@ async def _admit(services: Services, key: str | None) -> None:
     summary="Read a job",
     response_class=Response,
     responses={
-        200: {"model": Job, **example("The job as it stands.", JOB_COMPLETED)},
+        200: {"model": Job, **example("The current state of the job.", JOB_COMPLETED)},
         **problems(errors.JobNotFound, errors.InvalidParameter, errors.BrokerUnavailable),
     },
 )
 async def get_job(
     services: ServicesDep, job_id: JobId, offset: Offset = 0, limit: Limit = PAGE_DEFAULT
 ) -> Response:
-    """Where the job stands, with one page of its items in input order.
+    """The current state of the job, with one page of its items in input order.
 
-    A record lives for a day after the job's end.
+    The job's record is kept for a day after the job is finished.
     """
     record = await services.jobs.read(job_id, offset, limit)
     return json_response(Job.of(record, offset, limit))
@@ -152,12 +152,12 @@ async def get_job(
     summary="Cancel a job",
     response_class=Response,
     responses={
-        200: {"model": Job, **example("The job as it stands now.", JOB_CANCELLED)},
+        200: {"model": Job, **example("The state of the job after the request.", JOB_CANCELLED)},
         **problems(errors.JobNotFound, errors.BrokerUnavailable),
     },
 )
 async def cancel_job(services: ServicesDep, job_id: JobId) -> Response:
-    """Cancels what is queued; what runs may finish. Nothing changes for a job that has ended."""
+    """Cancels queued items; running items may finish. A finished job does not change."""
     await services.jobs.cancel(job_id)
     record = await services.jobs.read(job_id, 0, PAGE_DEFAULT)
     return json_response(Job.of(record, 0, PAGE_DEFAULT))

@@ -16,11 +16,11 @@ router = APIRouter(tags=["health"])
 @router.get(
     "/metrics",
     operation_id="metrics",
-    summary="Figures for Prometheus",
+    summary="Metrics for Prometheus",
     response_class=Response,
     responses={
         200: {
-            "description": "Requests, broker, queues, workers and what they do.",
+            "description": "Metrics of requests, broker, queues and workers.",
             "content": {
                 "text/plain": {
                     "schema": {"type": "string"},
@@ -31,10 +31,11 @@ router = APIRouter(tags=["health"])
     },
 )
 async def metrics(request: Request, services: ServicesDep) -> Response:
-    """In the Prometheus text format.
+    """Metrics in the Prometheus text format.
 
-    `http_…` and `process_…` are of this process, `classifier_…` of the whole service and the same
-    from each api. While Redis does not answer, only what this process knows is there.
+    `http_…` and `process_…` describe this process. `classifier_…` describes the whole service and
+    is the same in every API process. Metrics that come from Redis are omitted while Redis is
+    unreachable.
     """
     figures: list[Metric] = []
     with contextlib.suppress(errors.BrokerUnavailable):

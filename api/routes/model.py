@@ -1,4 +1,4 @@
-"""``GET /model``: what answers here."""
+"""``GET /model``: the model that classifies photos."""
 
 from fastapi import APIRouter, Response
 
@@ -15,7 +15,7 @@ router = APIRouter(tags=["model"])
 @router.get(
     "/model",
     operation_id="model",
-    summary="The model that answers",
+    summary="Describe the model",
     response_class=Response,
     responses={
         200: {"model": ModelCard, **example("The model.", MODEL_CARD)},
@@ -23,9 +23,9 @@ router = APIRouter(tags=["model"])
     },
 )
 async def model(services: ServicesDep) -> Response:
-    """Name, weights, input size, transform and classes, as the workers wrote them at their start.
+    """The model's name, weights, input size, transform and classes, as reported by the workers.
 
-    `notice` is set when a fallback model answers.
+    `notice` is set when a fallback model is in use.
     """
     async with broker_within():
         card = await services.redis.get(redis_keys.MODEL)

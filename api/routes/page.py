@@ -1,4 +1,4 @@
-"""``GET /``: the web page, and ``GET /docs`` with Swagger UI from a wheel rather than a CDN."""
+"""``GET /``, the web page, and ``GET /docs``, Swagger UI from a Python package instead of a CDN."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -12,8 +12,8 @@ from api.settings import ApiSettings
 
 STATIC = Path(__file__).parents[1] / "static"
 
-# Scripts and styles come only from files of this service; a photo is shown from memory. No string
-# ever becomes markup or code: the page makes no trusted type, so that the browser refuses both.
+# Scripts and styles may only come from files of this service; the page shows a photo from memory.
+# The page creates no trusted type, so the browser refuses to turn a string into markup or code.
 _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -25,7 +25,7 @@ _DOCS_POLICY = (
     "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
-# A browser asks whether its copy is current: the modules of two versions would not fit together.
+# A browser must revalidate its copy: JavaScript modules of two versions would not work together.
 _FRESH = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
 
 
@@ -51,19 +51,19 @@ def _router(settings: ApiSettings) -> APIRouter:
 
     @router.get("/")
     async def page() -> Response:
-        """Drop a photo, see three classes; drop many, see a batch."""
+        """The web page for one photo or a batch."""
         return _html(index, _PAGE_POLICY)
 
     @router.get("/docs")
     async def docs() -> Response:
-        """The API's description, to read and to try."""
+        """The interactive description of the API."""
         return _html(reference, _DOCS_POLICY)
 
     return router
 
 
 def mount(app: FastAPI, settings: ApiSettings) -> None:
-    """Serve both pages and what they load; the first knows how much a job may hold."""
+    """Serve both pages and their files; the web page contains the limits of a job."""
     app.include_router(_router(settings))
     app.mount("/static", _Static(directory=STATIC))
     swagger_ui = Path(str(files("fastapi_offline"))) / "static"

@@ -1,4 +1,4 @@
-"""``POST /predict``: a job of one photo, which the request waits for."""
+"""``POST /predict``: a job with one photo; the request waits for its result."""
 
 import asyncio
 import uuid
@@ -53,7 +53,7 @@ _BODY = {
 _PREFER = {
     "name": "Prefer",
     "in": "header",
-    "description": "`wait=N`: wait N seconds at most (120). `respond-async`: do not wait.",
+    "description": "`wait=N`: wait at most N seconds, up to 120. `respond-async`: do not wait.",
     "schema": {"type": "string"},
     "example": "wait=10",
 }
@@ -62,10 +62,10 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     202: {
         "model": Job,
         **example(
-            "Not done yet: the job to poll.",
+            "Not finished yet: the job to poll.",
             {**JOB_QUEUED, "items": JOB_QUEUED["items"][:1]},
-            Location="address of the job, relative to the request's",
-            Retry_After="seconds until polling makes sense",
+            Location="address of the job, relative to the address of the request",
+            Retry_After="seconds to wait before polling",
         ),
     },
     **problems(
@@ -96,13 +96,14 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     openapi_extra={"requestBody": _BODY, "parameters": [_PREFER]},
 )
 async def predict(request: Request, services: ServicesDep, options: ClassifyOptionsDep) -> Response:
-    """The photo as form field `file`, as the raw body, or in JSON as `{"image": "<base64>"}`.
+    """Send the photo as form field `file`, as the raw body, or as JSON `{"image": "<base64>"}`.
 
-    Waits for the result for as long as `Prefer` says, by default 20 s. After that it responds 202
-    and the job continues. A client that hangs up while it waits cancels the job.
+    The request waits for the result for the time in `Prefer`, by default 20 s. After that the
+    response is 202 and the job continues. If the client disconnects while it waits, the job is
+    cancelled.
     """
     preference = parse(request.headers.getlist("prefer"), services.settings.predict_wait_s)
-    # how long a client waits may shorten the queue that it finds acceptable, never lengthen it
+    # a short wait also shortens the queue that the client accepts; a long wait never lengthens it
     queue_s = min(preference.wait_s, services.settings.predict_queue_s)
     services.admission.check(
         QueueName.INTERACTIVE, queue_s=queue_s, waiting=services.completions.count
@@ -115,7 +116,7 @@ async def predict(request: Request, services: ServicesDep, options: ClassifyOpti
 
 
 async def _take(request: Request, services: Services, options: ClassifyOptions) -> NewJob:
-    """Store the photo; its bytes are held no longer than that takes."""
+    """Read and store the photo; its bytes leave memory once they are stored."""
     job_id = uuid.uuid4().hex
     bind_contextvars(job=job_id)
     key = upload_key(job_id, 0)
@@ -136,10 +137,10 @@ async def _take(request: Request, services: Services, options: ClassifyOptions) 
 async def _run(
     request: Request, services: Services, job: NewJob, wait_s: float, queue_s: float
 ) -> JobRecord:
-    """Submit, and wait until the job is finished or time is over.
+    """Submit the job and wait until it is finished or the client's wait time is over.
 
     Raises:
-        starlette.requests.ClientDisconnect: The client hung up; the job is cancelled.
+        starlette.requests.ClientDisconnect: The client disconnected; the job is cancelled.
     """
     loop, jobs = asyncio.get_running_loop(), services.jobs
     deadline = loop.time() + wait_s
@@ -160,15 +161,15 @@ async def _run(
 
 
 async def _cancel(services: Services, job: NewJob) -> None:
-    """Cancel it for a client that has gone and can be told nothing."""
+    """Cancel the job of a client that disconnected; log a failure, since no client can see it."""
     try:
         await services.jobs.cancel(job.job_id)
     except errors.BrokerUnavailable as error:
-        _log.warning("job of a client that has gone was not cancelled", reason=error.detail)
+        _log.warning("could not cancel the job of a disconnected client", reason=error.detail)
 
 
 async def _read(services: Services, job: NewJob) -> JobRecord:
-    """The job as it stands; as it was created, while Redis does not answer."""
+    """The job's current record, or its record as created while Redis does not respond."""
     try:
         return await services.jobs.read(job.job_id)
     except errors.BrokerUnavailable:

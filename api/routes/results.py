@@ -1,4 +1,4 @@
-"""``GET /jobs/{id}/results``: everything that became of a job, in one document."""
+"""``GET /jobs/{id}/results``: all results of a job in one document."""
 
 from typing import Annotated
 
@@ -50,7 +50,7 @@ async def job_results(
         ResultFormat, Query(alias="format", description="`csv` has one row for each photo")
     ] = ResultFormat.JSON,
 ) -> Response:
-    """The response is streamed. Items that are not finished have that in their `status`.
+    """The response is streamed. The `status` of each item shows whether the item is finished.
 
     `json` is the job with all of its items, `ndjson` one item per line. `csv` has the columns
     `index,path,status`, then `label_1,class_index_1,confidence_1` and so on for each class, then
