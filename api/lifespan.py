@@ -1,4 +1,4 @@
-"""What is built when the app starts and closed when it ends; the one place that connects."""
+"""Builds the services when the app starts and closes them when it stops; opens all connections."""
 
 import asyncio
 import logging
@@ -24,15 +24,15 @@ from shared.uploads import open_uploads
 
 _log = log.get(__name__)
 
-# Only a backstop: each call has its own bound (api.redis_timeout), longer for a large batch.
+# Only a fallback: each call has its own time limit (api.redis_timeout), longer for a large batch.
 REDIS_S = 10.0
-# A call holds one for about a millisecond; each more is one more to open when a crowd comes.
+# A call holds a connection for about a millisecond; in a burst, more would take time to open.
 CONNECTIONS = 16
 
 
 @asynccontextmanager
 async def running(app: FastAPI, settings: ApiSettings) -> AsyncIterator[None]:
-    """Build the services, keep them working in the background, close them."""
+    """Build the services, run their background tasks, and close them at the end."""
     _configure_logs(settings)
     tracing.start(settings, "image-classifier-api")
     async with AsyncExitStack() as stack:
@@ -79,7 +79,7 @@ def _build(settings: ApiSettings, stack: AsyncExitStack) -> Services:
 
 
 def _log_access(settings: ApiSettings) -> None:
-    """Say at the start who may use the service, so that a forgotten setting is seen."""
+    """Log at the start who may use the service, so that forgotten API keys are noticed."""
     if settings.keyring:
         _log.info("API keys required", keys=len(settings.keyring))
     else:
@@ -93,7 +93,7 @@ async def _end(task: asyncio.Task[None]) -> None:
 
 def _configure_logs(settings: ApiSettings) -> None:
     log.configure(settings.log_level, settings.log_format)
-    # uvicorn has given its loggers handlers of their own by now
+    # by now uvicorn has added handlers to its loggers
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         if not logger.handlers and not logger.propagate:
@@ -102,9 +102,9 @@ def _configure_logs(settings: ApiSettings) -> None:
         logger.propagate = True
         logger.setLevel(logging.NOTSET)  # LOG_LEVEL decides
         logger.addFilter(_without_colours)
-    # Each request has a line of its own, with its route and duration (api.server.request_context).
+    # api.server.request_context logs each request, with its route and duration.
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
-    # it warns of every malformed body, which the answer says already
+    # it warns of every malformed body, which the response already reports
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 

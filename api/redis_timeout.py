@@ -1,7 +1,7 @@
-"""A bound on every call to Redis: it answers in time, or the client gets a 503.
+"""A time limit for every call to Redis: if Redis does not respond in time, the client gets a 503.
 
-What counts is time in which this process had its turn. On a host whose processors are all busy it
-would read late what Redis answered soon, and tell clients that Redis is away.
+Only time in which this process could run counts. On a busy host, the process may read a fast
+response of Redis late; without this rule it would report that Redis is unreachable.
 """
 
 import asyncio
@@ -17,16 +17,16 @@ RETRY_BROKER_S = 2
 
 
 def broker_unavailable() -> BrokerUnavailable:
-    """The refusal while Redis does not answer."""
+    """The error while Redis does not respond."""
     return BrokerUnavailable("Redis is unreachable. Try again in a few seconds.", RETRY_BROKER_S)
 
 
 @asynccontextmanager
 async def own_time_within(seconds: float) -> AsyncIterator[None]:
-    """`asyncio.timeout`, which does not count by how much the event loop was late meanwhile.
+    """`asyncio.timeout`, without the time by which the event loop was late.
 
     Raises:
-        TimeoutError: The block took longer.
+        TimeoutError: The block took longer than ``seconds``.
     """
     loop = asyncio.get_running_loop()
     due = loop.time() + seconds
@@ -53,11 +53,11 @@ async def own_time_within(seconds: float) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def broker_within(seconds: float = BROKER_S) -> AsyncIterator[None]:
-    """Around a call to Redis that a request needs.
+    """A context for a call to Redis that a request needs.
 
     Raises:
-        BrokerUnavailable: It failed, or took longer by this process's own time; its cause is what
-            Redis raised.
+        BrokerUnavailable: The call failed or took longer than ``seconds`` of this process's time;
+            the exception of the Redis client is its cause.
     """
     try:
         async with own_time_within(seconds):

@@ -1,4 +1,4 @@
-"""The api's settings, on top of the shared ones."""
+"""The settings of the API, which extend the shared settings."""
 
 import re
 from functools import cached_property
@@ -10,15 +10,15 @@ from pydantic import Field, SecretStr, field_validator
 from api.auth.keys import ApiKey, Keyring, parse
 from shared.settings import SharedSettings
 
-# Most bytes of photos that one process holds at a time. With the API's own 70 MB this stays well
-# below the 512 MB that compose grants it, also while JSON bodies are held twice.
+# Maximum bytes of photos that one process holds at a time. With the 70 MB of the process itself
+# this stays well below the 512 MB that Compose allows, even while JSON bodies are held twice.
 BUDGET_BYTES = 128 * 1024 * 1024
 
 _ORIGIN = re.compile(r"\*|https?://[A-Za-z0-9.\-\[\]:]+")
 
 
 class ApiSettings(SharedSettings):
-    """Limits of what a client may send and wait for; every field is an environment variable."""
+    """Limits of requests, API keys and switches; every field is an environment variable."""
 
     predict_wait_s: float = Field(default=20.0, ge=0, le=120)
     predict_queue_s: float = Field(default=10.0, gt=0, le=120)
@@ -26,7 +26,7 @@ class ApiSettings(SharedSettings):
     max_job_items: int = Field(default=10_000, ge=1)
     max_job_bytes: int = Field(default=4 * 1024**3, ge=1)
     max_queued_items: int = Field(default=20_000, ge=1)
-    # as Redis is configured: with `always` uploads are as durable as their job's record
+    # Redis's own setting: with `always`, uploads are as durable as their job's record
     redis_appendfsync: Literal["always", "everysec", "no"] = "everysec"
     max_connections: int = Field(default=2_000, ge=1, le=100_000)
     client_timeout_s: int = Field(default=20, ge=1, le=3_600)
@@ -51,14 +51,14 @@ class ApiSettings(SharedSettings):
     @classmethod
     def _are_entries(cls, text: SecretStr | None) -> SecretStr | None:
         if text is not None and not parse(text.get_secret_value()):
-            raise ValueError("it holds no entry; leave it empty for a service that is open to all")
+            raise ValueError("it has no entry; leave it empty for a service that is open to all")
         return text
 
     @field_validator("api_keys_file")
     @classmethod
     def _holds_entries(cls, file: Path | None) -> Path | None:
         if file is not None and not _read(file):
-            raise ValueError("the file holds no entry; a service without keys is open to all")
+            raise ValueError("the file has no entry; without keys the service is open to all")
         return file
 
     @field_validator("cors_origins")
@@ -70,13 +70,13 @@ class ApiSettings(SharedSettings):
 
     @cached_property
     def keyring(self) -> Keyring:
-        """Who has a key; empty where the service is open to all."""
+        """The API keys; empty if the service is open to all clients."""
         text = self.api_keys.get_secret_value() if self.api_keys else ""
         return Keyring([*parse(text), *(_read(self.api_keys_file) if self.api_keys_file else ())])
 
     @property
     def origins(self) -> list[str]:
-        """The other sites whose pages may ask."""
+        """The origins of other sites whose pages may call the API."""
         return _split(self.cors_origins)
 
 
@@ -90,4 +90,4 @@ def _read(file: Path) -> list[ApiKey]:
     except OSError as error:
         raise ValueError(f"the file cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise ValueError("the file is no text") from None
+        raise ValueError("the file is not text") from None

@@ -1,7 +1,7 @@
-"""API keys: who may ask, by the SHA-256 of what they send.
+"""API keys: the service stores each key's SHA-256 and never the key itself.
 
-``python -m api.keys NAME`` makes one. Keys have 256 random bits, so a plain SHA-256 of them cannot
-be searched, and the service never needs to hold a key.
+``python -m api.keys NAME`` makes a key. A key has 256 random bits, so its plain SHA-256 cannot be
+reversed by trying keys.
 """
 
 import argparse
@@ -19,11 +19,12 @@ _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 @dataclass(frozen=True)
 class ApiKey:
-    """One entry of the settings: whose key it is, and the key's SHA-256.
+    """One API key in the settings.
 
     Attributes:
-        owner: Whose jobs it opens. Several keys may have one owner, so that a key can be replaced.
-        digest: 32 bytes.
+        owner: The owner of the jobs that the key creates and sees. An owner may have several keys,
+            so that a key can be replaced.
+        digest: The key's SHA-256, 32 bytes.
     """
 
     owner: str
@@ -31,7 +32,7 @@ class ApiKey:
 
 
 class Keyring:
-    """All keys that open this service; without any it is open to all."""
+    """All API keys of the service; without keys the service is open to all clients."""
 
     def __init__(self, keys: Iterable[ApiKey] = ()) -> None:
         self._keys = tuple(keys)
@@ -43,7 +44,7 @@ class Keyring:
         return len(self._keys)
 
     def owner_of(self, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-        """Whose key the headers of a request carry, in a time that says nothing of the keys."""
+        """The owner of the key in the request headers, or ``None``; compares in constant time."""
         presented = _presented(headers)
         if presented is None:
             return None
@@ -68,10 +69,10 @@ def _presented(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
 def parse(text: str) -> list[ApiKey]:
     """The entries ``name:sha256`` of a text, separated by commas or white space.
 
-    What follows a ``#`` on a line is a comment.
+    A ``#`` begins a comment, up to the end of the line.
 
     Raises:
-        ValueError: One of them is no entry; says which, and never what it is.
+        ValueError: An entry is invalid; the message has its number, never its text.
     """
     lines = (line.partition("#")[0] for line in text.splitlines())
     entries = [entry for line in lines for entry in line.replace(",", " ").split()]
@@ -88,10 +89,11 @@ def _entry(number: int, entry: str) -> ApiKey:
 
 
 def make(name: str) -> tuple[str, str]:
-    """A new key, and the entry that opens the service to it.
+    """A new key, and its entry for the settings.
 
     Raises:
-        ValueError: The name is more than letters, digits, dots, dashes and underscores.
+        ValueError: The name has other characters than letters, digits, dots, dashes and
+            underscores, or not 1 to 64 of them.
     """
     if not _NAME.fullmatch(name):
         raise ValueError("a name has 1 to 64 letters, digits, dots, dashes and underscores")

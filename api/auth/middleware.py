@@ -1,7 +1,7 @@
-"""Which paths are open to all, which are shut, and whose key opens the rest.
+"""Decides which paths are open to all, which are disabled, and which require an API key.
 
-Decided before a body is read. Closed is the rule: where there are keys, a new route is closed
-without being named here.
+The decision is made before a body is read. If there are keys, every path requires one unless it is
+listed here, so a new route is protected without a change here.
 """
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -10,8 +10,8 @@ from api.auth.keys import Keyring
 from api.http.responses import NotFound, respond_error
 from shared.errors import ServiceError, Unauthorized
 
-# What ends in a slash stands for all that is below it. A browser cannot send a key when it opens
-# /docs, so the page is open and asks for the key before it reads /openapi.json.
+# A path that ends in a slash includes all paths below it. A browser cannot send a key when it opens
+# /docs, so that page is open and asks for the key before it requests /openapi.json.
 OPEN = ("/static/", "/health/live", "/health/ready", "/docs", "/swagger-ui/")
 ROOT = "/"
 DOCS = ("/docs", "/openapi.json", "/swagger-ui/")
@@ -37,13 +37,13 @@ ALWAYS_OPEN = Paths(ROOT, *OPEN)
 
 
 class ApiKeyMiddleware:
-    """ASGI middleware that lets in requests with a key, or all if there are no keys.
+    """ASGI middleware that requires an API key if there are any.
 
     Args:
-        app: What is behind.
-        keyring: Who has a key.
-        switches: Of each group of paths whether it is open (``True``), shut (``False``), or as
-            everything else is (``None``).
+        app: The ASGI application.
+        keyring: The API keys.
+        switches: For each group of paths: open to all (``True``), disabled (``False``), or treated
+            like any other path (``None``).
     """
 
     def __init__(

@@ -1,1 +1,1 @@
-"""What requests and responses look like: schemas, problem documents, OpenAPI."""
+"""Schemas of responses, problem documents, OpenAPI, and the headers of requests."""

@@ -1,24 +1,24 @@
-"""Which methods a path has, and which path a client may have meant."""
+"""Which HTTP methods a path allows, and which similar path exists."""
 
 import re
 
 from starlette.routing import Match
 from starlette.types import Scope
 
-_METHODS = ("DELETE", "GET", "HEAD", "POST")  # all that any route has
-# A stream of events has no head worth waiting for.
+_METHODS = ("DELETE", "GET", "HEAD", "POST")  # of all routes
+# A stream of events does not answer HEAD.
 _WITHOUT_HEAD = re.compile(r".*/jobs/[^/]+/events")
-# Longer ids are not this service's.
+# No path of this service is longer.
 _PATH_MOST = 200
 
 
 def answers_head(path: str) -> bool:
-    """Whether HEAD is answered where GET is."""
+    """Whether the path answers HEAD if it answers GET."""
     return not _WITHOUT_HEAD.fullmatch(path)
 
 
 def allowed(scope: Scope) -> list[str]:
-    """Every method of the path that is asked for; Starlette names those of its first route."""
+    """All methods of the request's path; Starlette returns only those of the first route."""
     routes = scope["app"].routes
     found = {
         method
@@ -31,7 +31,7 @@ def allowed(scope: Scope) -> list[str]:
 
 
 def without_slash(scope: Scope) -> str | None:
-    """The path without its trailing slash, below any prefix, where such a path exists."""
+    """The path without its trailing slash, if that path exists, else ``None``."""
     path: str = scope["path"]
     shorter = path.rstrip("/")
     if shorter == path or len(shorter) > _PATH_MOST or not allowed({**scope, "path": shorter}):

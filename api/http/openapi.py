@@ -1,4 +1,4 @@
-"""The words of the OpenAPI description that FastAPI cannot derive: errors, examples, bodies."""
+"""Parts of the OpenAPI description that FastAPI cannot derive: errors, examples, bodies."""
 
 from collections.abc import Container
 from typing import Any
@@ -9,12 +9,12 @@ from shared.messages import Problem
 
 PHOTO = {"type": "string", "format": "binary"}
 _REF = {"$ref": "#/components/schemas/Problem"}
-_RETRY_AFTER = {"description": "seconds until trying again may help", "schema": {"type": "integer"}}
+_RETRY_AFTER = {"description": "seconds to wait before trying again", "schema": {"type": "integer"}}
 _CHALLENGE = {"description": "how to send a key", "schema": {"type": "string"}}
 
 
 def problems(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
-    """The error answers of a route, one per status, with an example per slug."""
+    """The error responses of a route, one per status, with an example per slug."""
     by_status: dict[int | str, dict[str, Any]] = {}
     for error in errors:
         answer = by_status.setdefault(
@@ -33,7 +33,7 @@ def problems(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
 
 
 def with_keys(document: dict[str, Any], open_paths: Container[str]) -> dict[str, Any]:
-    """The description, saying of each operation that is not open to all how to send an API key."""
+    """The description with an API key for each operation except those of ``open_paths``."""
     schemes = {
         "bearer": {"type": "http", "scheme": "bearer"},
         "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -43,7 +43,7 @@ def with_keys(document: dict[str, Any], open_paths: Container[str]) -> dict[str,
         if path in open_paths:
             continue
         for operation in operations.values():
-            # the empty one stands for a service without keys
+            # the empty object allows requests without a key, for a service that has no keys
             operation["security"] = [{}, *({name: []} for name in schemes)]
             answers = {**operation["responses"], "401": problems(Unauthorized)[401]}
             operation["responses"] = dict(sorted(answers.items()))
@@ -51,7 +51,13 @@ def with_keys(document: dict[str, Any], open_paths: Container[str]) -> dict[str,
 
 
 def example(description: str, value: Any, **headers: str) -> dict[str, Any]:
-    """A good answer with one example; ``headers`` name what else it carries."""
+    """A successful response with one example.
+
+    Args:
+        description: What the response means.
+        value: The example.
+        headers: Description of each header, by name with ``_`` for ``-``.
+    """
     answer: dict[str, Any] = {
         "description": description,
         "content": {"application/json": {"example": value}},
@@ -65,7 +71,7 @@ def example(description: str, value: Any, **headers: str) -> dict[str, Any]:
 
 
 def without_added_errors(document: dict[str, Any]) -> dict[str, Any]:
-    """Drop the 422 that FastAPI adds wherever there is a parameter, be it any text at all."""
+    """Remove the 422 response that FastAPI adds to every operation with a parameter."""
     for path in document["paths"].values():
         for operation in path.values():
             answer = operation["responses"].get("422")
@@ -77,10 +83,10 @@ def without_added_errors(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def form(field: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
-    """A multipart body with one required field, and no other: an unknown one is refused.
+    """A multipart body with one required field and no other field.
 
-    ``format: binary`` is what makes Swagger UI offer a file chooser; the ``contentMediaType``
-    that FastAPI would write makes it offer a text box.
+    With ``format: binary``, Swagger UI shows a file chooser; with the ``contentMediaType`` that
+    FastAPI would write, it shows a text box.
     """
     return {
         "multipart/form-data": {

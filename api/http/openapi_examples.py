@@ -1,4 +1,4 @@
-"""The answers that the API's description shows as examples."""
+"""Example responses in the OpenAPI description."""
 
 import json
 from typing import Any
@@ -10,7 +10,7 @@ _MODEL: dict[str, Any] = {
     "device": "cpu",
     "precision": "bf16",
 }
-# A PNG of one grey pixel: what is tried as it stands must work.
+# A PNG of one grey pixel: the example must work unchanged.
 PHOTO_URI = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mNo"
     "AAAAggCB2kUIOwAAAABJRU5ErkJggg=="

@@ -25,8 +25,12 @@ class Preference:
 def parse(headers: Iterable[str], default_s: float) -> Preference:
     """Read ``wait=N`` and ``respond-async``; unknown and malformed preferences are ignored.
 
-    Both together mean: wait that long, then respond 202. ``respond-async`` without ``wait`` means
-    not to wait. Of a preference that is repeated the first counts. The longest wait is 120 s.
+    With both, the request waits N seconds and then responds 202. ``respond-async`` without ``wait``
+    does not wait. If a preference is repeated, the first counts. The longest wait is 120 s.
+
+    Args:
+        headers: The values of all ``Prefer`` headers.
+        default_s: Seconds to wait without a preference.
     """
     preferences: dict[str, str] = {}
     for preference in _COMMA.split(",".join(headers)[:_LONGEST]):

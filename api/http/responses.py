@@ -16,7 +16,7 @@ from shared.errors import InvalidParameter, RetryableError, ServiceError
 from shared.messages import Problem
 
 MEDIA_TYPE = "application/problem+json"
-# What a client is told to wait when an item failed through no fault of its own.
+# Retry-After, in seconds, for an item that failed through no fault of the client.
 RETRY_ITEM_S = 2
 
 
@@ -33,19 +33,19 @@ class MethodNotAllowed(ServiceError):
 
 
 class InternalError(ServiceError):
-    """A fault of this service; its reason is in the log under the request's id."""
+    """An error of this service; its cause is in the log under the request's id."""
 
     detail_text = "Internal error. The cause is in the server log under this X-Request-ID."
 
 
 def respond(problem: Problem, headers: dict[str, str] | None = None, **members: Any) -> Response:
-    """A problem as a response; ``members`` extend it, as RFC 9457 allows."""
+    """A problem as a response; ``members`` are extension members (RFC 9457, section 3.2)."""
     body = to_json({**problem.model_dump(), **members})
     return Response(body, problem.status, headers, MEDIA_TYPE)
 
 
 def respond_error(error: ServiceError, headers: dict[str, str] | None = None) -> Response:
-    """A raised error as a response, with ``Retry-After`` where trying again may help."""
+    """An error as a response, with ``Retry-After`` if trying again may help."""
     headers = dict(headers or {})
     if isinstance(error, RetryableError):
         headers["retry-after"] = str(error.retry_after_s)
@@ -53,13 +53,13 @@ def respond_error(error: ServiceError, headers: dict[str, str] | None = None) ->
 
 
 def respond_item(problem: Problem, job_id: str) -> Response:
-    """How an item failed, as the answer to the request that waited for it."""
+    """The response to a request whose item failed."""
     headers = {"retry-after": str(RETRY_ITEM_S)} if problem.status == 503 else None
     return respond(problem, headers, job_id=job_id)
 
 
 def internal_error() -> Response:
-    """The answer to an exception that nothing expected; tells nothing of it."""
+    """The response to an unexpected exception; it does not contain the exception."""
     return respond_error(InternalError(InternalError.detail_text))
 
 
@@ -86,7 +86,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 def install(app: FastAPI, refused: Callable[[str], None] = lambda _: None) -> None:
-    """Make every error of this app a problem, and tell ``refused`` its slug."""
+    """Turn every error of this app into a problem document, and call ``refused`` with its slug."""
 
     async def _service_error(_: Request, error: Exception) -> Response:
         assert isinstance(error, ServiceError)  # noqa: S101 - registered only for this class
@@ -102,21 +102,21 @@ def install(app: FastAPI, refused: Callable[[str], None] = lambda _: None) -> No
     app.add_exception_handler(HTTPException, _http_error)
 
 
-# Polls of a job that is not done: soon enough to feel quick, rarely enough to cost nothing.
+# Seconds between polls of an unfinished job: short enough to feel quick, long enough to be cheap.
 POLL_S = 1
 
 
 def json_response(
     message: BaseModel, status: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
-    """The message as JSON, without the second validation that a response model would cost."""
+    """The message as JSON, without the second validation of a FastAPI response model."""
     return Response(message.model_dump_json(), status, headers, "application/json")
 
 
 def job_response(job: Job, status: int, headers: dict[str, str] | None = None) -> Response:
-    """A job that was accepted: where it is, and when to look.
+    """The response for an accepted job, with its ``Location`` and ``Retry-After``.
 
-    The address is relative to ``/predict`` and ``/jobs``, so that it is right under every prefix.
+    The location is relative to ``/predict`` and ``/jobs``, so that it is correct behind any prefix.
     """
     where = {"location": f"jobs/{job.job_id}", "retry-after": str(POLL_S)}
     return json_response(job, status, {**where, **(headers or {})})

@@ -1,4 +1,4 @@
-"""What the api answers, as clients see it; built from the shared contract's records."""
+"""Schemas of the API's responses, built from the job records."""
 
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -24,7 +24,7 @@ def _absent(value: Any) -> bool:
 
 
 class PredictAnswer(Wire):
-    """One photo's answer: the most probable classes first."""
+    """The result of one photo, the most probable class first."""
 
     job_id: str
     filename: str | None
@@ -41,7 +41,7 @@ class PredictAnswer(Wire):
 
 
 class Counts(Wire):
-    """How many items stand where; the five states sum to total."""
+    """Number of items in each state; the five states add up to total."""
 
     total: int
     queued: int
@@ -52,7 +52,7 @@ class Counts(Wire):
 
 
 class JobItem(Wire):
-    """One photo of a job; once ended it has what `/predict` would have answered."""
+    """One photo of a job; once finished, it has the same result as from `/predict`."""
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=False)
 
@@ -80,13 +80,15 @@ class JobItem(Wire):
 
 
 class JobProgress(Wire):
-    """How far a job is."""
+    """The progress of a job."""
 
     job_id: str
     status: JobState
     created_at: datetime
-    finished_at: datetime | None = Field(description="when the last item ended")
-    expires_at: datetime | None = Field(description="when the record goes; set at the end")
+    finished_at: datetime | None = Field(description="when the last item was finished")
+    expires_at: datetime | None = Field(
+        description="when the record is deleted; null until the job is finished"
+    )
     counts: Counts
 
     @classmethod
@@ -100,7 +102,7 @@ class Job(JobProgress):
 
     items: list[JobItem]
     next: str | None = Field(
-        description="path of the next page of items, below the address of the service"
+        description="path of the next page of items, relative to the address of the service"
     )
 
     @classmethod
@@ -133,20 +135,20 @@ def _time(ms: int) -> datetime:
 
 
 class BrokerHealth(Wire):
-    """Whether Redis answers, and how fast it did last."""
+    """Whether Redis responds, and its last response time."""
 
     status: Literal["up", "down"]
     latency_ms: float | None
 
 
 class WorkerHealth(WorkerReport):
-    """A worker's own report, and how old it is; `stalled` when it is too old."""
+    """A worker's report and its age; the status is `stalled` if the report is too old."""
 
     heartbeat_age_s: float
 
 
 class QueueDepths(Wire):
-    """Items that wait in each queue."""
+    """Number of items that wait in each queue."""
 
     interactive: int
     batch: int
@@ -156,18 +158,18 @@ HealthStatus = Literal["ok", "degraded", "unavailable"]
 
 
 class Health(Wire):
-    """How the service is."""
+    """The state of the service."""
 
     status: HealthStatus
     broker: BrokerHealth
     workers: list[WorkerHealth]
     queues: QueueDepths
     notice: str | None = Field(
-        default=None, exclude_if=_absent, description="set when a fallback model answers"
+        default=None, exclude_if=_absent, description="set when a fallback model is in use"
     )
 
 
 class Readiness(Wire):
-    """Only the status word."""
+    """The status of the service, without the details."""
 
     status: HealthStatus

@@ -1,4 +1,4 @@
-"""The pipeline's figures, read from Redis when Prometheus asks: the same from every api."""
+"""Metrics of the whole pipeline, read from Redis at each scrape: every API process has the same."""
 
 import contextlib
 from collections import Counter
@@ -13,15 +13,15 @@ from shared.errors import ITEM_ERRORS
 from shared.queue.names import QueueName
 from shared.worker_metrics import BY_WORKERS, PREFIX, read_field
 
-# How an item may end.
+# The outcomes of an item.
 ITEM_ENDS = ("succeeded", "cancelled", *(error.slug for error in ITEM_ERRORS))
 
 
 async def read(client: Redis) -> list[Metric]:
-    """Everything that Redis knows of the pipeline.
+    """All metrics of the pipeline that are in Redis.
 
     Raises:
-        redis.exceptions.RedisError: Redis does not answer.
+        redis.exceptions.RedisError: Redis does not respond.
     """
     async with client.pipeline(transaction=False) as pipe:
         pipe.hgetall(redis_keys.METRICS)
@@ -32,7 +32,7 @@ async def read(client: Redis) -> list[Metric]:
         for queue in QueueName:
             pipe.zrange(redis_keys.queued(queue), 0, 0)
         totals, ended, unrun, resent, now, *oldest = await pipe.execute()
-        # what is queued may be started before this second look
+        # the queued item may be started before this second round trip
         for members in oldest:
             job_id = members[0].rpartition(":")[0] if members else ""
             pipe.hget(redis_keys.job(job_id), "created_ms")
@@ -54,7 +54,7 @@ def _age(created: list[str | None], now_ms: float) -> Metric:
 
 
 def _ended(*counts: Mapping[str, str]) -> Metric:
-    """Ends by queue and reason: what ran and what never did, together."""
+    """Finished items by queue and outcome, including items that never ran."""
     ends: Counter[tuple[str, ...]] = Counter()
     # a series that begins at its first event hides that event from rate()
     for queue in QueueName:
@@ -86,7 +86,7 @@ def _by_workers(totals: Mapping[str, str]) -> Iterable[Metric]:
     metrics = {family: Metric(family.name, family.help, family.kind) for family in BY_WORKERS}
     owners = {name: family for family in BY_WORKERS for name in family.sample_names}
     for text, value in totals.items():
-        # a worker of another version may count what this one does not know
+        # a worker of another version may have metrics that this version does not know
         with contextlib.suppress(ValueError, KeyError):
             name, labels = read_field(text)
             metrics[owners[name]].add_sample(name, labels, float(value))

@@ -1,4 +1,4 @@
-"""What Prometheus is told; one registry per app, so that tests may build many."""
+"""Metrics of requests; each app has its own registry, so that tests can build several apps."""
 
 from collections.abc import Iterable
 
@@ -19,16 +19,16 @@ from shared.errors import every_error
 from shared.messages import WorkerState
 from shared.worker_metrics import PREFIX
 
-# From the few milliseconds of a warm photo to the longest wait.
+# Seconds: from the few milliseconds of a fast response to the longest wait.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 METHODS = {"GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT", "PATCH"}
 
 
 class Metrics:
-    """Counts and times requests by route, never by path: an id in a path is no label."""
+    """Counts and times requests by route; the path would make a label of every job id."""
 
     def __init__(self) -> None:
-        # one more series for each, which no dashboard uses
+        # an extra series for each metric, which no dashboard uses
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self._requests = Counter(
@@ -56,21 +56,28 @@ class Metrics:
         ProcessCollector(registry=self.registry)
 
     def observe(self, route: str, method: str, status: int, seconds: float) -> None:
-        """One request has ended."""
+        """Record a finished request.
+
+        Args:
+            route: The path template of the route.
+            method: The HTTP method.
+            status: The status of the response.
+            seconds: Time from request to response.
+        """
         method = method if method in METHODS else "other"
         self._requests.labels(route, method, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
     def refused(self, reason: str) -> None:
-        """One request was refused, perhaps before it was whole."""
+        """Record a refused request, which may be incomplete; ``reason`` is the problem's slug."""
         self._refusals.labels(reason).inc()
 
     def text(self, pipeline: Iterable[Metric]) -> bytes:
-        """Everything, with the pipeline's figures, in Prometheus's text format."""
+        """All metrics, with those of the pipeline, in the Prometheus text format."""
         return generate_latest(_Together(self.registry, pipeline))
 
     def watch(self, admission: Admission) -> None:
-        """Tell of broker, workers and queues too, from the last look at them."""
+        """Add metrics of broker, workers and queues, from the last refresh of ``admission``."""
         self.registry.register(_FleetCollector(admission))
 
 
@@ -96,7 +103,7 @@ class _FleetCollector(Collector):
         yield GaugeMetricFamily(
             PREFIX + "broker_up", "1 while Redis answers.", value=int(cluster.broker_up)
         )
-        if cluster.broker_up:  # a zero of the unknown would be taken for a reset, or raise an alarm
+        if cluster.broker_up:  # a zero would look like a counter reset, or raise an alarm
             yield from self._seen(cluster)
 
     @staticmethod

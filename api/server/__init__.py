@@ -1,1 +1,1 @@
-"""Before FastAPI: connections and ASGI middleware."""
+"""HTTP connections and ASGI middleware, which handle a request before FastAPI."""

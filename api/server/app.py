@@ -1,4 +1,4 @@
-"""The app: FastAPI, with connections that have limits and API keys in its description."""
+"""The FastAPI application, with limits on connections and API keys in its OpenAPI description."""
 
 from functools import partial
 from typing import Any, cast
@@ -15,7 +15,7 @@ from shared import log
 
 _log = log.get(__name__)
 
-# nginx keeps an idle connection for 60 s; a request on one that is just being closed is lost.
+# Longer than nginx's 60 s: a request on a connection that is just being closed is lost.
 KEEP_ALIVE_S = 75
 UVICORN_KEEP_ALIVE_S = 5
 _SEVERAL = (
@@ -25,10 +25,10 @@ _SEVERAL = (
 
 
 class Application(FastAPI):
-    """Passes ``limits`` to the server, however that was started.
+    """Passes ``limits`` to uvicorn, whichever command started it.
 
-    uvicorn has chosen its connections by the time it imports the app, but makes the first only
-    once the lifespan has begun, and what it hands to the lifespan leads to its configuration.
+    uvicorn chooses its connection class before it imports the app, but opens the first connection
+    only after the lifespan has begun. The lifespan's ``receive`` leads to uvicorn's configuration.
     """
 
     def __init__(self, limits: ConnectionLimits, **fastapi: Any) -> None:
@@ -36,7 +36,7 @@ class Application(FastAPI):
         self.state.limits = limits
 
     def openapi(self) -> dict[str, Any]:
-        """The OpenAPI description, with which operations need an API key."""
+        """The OpenAPI description; it shows which operations require an API key."""
         if self.openapi_schema is None:
             self.openapi_schema = with_keys(without_added_errors(super().openapi()), ALWAYS_OPEN)
         return self.openapi_schema

@@ -1,8 +1,8 @@
 """uvicorn's HTTP connection, with limits on what a client sends and how slowly.
 
-uvicorn itself waits for ever and keeps an endless head; docs/decisions/0009 says why the limits
-are here rather than in a proxy. Time is counted in the ticks of ConnectionLimits, so that a
-request sets no timer.
+uvicorn itself waits without a limit and buffers request headers of any size;
+docs/decisions/0009 explains why the limits are here and not in a proxy. Time is counted in ticks
+of ConnectionLimits, so that a request needs no timer.
 """
 
 from asyncio import Transport
@@ -23,11 +23,11 @@ from api.server.http_connection import HttpConnection
 from shared.errors import MalformedRequest, RequestTimeout, ServiceError
 
 MAX_PIPELINED = 8
-# Of a body or an answer, over each timeout.
+# Minimum rate of a body or a response, averaged over each timeout.
 LEAST_BYTES_PER_S = 500
 LINGER_S = 2
 
-# What a connection waits for: the rest of a head or of a body, an answer, or another request.
+# What a connection waits for: the rest of a head, the rest of a body, a response, a next request.
 HEAD, BODY, ANSWER, IDLE = range(4)
 
 
@@ -35,8 +35,8 @@ class Connection(HttpConnection):
     """One client's connection.
 
     Args:
-        limits: What all connections share.
-        server: What uvicorn passes to a protocol.
+        limits: The limits that all connections share.
+        server: Arguments that uvicorn passes to a protocol.
     """
 
     def __init__(self, limits: ConnectionLimits, **server: Any) -> None:
@@ -45,31 +45,30 @@ class Connection(HttpConnection):
         self._phase = HEAD
         self._since = limits.tick
         self._received = 0
-        # Received since the parser last made something of it: of a head, a chunk's extension or
-        # a trailer.
+        # Bytes received of an incomplete head, chunk extension or trailer.
         self._pending = 0
         self._unsent, self._unsent_since = 0, limits.tick
         self._running: RequestResponseCycle | None = None
         self._refused = False
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-        """Opened."""
+        """The connection is open."""
         super().connection_made(transport)
         self._limits.admit(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Closed, by whichever side."""
+        """The connection is closed, by either side."""
         self._limits.forget(self)
         self._abandon()
         super().connection_lost(exc)
 
     def resume_writing(self) -> None:
-        """The client has read on."""
+        """The client has read enough of the response for more to be sent."""
         self._unsent = 0
         super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
-        """Bytes from the client."""
+        """Parse bytes from the client; refuse them if they exceed a limit."""
         if self._refused:
             return
         self._unset_keepalive_if_required()
@@ -86,7 +85,12 @@ class Connection(HttpConnection):
                 self.refuse(too_large())
 
     def on_headers_complete(self) -> None:
-        """A head is complete; raises where it is beyond the limits."""
+        """A request head is complete.
+
+        Raises:
+            HeadersTooLarge: The head exceeds the limits.
+            MalformedRequest: Too many pipelined requests.
+        """
         if len(self.headers) > MAX_FIELDS or (
             self._pending > MAX_HEAD_BYTES and self._head_bytes() > MAX_HEAD_BYTES
         ):
@@ -103,7 +107,7 @@ class Connection(HttpConnection):
         self._enter(BODY)
 
     def on_body(self, body: bytes) -> None:
-        """A piece of a body."""
+        """A chunk of a body has arrived."""
         self._pending = 0
         super().on_body(body)
 
@@ -117,7 +121,7 @@ class Connection(HttpConnection):
         self._rest()
 
     def on_response_complete(self) -> None:
-        """An answer is complete."""
+        """A response is complete."""
         super().on_response_complete()
         self._rest()
 
@@ -131,10 +135,10 @@ class Connection(HttpConnection):
         self._received = 0
 
     def _rest(self) -> None:
-        """Wait for another request, once both this one and its answer are complete.
+        """If the response is complete, wait for the next request.
 
-        So does a body that continues after its answer, or refused requests that send theirs for
-        hours would take every place.
+        A connection whose body continues after the response waits too; otherwise clients that send
+        the bodies of refused requests for hours could occupy all connections.
         """
         if self.cycle.response_complete:
             if self._phase == ANSWER:
@@ -142,7 +146,7 @@ class Connection(HttpConnection):
             self._limits.waiting[self] = None
 
     def check(self) -> None:
-        """Once a second: is the client too slow?"""
+        """Close or refuse if the client is too slow; called once a second."""
         if self._is_stuck():
             self.transport.abort()
         elif self._refused:
@@ -160,20 +164,20 @@ class Connection(HttpConnection):
         return self._limits.tick - self._since >= after_s
 
     def _check_head(self) -> None:
-        if self._is_answering():  # the request before this one
+        if self._is_answering():  # the previous request has no complete response yet
             self._since = self._limits.tick
         elif self._is_late(self._limits.timeout_s):
             if self._received:
                 self.refuse(
                     RequestTimeout("The request headers arrived too slowly. Send them at once.")
                 )
-            else:  # browsers open some in advance
+            else:  # browsers open connections in advance
                 self.transport.close()
 
     def _check_body(self) -> None:
         cycle = self.cycle
         unasked = cycle.waiting_for_100_continue and not cycle.response_complete
-        if self.flow.read_paused or unasked:  # it waits for us
+        if self.flow.read_paused or unasked:  # the client waits for the server
             self._enter(BODY)
         elif self._is_late(self._limits.timeout_s):
             if self._received < LEAST_BYTES_PER_S * self._limits.timeout_s:
@@ -184,7 +188,7 @@ class Connection(HttpConnection):
                 self._enter(BODY)
 
     def _is_stuck(self) -> bool:
-        """Whether the client does not read what it asked for."""
+        """Whether the client does not read the response."""
         size, now = self.transport.get_write_buffer_size(), self._limits.tick
         if not (size and self._unsent):
             self._unsent, self._unsent_since = size, now
@@ -194,15 +198,15 @@ class Connection(HttpConnection):
             self._unsent, self._unsent_since = size, now
         return False
 
-    def make_way(self) -> None:
-        """Close for another's sake; the service owes this client nothing."""
+    def give_up_place(self) -> None:
+        """Close for another client; no response is due to this client."""
         if self._phase == HEAD and self._received:
             self.refuse(too_many())
         self._limits.waiting.pop(self, None)
         self.transport.close()
 
     def refuse(self, error: ServiceError) -> None:
-        """Answer at once and read no more; close when the client has closed, or in a moment."""
+        """Send the error and stop reading; close after the client closes, or after ``LINGER_S``."""
         if self._refused:
             return
         self._limits.refused(error.slug)
@@ -222,13 +226,13 @@ class Connection(HttpConnection):
             self.transport.write_eof()
 
     def _abandon(self) -> None:
-        """Tell the app that the client is gone; uvicorn does so only for the last request."""
+        """Report the disconnect to the app; uvicorn does so only for the last request."""
         if self._running is not None and not self._running.response_complete:
             self._running.disconnected = True
             self._running.message_event.set()
 
     def _is_answerable(self) -> bool:
-        """Whether an answer now is the one that the client waits for, and no other is under way."""
+        """Whether a response sent now would belong to the request that the client waits for."""
         if self._is_answering():
             return not (self.pipeline or self.cycle.response_started)
         return self._phase != BODY

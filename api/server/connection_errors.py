@@ -1,4 +1,4 @@
-"""What a connection answers by itself, before a request reaches the app."""
+"""Errors that a connection sends before a request reaches the app."""
 
 from collections.abc import Iterable
 
@@ -20,7 +20,7 @@ class HeadersTooLarge(ServiceError):
 
 
 def too_large() -> HeadersTooLarge:
-    """The refusal of a head beyond the limits."""
+    """The error for a request head that exceeds the limits."""
     return HeadersTooLarge(
         f"The request line and header fields are limited to {MAX_HEAD_BYTES} bytes and "
         f"{MAX_FIELDS} fields."
@@ -28,7 +28,7 @@ def too_large() -> HeadersTooLarge:
 
 
 def cause_of(error: httptools.HttpParserError) -> ServiceError:
-    """What a parser callback raised, or that the bytes are not HTTP."""
+    """The error that a parser callback raised, or ``MalformedRequest`` for a parser error."""
     raised = error.__context__
     if isinstance(raised, ServiceError):
         return raised
@@ -36,7 +36,7 @@ def cause_of(error: httptools.HttpParserError) -> ServiceError:
 
 
 def raw_response(error: ServiceError, more: Iterable[Field]) -> bytes:
-    """A complete HTTP/1.1 response, with more fields, that closes the connection."""
+    """A complete HTTP/1.1 response with ``Connection: close``; ``more`` adds header fields."""
     response = respond_error(error, {"connection": "close"})
     own = response.raw_headers
     fields = [*more, *own, *defaults_for(own)]

@@ -1,4 +1,4 @@
-"""What all connections of this process share: their number, their limits and a clock."""
+"""The limits, the clock and the count that all connections of this process share."""
 
 import asyncio
 import contextlib
@@ -9,49 +9,49 @@ from typing import Any, Protocol
 from api.server.cross_origin import RefusalHeaders
 from shared.errors import RetryableError, ServiceError
 
-# A refused connection stays for a moment, so that its answer arrives; so many beyond the limit.
+# Connections beyond the limit: a refused connection stays open until its response has arrived.
 SPARE = 64
-# What the process opens besides: Redis, uploads, logs.
+# Other open files of the process: Redis, uploads, logs.
 OTHER_FILES = 256
 NEXT_PLACE_S = 1
 
 
 class TooManyConnections(RetryableError):
-    """As many connections are open as this process will hold."""
+    """This process has as many open connections as allowed."""
 
     slug, title = "too_many_connections", "Too many connections"
 
 
 def too_many() -> TooManyConnections:
-    """The refusal of one more."""
+    """The error for a connection beyond the limit."""
     detail = "All connections are in use. Keep fewer open, and try again."
     return TooManyConnections(detail, NEXT_PLACE_S)
 
 
 class LimitedConnection(Protocol):
-    """What a connection offers to :class:`ConnectionLimits`."""
+    """The methods of a connection that :class:`ConnectionLimits` calls."""
 
     transport: Any
 
     def check(self) -> None:
         """Close or refuse when the client is too slow; called once a second."""
 
-    def make_way(self) -> None:
-        """Close in favour of another client; the service owes this one nothing."""
+    def give_up_place(self) -> None:
+        """Close for another client; no response is due to this client."""
 
     def refuse(self, error: ServiceError) -> None:
-        """Send the error and read no more."""
+        """Send the error and stop reading."""
 
 
 class ConnectionLimits:
-    """Bounds the connections of one event loop.
+    """Limits the connections of one event loop.
 
     Args:
-        most: Connections at a time.
-        timeout_s: How long a client may take over a request's head, and how long it may be slow
-            with a body or an answer.
-        refused: Called with the slug of each refusal.
-        refusal_headers: Which sites' pages may read a refusal.
+        most: Maximum number of connections.
+        timeout_s: How long a request head may take, and how long a client may send a body or read
+            a response too slowly.
+        refused: Called with the slug of each error.
+        refusal_headers: CORS headers for the errors.
     """
 
     def __init__(
@@ -61,20 +61,20 @@ class ConnectionLimits:
         refused: Callable[[str], None],
         refusal_headers: RefusalHeaders,
     ) -> None:
-        # Seconds that this loop has run: while it is stopped, no client is late.
+        # Seconds that the loop has run: while the process is stopped, no client becomes late.
         self.tick = 0
         self.timeout_s = timeout_s
         self.refused = refused
         self.refusal_headers = refusal_headers
         self.connections: dict[LimitedConnection, None] = {}
-        # Those that the service owes nothing, the longest waiting first.
+        # Connections to which no response is due, the longest waiting first.
         self.waiting: dict[LimitedConnection, None] = {}
         self._most = most
 
     def admit(self, connection: LimitedConnection) -> None:
-        """Take it in; when all places are taken, in place of one that the service owes nothing.
+        """Accept a connection; at the limit, first close a connection to which no response is due.
 
-        So a client that opens many and sends nothing shuts out itself before others.
+        So a client that opens many connections and sends nothing loses its own connections first.
         """
         taken = len(self.connections)
         self.connections[connection] = None
@@ -82,7 +82,7 @@ class ConnectionLimits:
             if not self.waiting:
                 self._turn_away(connection, quietly=taken >= self._most + SPARE)
                 return
-            next(iter(self.waiting)).make_way()
+            next(iter(self.waiting)).give_up_place()
         self.waiting[connection] = None
 
     def _turn_away(self, connection: LimitedConnection, *, quietly: bool) -> None:
@@ -92,12 +92,12 @@ class ConnectionLimits:
             connection.refuse(too_many())
 
     def forget(self, connection: LimitedConnection) -> None:
-        """It is closed."""
+        """Remove a closed connection."""
         self.connections.pop(connection, None)
         self.waiting.pop(connection, None)
 
     async def run(self) -> None:
-        """Look at every connection once a second, for ever."""
+        """Check every connection once a second, until cancelled."""
         _allow_files(self._most + SPARE + OTHER_FILES)
         while True:
             await asyncio.sleep(1)
@@ -107,7 +107,7 @@ class ConnectionLimits:
 
 
 def _allow_files(wanted: int) -> None:
-    """A shell often allows 1,024, at which accepting would fail before the limit refuses."""
+    """Raise the limit of open files; the usual 1,024 would be reached before ``most``."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < most:

@@ -1,4 +1,4 @@
-"""Which other sites' pages may read answers, also those that never reach the app."""
+"""CORS: which other sites' pages may read responses, including errors from a connection."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from starlette.types import Receive, Scope, Send
 
 from api.server.request_context import Field
 
-# What a page of another site may send and read, besides what every page may.
+# Headers that a page of another site may send and read, besides the ones that are always allowed.
 _REQUEST_HEADERS = ["authorization", "content-type", "idempotency-key", "last-event-id", "prefer",
                     "x-api-key", "x-request-id"]  # fmt: skip
 _RESPONSE_HEADERS = ["job-status", "location", "preference-applied", "retry-after", "x-request-id"]
@@ -24,20 +24,19 @@ def cors_options(origins: list[str]) -> dict[str, Any]:
 
 
 class RefusalHeaders:
-    """The headers of answers that a connection writes by itself.
+    """CORS headers of the errors that a connection sends by itself.
 
     Args:
-        origins: The sites; empty for none, ``*`` for all.
+        origins: The allowed origins; ``*`` allows all.
     """
 
     def __init__(self, origins: list[str]) -> None:
         self._cors = CORSMiddleware(_no_app, **cors_options(origins)) if origins else None
 
     def fields(self, request: list[Field]) -> list[Field]:
-        """The headers for a request of which these fields have been read.
+        """The CORS headers for a request whose header fields ``request`` were read so far.
 
-        Where the ``Origin`` has not been read yet every page may read the refusal, which says
-        nothing about anyone.
+        If ``Origin`` was not read yet, every page may read the error: it contains no user's data.
         """
         if self._cors is None:
             return []
@@ -53,4 +52,4 @@ class RefusalHeaders:
 
 
 async def _no_app(_scope: Scope, _receive: Receive, _send: Send) -> None:
-    """Nothing is ever passed on."""
+    """An ASGI application that is never called."""

@@ -1,7 +1,7 @@
-"""Makes a refusal reach a client that is still sending, without reading an endless body.
+"""Lets a client that is still sending receive an early response, without reading an endless body.
 
-A connection that is closed while bytes arrive is reset, and the client loses the answer. uvicorn
-closes at once after ``Connection: close`` and HTTP/1.0; where it keeps the connection, it discards
+If a connection is closed while bytes arrive, it is reset and the client loses the response. uvicorn
+closes immediately after ``Connection: close`` and HTTP/1.0; if it keeps the connection, it discards
 the rest of the body, however long that is.
 """
 
@@ -10,19 +10,19 @@ import contextlib
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# A declared rest up to this is discarded by uvicorn, and the connection stays in use.
+# If at most this many declared bytes remain, uvicorn discards them and keeps the connection.
 DISCARD_BYTES = 32 * 1024 * 1024
-# As nginx does by default: how long to discard the rest, and without any of it arriving.
+# nginx's defaults: how long to discard the rest, and how long to wait for its next bytes.
 LINGER_S, LINGER_IDLE_S = 30.0, 2.0
 
 
 class EarlyResponseMiddleware:
-    """After an early answer on a connection that will be closed: discard the rest first.
+    """After an early response, discards the rest of the body before the connection is closed.
 
     Args:
         app: The ASGI application.
-        linger_s: How long to discard the rest of a body at most, in seconds.
-        idle_s: How long to wait for the next bytes of it.
+        linger_s: Maximum time to discard the rest of a body, in seconds.
+        idle_s: Maximum time to wait for the next bytes of the body, in seconds.
     """
 
     def __init__(
@@ -61,11 +61,11 @@ def _expects(scope: Scope) -> bool:
 
 
 class _Exchange:
-    """One request and its answer.
+    """One request and its response.
 
     Args:
-        receive: Of the server; its first call sends 100 Continue to a client that expects it.
-        send: Of the server.
+        receive: The server's; its first call sends 100 Continue to a client that expects it.
+        send: The server's.
         expects: Whether the client waits for 100 Continue.
     """
 
@@ -91,12 +91,12 @@ class _Exchange:
             await self._send({**message, "headers": headers})
         elif message.get("more_body") or self._waits:
             await self._send(message)
-        else:  # uvicorn closes after the last part of an answer
+        else:  # uvicorn closes after the last part of a response
             self._unfinished = True
             await self._send({**message, "more_body": True})
 
     async def linger(self, most_s: float, idle_s: float) -> None:
-        """Discard the rest of the body for a while, then end the answer."""
+        """Discard the rest of the body for a while, then complete the response."""
         if not self._unfinished:
             return
         with contextlib.suppress(TimeoutError):

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP connection, with the rules of RFC 9110 and RFC 9112 that it leaves out."""
+"""uvicorn's HTTP connection, with rules of RFC 9110 and RFC 9112 that uvicorn does not follow."""
 
 import re
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from api.server.request_context import Field
 from shared.errors import MalformedRequest
 
-# A name, an IPv4 or a bracketed IPv6 address, and perhaps a port.
+# A name, an IPv4 address or a bracketed IPv6 address, with an optional port.
 _HOST = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::\d*)?")
 
 
@@ -30,23 +30,23 @@ def check_host(fields: Iterable[Field], http_version: str) -> None:
 
 
 def head_without_upgrade(method: bytes, target: bytes, version: str, fields: list[Field]) -> bytes:
-    """A request head as the client sent it, but for the offer to change the protocol.
+    """A request head as the client sent it, without its ``Upgrade`` header.
 
-    The parser stops at an offer and takes the body for the other protocol; RFC 9110, section 7.8
-    lets a server ignore the offer.
+    At an ``Upgrade`` header the parser stops and treats the body as the other protocol. RFC 9110,
+    section 7.8 allows a server to ignore the header.
     """
     kept = [name + b": " + value + b"\r\n" for name, value in fields if name != b"upgrade"]
     return b"".join([method, b" ", target, b" HTTP/", version.encode(), b"\r\n", *kept, b"\r\n"])
 
 
 class UnchunkedResponse:
-    """Answers an HTTP/1.0 client without ``Transfer-Encoding``; closing ends the body.
+    """Responds to an HTTP/1.0 client without ``Transfer-Encoding``; closing ends the body.
 
-    An incomplete answer ends with a reset, so that it is not mistaken for a complete one.
+    An incomplete response ends with a reset, so that the client does not consider it complete.
 
     Args:
         app: The ASGI application.
-        cycle: uvicorn's side of this request, which chooses the encoding.
+        cycle: uvicorn's object for this request, which chooses the encoding.
     """
 
     def __init__(self, app: ASGIApp, cycle: RequestResponseCycle) -> None:
@@ -64,7 +64,7 @@ class UnchunkedResponse:
                 unknown_length = b"content-length" not in names
                 if unknown_length:
                     cycle.chunked_encoding = False
-            elif unknown_length:  # or uvicorn misses or refuses bytes
+            elif unknown_length:  # otherwise uvicorn reports missing or surplus bytes
                 cycle.expected_content_length = len(message.get("body", b""))
             await send(message)
 
@@ -77,20 +77,20 @@ class HttpConnection(HttpToolsProtocol):
     """One client's connection.
 
     Args:
-        server: What uvicorn passes to a protocol.
+        server: Arguments that uvicorn passes to a protocol.
     """
 
     def __init__(self, **server: Any) -> None:
         super().__init__(**server)
         self.headers = []
-        # Whether the parser has stopped at an offer to change the protocol.
+        # Whether the parser has stopped at an ``Upgrade`` header.
         self.offered_upgrade = False
 
     def parse(self, data: bytes) -> None:
-        """Parse bytes from the client; an offer to change the protocol is ignored.
+        """Parse bytes from the client; an ``Upgrade`` header is ignored.
 
         Raises:
-            httptools.HttpParserError: They are not HTTP, or a callback raised.
+            httptools.HttpParserError: The bytes are not HTTP, or a callback raised.
         """
         while True:
             try:
@@ -101,7 +101,7 @@ class HttpConnection(HttpToolsProtocol):
                 return
 
     def _head_again(self) -> bytes:
-        """The head that the parser has just read, for a new parser and without the offer."""
+        """The head that the parser has just read, without ``Upgrade``, for a new parser."""
         method, version = self.parser.get_method(), self.parser.get_http_version()
         self.offered_upgrade = False
         self.parser = httptools.HttpRequestParser(self)
@@ -109,7 +109,11 @@ class HttpConnection(HttpToolsProtocol):
         return head_without_upgrade(method, self.url, version, self.headers)
 
     def on_headers_complete(self) -> None:
-        """A head is complete; raises MalformedRequest where its Host is not valid."""
+        """A request head is complete.
+
+        Raises:
+            MalformedRequest: The Host header is missing or invalid.
+        """
         self.offered_upgrade = self.parser.should_upgrade() and (
             self.parser.get_method() != b"CONNECT"
         )
@@ -127,6 +131,6 @@ class HttpConnection(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         if cycle.scope["http_version"] == "1.0":
             app = UnchunkedResponse(app, cycle)
-        # A pipelined request starts in the task of the one before it, whose log fields it would
-        # take over.
+        # A pipelined request starts in the task of the previous request and would inherit its log
+        # fields.
         Context().run(super()._start_asgi_task, cycle, app)

@@ -1,7 +1,4 @@
-"""Around every request: its id, its duration and its log line. Pure ASGI.
-
-And around every answer: what a browser may not do with it.
-"""
+"""ASGI middleware that gives each request an id and logs it, and adds security headers."""
 
 import re
 import uuid
@@ -17,7 +14,7 @@ from shared import log
 _log = log.get(__name__)
 
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-# As other servers log a client that went away before its answer.
+# The status under which nginx logs a client that disconnected before the response.
 CLIENT_GONE = 499
 _PROBES = ("/health", "/metrics")
 _READS = ("GET", "HEAD")
@@ -67,7 +64,7 @@ class RequestContext:
 
 
 def _is_frequent(route: str, method: str, status: int) -> bool:
-    """Whether machines ask for it every few seconds, or it is one of a page's many files."""
+    """Whether the request is a health check, a scrape or one of a page's many files."""
     return route.startswith(_PROBES) or (route == _UNMATCHED and method in _READS and status < 400)
 
 
@@ -85,7 +82,7 @@ def _route(scope: Scope) -> str:
 
 Field = tuple[bytes, bytes]
 
-# Each where the answer says nothing of it: the pages have a policy of their own.
+# Each is added only if the response does not set it: the web pages set their own policy.
 DEFAULTS: tuple[Field, ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -94,12 +91,12 @@ DEFAULTS: tuple[Field, ...] = (
     (b"cross-origin-resource-policy", b"same-origin"),
 )
 _NEVER_KEPT = (b"cache-control", b"no-store")
-# What has an ETag is a file of this service.
+# Added to a response with an ETag, which is a static file.
 _ASKED_AGAIN = (b"cache-control", b"no-cache")
 
 
 def defaults_for(headers: Iterable[Field]) -> list[Field]:
-    """What is to be added to an answer with these headers."""
+    """The headers to add to a response that has the given headers."""
     names = {name for name, _ in headers}
     added = [field for field in DEFAULTS if field[0] not in names]
     if b"cache-control" not in names:

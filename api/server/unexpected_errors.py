@@ -1,4 +1,4 @@
-"""The answer to an exception that nothing expected: a problem, inside all other middleware."""
+"""Turns an unexpected exception into a problem document, inside all other middleware."""
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -10,7 +10,7 @@ _log = log.get(__name__)
 
 
 class UnexpectedErrorMiddleware:
-    """Logs an unexpected exception and answers 500, where no answer has begun."""
+    """Logs an unexpected exception and responds 500 if no response has begun."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
