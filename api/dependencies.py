@@ -1,7 +1,7 @@
 """FastAPI dependencies of the routes, and the services that the lifespan builds."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Annotated, NamedTuple
@@ -12,7 +12,6 @@ from fastapi.routing import APIRoute
 from redis.asyncio import Redis
 
 from api.admission.controller import Admission
-from api.auth.middleware import owner_of
 from api.intake.memory_budget import MemoryBudget
 from api.jobs.completion import CompletionListener
 from api.jobs.progress import Progress
@@ -79,6 +78,12 @@ def _listed(names: tuple[str, ...]) -> str:
 STRICT = [Depends(only_known_parameters)]
 
 
+def owner_of(request: Request) -> str:
+    """Owner of the request's key; empty if there are no keys."""
+    owner: str = request.scope.get("owner", "")
+    return owner
+
+
 async def known_id(
     request: Request,
     services: ServicesDep,
@@ -93,7 +98,7 @@ async def known_id(
     """
     if not _ID.fullmatch(job_id):
         raise JobNotFound("No such job. An id is 32 hexadecimal digits.")
-    if owner := owner_of(request.scope):
+    if owner := owner_of(request):
         await services.jobs.check_owner(job_id, owner)
     return job_id
 
@@ -133,3 +138,45 @@ async def classify_options(
 
 
 ClassifyOptionsDep = Annotated[ClassifyOptions, Depends(classify_options)]
+
+WAIT_MAX_S = 120
+
+# name, or name=token, or name="quoted"; parameters after a semicolon are ignored
+_PREFERENCE = re.compile(
+    r'\s*([\w!#$%&\'*+.^`|~-]+)\s*(?:=\s*(?:"([^"]*)"|([^\s",;]*)))?\s*(?:;.*)?$'
+)
+_COMMA = re.compile(r',(?=(?:[^"]*"[^"]*")*[^"]*$)')
+_LONGEST = 1_000
+
+
+@dataclass(frozen=True)
+class Preference:
+    """How many seconds to wait for the result, and the ``Preference-Applied`` of the response."""
+
+    wait_s: float
+    applied: str | None
+
+
+def parse_prefer(headers: Iterable[str], default_s: float) -> Preference:
+    """Read the ``Prefer`` header (RFC 7240): ``wait=N``, ``respond-async``; all else is ignored.
+
+    With both, the request waits N seconds and then responds 202. ``respond-async`` without ``wait``
+    does not wait. If a preference is repeated, the first counts. The longest wait is 120 s.
+
+    Args:
+        headers: The values of all ``Prefer`` headers.
+        default_s: Seconds to wait without a preference.
+    """
+    preferences: dict[str, str] = {}
+    for preference in _COMMA.split(",".join(headers)[:_LONGEST]):
+        if match := _PREFERENCE.match(preference):
+            name, quoted, token = match.groups()
+            preferences.setdefault(name.lower(), quoted or token or "")
+    asynchronous = "respond-async" in preferences
+    applied = ["respond-async"] if asynchronous else []
+    wait_s = 0.0 if asynchronous else default_s
+    seconds = preferences.get("wait", "")
+    if seconds.isascii() and seconds.isdecimal():
+        wait_s = min(int(seconds), WAIT_MAX_S)
+        applied.append(f"wait={wait_s}")
+    return Preference(wait_s, ", ".join(applied) or None)

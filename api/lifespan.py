@@ -16,15 +16,15 @@ from api.jobs.completion import CompletionListener
 from api.jobs.progress import Progress
 from api.jobs.service import JobService
 from api.jobs.store_marker import StoreMarker
+from api.redis_client import connect_async
 from api.settings import ApiSettings
 from shared import log, tracing
 from shared.records.jobs import JobStore
-from shared.redis_client import connect_async
 from shared.uploads import open_uploads
 
 _log = log.get(__name__)
 
-# Only a fallback: each call has its own time limit (api.redis_timeout), longer for a large batch.
+# Only a fallback: each call has its own time limit (api.redis_client), longer for a large batch.
 REDIS_S = 10.0
 # A call holds a connection for about a millisecond; in a burst, more would take time to open.
 CONNECTIONS = 16

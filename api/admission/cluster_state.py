@@ -27,7 +27,14 @@ class WorkerSeen:
 
 @dataclass(frozen=True)
 class ClusterState:
-    """Broker, workers and queues; ``latency_ms`` is ``None`` if the broker did not respond."""
+    """Broker, workers and queues at one time; every request reads it.
+
+    Attributes:
+        latency_ms: How fast Redis responded; ``None`` if it did not.
+        broker_up: Whether Redis responded.
+        working: The workers that can classify photos now.
+        rate_per_s: Items per second that the working workers together report while busy.
+    """
 
     latency_ms: float | None = None
     workers: list[WorkerSeen] = field(default_factory=list)
@@ -35,21 +42,16 @@ class ClusterState:
     queued: dict[QueueName, int] = field(default_factory=lambda: dict.fromkeys(QueueName, 0))
     ended: dict[QueueName, int] = field(default_factory=lambda: dict.fromkeys(QueueName, 0))
     discarded: int = 0
+    broker_up: bool = field(init=False)
+    working: list[WorkerSeen] = field(init=False)
+    rate_per_s: float = field(init=False)
 
-    @property
-    def broker_up(self) -> bool:
-        """Whether Redis responded."""
-        return self.latency_ms is not None
-
-    @property
-    def working(self) -> list[WorkerSeen]:
-        """The workers that can classify photos now."""
-        return [worker for worker in self.workers if worker.status in WORKING]
-
-    @property
-    def rate_per_s(self) -> float:
-        """Items per second that the working workers together report while busy."""
-        return sum(worker.report.rate_per_s or 0.0 for worker in self.working)
+    def __post_init__(self) -> None:
+        working = [worker for worker in self.workers if worker.status in WORKING]
+        rate_per_s = sum(worker.report.rate_per_s or 0.0 for worker in working)
+        object.__setattr__(self, "broker_up", self.latency_ms is not None)
+        object.__setattr__(self, "working", working)
+        object.__setattr__(self, "rate_per_s", rate_per_s)
 
 
 async def look(client: Redis) -> ClusterState:

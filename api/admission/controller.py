@@ -11,7 +11,7 @@ from collections import deque
 from redis.asyncio import Redis
 
 from api.admission.cluster_state import ClusterState, look
-from api.redis_timeout import broker_unavailable, own_time_within
+from api.redis_client import broker_unavailable, own_time_within
 from shared import log
 from shared.errors import NO_MAPS, InvalidParameter, NoWorkers, QueueFull
 from shared.queue.names import QueueName

@@ -84,9 +84,3 @@ def _unauthorized(scope: Scope) -> tuple[ServiceError, dict[str, str]]:
     tried = not names.isdisjoint({b"authorization", b"x-api-key"})
     challenge = _REALM + (', error="invalid_token"' if tried else "")
     return Unauthorized(_WRONG if tried else _WANTED), {"www-authenticate": challenge}
-
-
-def owner_of(scope: Scope) -> str:
-    """Owner of the request's key; empty if there are no keys."""
-    owner: str = scope.get("owner", "")
-    return owner

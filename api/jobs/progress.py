@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from anyio import Event, move_on_after
 
-from api.redis_timeout import broker_within
+from api.redis_client import broker_within
 from shared import log
 from shared.errors import BrokerUnavailable
 from shared.messages import ItemState

@@ -11,7 +11,7 @@ from anyio import CapacityLimiter, fail_after, to_thread
 from redis.exceptions import ResponseError
 
 from api.admission.controller import Admission
-from api.redis_timeout import BROKER_S, broker_within
+from api.redis_client import BROKER_S, broker_within
 from shared import log
 from shared.errors import BrokerUnavailable, IdempotencyConflict, QueueFull
 from shared.messages import ItemRef

@@ -1,13 +1,10 @@
-"""Builds a job's record without reading it from Redis.
+"""Builds a job's record as it was created, without reading it from Redis.
 
-`as_created` is used when the record was written and then Redis stops responding: the job is
-accepted, and after a 503 the client would send it twice. `as_ended` uses the worker's message.
+It is used when the record was written and then Redis stops responding: the job is accepted, and
+after a 503 the client would send it twice.
 """
 
 import time
-from dataclasses import replace
-
-from pydantic import ValidationError
 
 from shared.messages import ItemResult, ItemState, JobState
 from shared.records.jobs import ItemRecord, JobRecord, NewItem, NewJob
@@ -33,32 +30,6 @@ def as_created(job: NewJob, limit: int = 1) -> JobRecord:
         total=len(items),
         counts=counts,
         items=items[:limit],
-    )
-
-
-def as_ended(job: NewJob, ended: str) -> JobRecord | None:
-    """The record of a finished job with one photo.
-
-    Args:
-        job: The job as it was created.
-        ended: The item's state, a space and its result as JSON, which may be empty.
-
-    Returns:
-        ``None`` if another version wrote ``ended``: the record has to be read from Redis.
-    """
-    word, _, text = ended.partition(" ")
-    try:
-        state = ItemState(word)
-        result = ItemResult.model_validate_json(text) if text else None
-    except (ValidationError, ValueError):
-        return None
-    began = as_created(job)
-    return replace(
-        began,
-        status=JobState.COMPLETED,
-        finished_ms=int(time.time() * 1000),
-        counts={**dict.fromkeys(ItemState, 0), state: 1},
-        items=[replace(began.items[0], status=state, result=result)],
     )
 
 

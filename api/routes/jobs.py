@@ -6,8 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from structlog.contextvars import bind_contextvars
 
-from api.auth.middleware import owner_of
-from api.dependencies import STRICT, ClassifyOptionsDep, JobId, Services, ServicesDep
+from api.dependencies import STRICT, ClassifyOptionsDep, JobId, Services, ServicesDep, owner_of
 from api.http.openapi import PHOTO, example, form, problems
 from api.http.openapi_examples import JOB_CANCELLED, JOB_COMPLETED, JOB_QUEUED
 from api.http.responses import job_response, json_response
@@ -77,7 +76,7 @@ async def create_job(
     job is kept even while no worker runs. Add an `Idempotency-Key` header to make retries safe: as
     long as the job's record exists, the same photos under the same names return the same job.
     """
-    jobs, job_id, owner = services.jobs, uuid.uuid4().hex, owner_of(request.scope)
+    jobs, job_id, owner = services.jobs, uuid.uuid4().hex, owner_of(request)
     key = own_key(idempotency_key, owner) if idempotency_key else None
     await _admit(services, key)
     top_k, explain = options

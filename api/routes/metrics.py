@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, Metric
 
 from api.dependencies import ServicesDep
 from api.metrics import pipeline
-from api.redis_timeout import broker_within
+from api.redis_client import broker_within
 from shared import errors
 
 router = APIRouter(tags=["health"])

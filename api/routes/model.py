@@ -5,7 +5,7 @@ from fastapi import APIRouter, Response
 from api.dependencies import ServicesDep
 from api.http.openapi import example, problems
 from api.http.openapi_examples import MODEL_CARD
-from api.redis_timeout import broker_within
+from api.redis_client import broker_within
 from shared import errors, redis_keys
 from shared.messages import ModelCard
 

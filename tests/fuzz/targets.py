@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from PIL.PngImagePlugin import PngImageFile
 
-from api.http.prefer_header import WAIT_MAX_S, parse
+from api.dependencies import WAIT_MAX_S, parse_prefer
 from api.intake.filename import MAX_FILENAME, clean_filename
 from api.intake.json_body import decode_json
 from api.intake.multipart import PartReader, boundary_of
@@ -85,7 +85,7 @@ def headers(data: bytes) -> None:
         assert boundary is None or boundary
     except MalformedRequest:
         pass
-    assert 0 <= parse([text], 30).wait_s <= WAIT_MAX_S
+    assert 0 <= parse_prefer([text], 30).wait_s <= WAIT_MAX_S
     for name in (text, data.decode(errors="replace")):
         shown = clean_filename(name) or ""
         assert not [c for c in shown if unicodedata.category(c) in {"Cc", "Zl", "Zp"}]

@@ -9,11 +9,12 @@ import trustme
 from kombu.exceptions import OperationalError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from api.redis_client import connect_async
 from shared.messages import ItemRef
 from shared.queue.celery_app import make_celery
 from shared.queue.message_template import publish
 from shared.queue.names import QueueName
-from shared.redis_client import connect, connect_async
+from shared.redis_client import connect
 from shared.settings import SharedSettings
 from tests.integration.secured.conftest import Guarded, guarded  # noqa: F401 - a fixture
 from tests.integration.secured.everything import run_everything

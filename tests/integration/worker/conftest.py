@@ -11,12 +11,13 @@ import pytest
 import redis
 from PIL import Image
 
+from api.redis_client import connect_async
 from shared.messages import ItemRef, ItemState
 from shared.queue.message_template import MessageTemplate
 from shared.queue.names import QueueName
 from shared.records.items import ItemStore
 from shared.records.jobs import JobRecord, JobStore, NewItem, NewJob
-from shared.redis_client import connect, connect_async
+from shared.redis_client import connect
 from shared.uploads import FileUploadStore, upload_key
 from tests.support.redis_server import RedisServer
 from tests.support.worker_process import WorkerProcess

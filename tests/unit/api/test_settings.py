@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from api.http.prefer_header import WAIT_MAX_S
+from api.dependencies import WAIT_MAX_S
 from api.settings import BUDGET_BYTES, ApiSettings
 from shared.settings import explain
 

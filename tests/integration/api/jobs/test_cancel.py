@@ -10,12 +10,12 @@ from redis.asyncio import Redis
 
 from api.admission.controller import Admission
 from api.jobs.service import CANCEL_STEP, JobService
+from api.redis_client import connect_async
 from shared import redis_keys
 from shared.errors import BrokerUnavailable, JobNotFound
 from shared.messages import ItemState, JobState
 from shared.queue.names import QueueName
 from shared.records.jobs import JobStore, NewItem, NewJob
-from shared.redis_client import connect_async
 from shared.uploads import FileUploadStore, upload_key
 from tests.support.redis_server import RedisServer
 

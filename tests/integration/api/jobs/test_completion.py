@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from api.jobs.completion import SILENT_S, CompletionListener
-from shared.redis_client import connect_async
+from api.redis_client import connect_async
 from tests.support.redis_server import RedisServer
 
 

@@ -11,11 +11,10 @@ import pytest
 from api.admission.controller import Admission
 from api.jobs.service import JobService
 from api.lifespan import REDIS_S
-from api.redis_timeout import own_time_within
+from api.redis_client import connect_async, own_time_within
 from shared.errors import BrokerUnavailable
 from shared.queue.names import QueueName
 from shared.records.jobs import JobStore, NewItem, NewJob
-from shared.redis_client import connect_async
 from shared.uploads import FileUploadStore, upload_key
 from tests.support.redis_server import RedisServer
 

@@ -17,11 +17,12 @@ from anyio import Event
 from redis import Redis
 
 from api.jobs.progress import Progress
+from api.redis_client import connect_async
 from shared.messages import ItemRef, ItemResult, ItemState
 from shared.queue.names import QueueName
 from shared.records.items import ItemStore, StartedItem
 from shared.records.jobs import JobRecord, JobStore, NewItem, NewJob
-from shared.redis_client import connect, connect_async
+from shared.redis_client import connect
 from tests.support.answers import slug
 from tests.support.api_process import ApiProcess
 from tests.support.played_worker import PlayedWorker, succeed

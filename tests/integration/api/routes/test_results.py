@@ -12,11 +12,11 @@ import httpx
 import pytest
 from redis import Redis
 
+from api.redis_client import connect_async
 from shared.errors import InvalidImage
 from shared.messages import Problem
 from shared.queue.names import QueueName
 from shared.records.jobs import JobStore, NewItem, NewJob
-from shared.redis_client import connect_async
 from tests.support.answers import slug
 from tests.support.api_process import ApiProcess
 from tests.support.photos import jpeg

@@ -8,11 +8,11 @@ import pytest
 
 from api.admission.controller import Admission
 from api.jobs.service import SEND_CHUNK, JobService
+from api.redis_client import connect_async
 from shared.messages import ItemRef, ItemResult, ItemState, WorkerBeat, WorkerState
 from shared.queue.names import QueueName
 from shared.records.items import ItemStore
 from shared.records.jobs import JobStore, NewItem, NewJob
-from shared.redis_client import connect_async
 from shared.redis_keys import SENDING
 from shared.uploads import upload_key
 from tests.integration.worker.conftest import Bench, photo

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from api.admission.cluster_state import ClusterState, WorkerSeen
 from api.admission.controller import Admission, EndRate, retry_after_s
+from api.redis_client import connect_async
 from shared.errors import BrokerUnavailable, NoWorkers, QueueFull
 from shared.messages import WorkerReport, WorkerState
 from shared.queue.names import QueueName
-from shared.redis_client import connect_async
 
 INTERACTIVE, BATCH = QueueName.INTERACTIVE, QueueName.BATCH
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from api.jobs.completion import CompletionListener
-from shared.redis_client import connect_async
+from api.redis_client import connect_async
 
 
 def listener() -> CompletionListener:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.http.prefer_header import parse
+from api.dependencies import parse_prefer
 
 
 @pytest.mark.parametrize(
@@ -37,17 +37,17 @@ from api.http.prefer_header import parse
 def test_what_is_known_is_applied_and_the_rest_ignored(
     headers: list[str], wait_s: float, applied: str | None
 ) -> None:
-    found = parse(headers, 30)
+    found = parse_prefer(headers, 30)
     assert (found.wait_s, found.applied) == (wait_s, applied)
 
 
 @given(st.lists(st.text()))
 def test_any_header_is_understood_or_ignored(headers: list[str]) -> None:
-    assert 0 <= parse(headers, 30).wait_s <= 120
+    assert 0 <= parse_prefer(headers, 30).wait_s <= 120
 
 
 @pytest.mark.parametrize("piece", ['"', ",", "a=", 'a="', ";", " ", "wait=1 "])
 def test_a_hostile_header_takes_no_time(piece: str) -> None:
     began = time.process_time()
-    parse([piece * 20_000], 30)
+    parse_prefer([piece * 20_000], 30)
     assert time.process_time() - began < 0.1

@@ -6,7 +6,8 @@ import pytest
 import uvloop
 from redis.asyncio.connection import AbstractConnection
 
-from shared.redis_client import REDIS_DOWN, connect_async
+from api.redis_client import connect_async
+from shared.redis_client import REDIS_DOWN
 from tests.support.redis_server import RedisServer
 
 

@@ -1,0 +1,117 @@
+"""The api's connections to Redis, and a time limit for every call: after it the client gets a 503.
+
+Only time in which this process could run counts. On a busy host, the process may read a fast
+response of Redis late; without this rule it would report that Redis is unreachable.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+import redis
+import redis.asyncio
+from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from shared.errors import BrokerUnavailable
+from shared.redis_client import REDIS_DOWN, WRONG_SERVER
+
+# Each whole call has a time limit below; on a busy host this process sees its connection late.
+CONNECT_S = 1.0
+BROKER_S = 0.6
+TICK_S = 0.05
+RETRY_BROKER_S = 2
+
+
+def broker_unavailable() -> BrokerUnavailable:
+    """The error while Redis does not respond."""
+    return BrokerUnavailable("Redis is unreachable. Try again in a few seconds.", RETRY_BROKER_S)
+
+
+@asynccontextmanager
+async def own_time_within(seconds: float) -> AsyncIterator[None]:
+    """`asyncio.timeout`, without the time by which the event loop was late.
+
+    Raises:
+        TimeoutError: The block took longer than ``seconds``.
+    """
+    loop = asyncio.get_running_loop()
+    due = loop.time() + seconds
+    wanted = min(due, loop.time() + TICK_S)
+    timer: asyncio.TimerHandle
+
+    def tick() -> None:
+        nonlocal due, wanted, timer
+        now = loop.time()
+        due += now - wanted
+        if now >= due:
+            bound.reschedule(now)
+        else:
+            wanted = min(due, now + TICK_S)
+            timer = loop.call_at(wanted, tick)
+
+    async with asyncio.timeout(None) as bound:
+        timer = loop.call_at(wanted, tick)
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
+@asynccontextmanager
+async def broker_within(seconds: float = BROKER_S) -> AsyncIterator[None]:
+    """A context for a call to Redis that a request needs.
+
+    Raises:
+        BrokerUnavailable: The call failed or took longer than ``seconds`` of this process's time;
+            the exception of the Redis client is its cause.
+    """
+    try:
+        async with own_time_within(seconds):
+            yield
+    except REDIS_DOWN as error:
+        raise broker_unavailable() from error
+
+
+class _Surviving:
+    """uvloop raises RuntimeError where asyncio raises OSError: writing to a closed connection."""
+
+    async def send_packed_command(
+        self, command: bytes | str | Iterable[bytes], check_health: bool = True
+    ) -> None:
+        try:
+            await super().send_packed_command(command, check_health)  # type: ignore[misc]
+        except RuntimeError as error:
+            raise redis.exceptions.ConnectionError(str(error)) from error
+
+
+class _Tcp(_Surviving, Connection):
+    pass
+
+
+class _Tls(_Surviving, SSLConnection):
+    pass
+
+
+class _Unix(_Surviving, UnixDomainSocketConnection):
+    pass
+
+
+_SURVIVING = {Connection: _Tcp, SSLConnection: _Tls, UnixDomainSocketConnection: _Unix}
+
+
+def connect_async(url: str, timeout_s: float | None, max_connections: int) -> redis.asyncio.Redis:
+    """An asyncio client for the api; ``timeout_s=None`` is for the subscriber, which idles."""
+    pool = redis.asyncio.BlockingConnectionPool.from_url(
+        url,
+        max_connections=max_connections,
+        timeout=timeout_s or CONNECT_S,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=CONNECT_S,
+        retry=Retry(NoBackoff(), 0),
+        retry_on_error=list(WRONG_SERVER),
+        decode_responses=True,
+    )
+    pool.connection_class = _SURVIVING[pool.connection_class]
+    return redis.asyncio.Redis.from_pool(pool)

@@ -1,0 +1,58 @@
+"""The answer to a photo, from what its worker published."""
+
+import pytest
+
+from api.http.schemas import PredictAnswer
+from api.routes.predict import published_answer
+from shared.messages import ItemResult, ItemState, ModelInfo, Prediction, TimingMs
+from shared.queue.names import QueueName
+from shared.records.jobs import ItemRecord, NewItem, NewJob
+
+JOB_ID = "0" * 32
+RESULT = ItemResult(
+    predictions=[
+        Prediction(label="Schloß", class_index=1, confidence=0.1),
+        Prediction(label="cat", class_index=2, confidence=1e-06, heatmap=[[0.5, -1.0]]),
+    ],
+    model=ModelInfo(name="m", weights="w", sha256="s", device="cpu", precision="bf16"),
+    timing_ms=TimingMs(queued=0.1, decode=3, inference=38.8, total=42.0),
+)
+
+
+def published(result: ItemResult) -> str:
+    """As `shared.records.items.ItemStore.finish` and the script write it."""
+    return "succeeded " + result.model_dump_json(exclude_none=True)
+
+
+def job(filename: str | None) -> NewJob:
+    return NewJob(JOB_ID, QueueName.INTERACTIVE, 3, [NewItem(filename, f"{JOB_ID}.0")])
+
+
+@pytest.mark.parametrize(
+    "filename", ["cat.jpg", None, 'a "quoted\\" name', "\U0001f408\u200d,\x7f"]
+)
+def test_a_published_result_is_the_answer_byte_for_byte(filename: str | None) -> None:
+    item = ItemRecord(0, filename, None, ItemState.SUCCEEDED, RESULT)
+    answer = PredictAnswer.of(JOB_ID, item, RESULT).model_dump_json()
+    assert published_answer(job(filename), published(RESULT)) == answer.encode()
+
+
+@pytest.mark.parametrize(
+    "ended",
+    [
+        "",
+        "done {}",
+        "cancelled ",
+        'failed {"error": {}}',
+        "succeeded",
+        "succeeded {",
+        "succeeded {}",
+        "succeeded 1",
+        'succeeded ["predictions","model","timing_ms"]',
+        'succeeded {"predictions":[]}',
+        'succeeded {"model":{},"predictions":[],"timing_ms":{}}',
+        'succeeded {"predictions":[],"model":{},"timing_ms":{},"new":1}',
+    ],
+)
+def test_another_end_or_another_version_has_the_record_read(ended: str) -> None:
+    assert published_answer(job("cat.jpg"), ended) is None
