@@ -1,1 +1,1 @@
-"""What the api and the worker both need; imports neither."""
+"""Code that the API and the worker share; it imports neither of them."""

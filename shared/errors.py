@@ -1,7 +1,7 @@
-"""Every way an item or a request can fail, by the slug that clients see.
+"""The errors of items and requests, one class for each slug that clients see.
 
-An error carries one string, its detail, which says what to do; slug, status and title belong to
-its class. One string survives serialisation, and one class is one row of the API's error table.
+An error contains one string, its detail, which says what to do. Slug, status and title belong to
+the class. A single string survives serialization, and each class is one row of the error table.
 """
 
 from typing import ClassVar
@@ -11,7 +11,7 @@ class ServiceError(Exception):
     """Base of every error that a client may see.
 
     Args:
-        detail: One sentence or two for the client: what is wrong and what to do.
+        detail: One or two sentences for the client: what is wrong and what to do.
     """
 
     slug: ClassVar[str] = "internal_error"
@@ -24,7 +24,7 @@ class ServiceError(Exception):
 
 
 class RetryableError(ServiceError):
-    """The client did nothing wrong and may try again after ``retry_after_s`` seconds."""
+    """An error that is not the client's fault; try again after ``retry_after_s`` seconds."""
 
     status = 503
 
@@ -64,13 +64,13 @@ class JobCancelled(ServiceError):
 
 
 class IdempotencyConflict(ServiceError):
-    """The Idempotency-Key belongs to a job of other photos, names or parameters."""
+    """The Idempotency-Key belongs to a job with other photos, names or parameters."""
 
     slug, status, title = "idempotency_conflict", 409, "Idempotency conflict"
 
 
 class UploadTooLarge(ServiceError):
-    """More bytes or photos than the limits allow."""
+    """The upload has more bytes or photos than allowed."""
 
     slug, status, title = "upload_too_large", 413, "Upload too large"
 
@@ -93,7 +93,7 @@ class InvalidParameter(ServiceError):
     slug, status, title = "invalid_parameter", 422, "Invalid parameter"
 
 
-# Only models that end in an average over the photo and one linear layer have these maps.
+# Only models that end in an average over the photo and one linear layer have activation maps.
 NO_MAPS = "This model has no class activation maps. Send the request without explain=true."
 
 
@@ -122,13 +122,13 @@ class WorkerLost(RetryableError):
 
 
 class ItemTimeout(RetryableError):
-    """This photo took longer than one photo may take."""
+    """Processing this photo exceeded the time limit."""
 
     slug, title = "item_timeout", "Item timeout"
 
 
 class UploadLost(RetryableError):
-    """The photo's bytes are gone from the store before a worker read them."""
+    """The photo's bytes disappeared from the upload store before a worker read them."""
 
     slug, title = "upload_lost", "Upload lost"
 
@@ -154,7 +154,7 @@ ITEM_ERRORS: tuple[type[ServiceError], ...] = (
 
 
 def every_error(base: type[ServiceError] = ServiceError) -> list[type[ServiceError]]:
-    """All concrete errors, for the table of problems in the API's description."""
+    """All concrete error classes."""
     found: list[type[ServiceError]] = []
     for sub in base.__subclasses__():
         found += every_error(sub) if sub.__subclasses__() else [sub]

@@ -1,6 +1,6 @@
-"""Logging for both sides: structlog over the standard library, pretty or JSON lines.
+"""Logging for API and worker: structlog on top of the standard library, as text or JSON lines.
 
-Libraries that log through :mod:`logging` (uvicorn, Celery) come out in the same form.
+Libraries that use :mod:`logging` (uvicorn, Celery) are logged in the same format.
 """
 
 import logging
@@ -14,7 +14,12 @@ import structlog
 
 
 def configure(level: str, form: Literal["pretty", "json"]) -> None:
-    """Send every log line of this process to stderr in one form."""
+    """Send every log line of this process to stderr in one format.
+
+    Args:
+        level: Name of the lowest level that is logged.
+        form: ``pretty`` for terminals, ``json`` for one JSON object per line.
+    """
     before: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         _merge_subject,
@@ -24,7 +29,7 @@ def configure(level: str, form: Literal["pretty", "json"]) -> None:
     ]
     structlog.configure(
         processors=[*before, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        # what is below the level costs a call and no more
+        # a line below the level costs only the function call
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
@@ -35,7 +40,7 @@ def configure(level: str, form: Literal["pretty", "json"]) -> None:
         else [
             structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(),
-                # The rich form prints local variables: photo bytes, keys.
+                # The rich traceback prints local variables, such as photo bytes and keys.
                 exception_formatter=structlog.dev.plain_traceback,
             )
         ]
@@ -65,9 +70,9 @@ def _merge_subject(
 
 @contextmanager
 def about(**fields: Any) -> Iterator[dict[str, Any]]:
-    """What all lines inside are about; more fields may be put in once they are known.
+    """Add fields to all log lines inside the block; more fields may be added to the returned dict.
 
-    structlog's own ``bound_contextvars`` takes ten times as long, and a worker does this for each
+    structlog's ``bound_contextvars`` takes ten times as long, and a worker does this for each
     photo.
     """
     token = _subject.set(fields)
@@ -78,7 +83,7 @@ def about(**fields: Any) -> Iterator[dict[str, Any]]:
 
 
 def request_id() -> str:
-    """The id of the request that is being answered; empty outside of one."""
+    """The id of the current request; empty outside a request."""
     return str(structlog.contextvars.get_contextvars().get("request_id", ""))
 
 

@@ -1,6 +1,6 @@
-"""The words that travel between api, Redis and worker, and out to the client.
+"""Data models that the API, Redis, the workers and clients exchange.
 
-Small frozen pydantic models; what the worker writes is what the api answers.
+The models are small and frozen. The API returns what the worker writes.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ PROBLEM_BASE = "/problems/"
 
 
 class ItemState(StrEnum):
-    """Where one photo stands; the last three are ends."""
+    """The state of one photo; the last three states are final."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -25,7 +25,7 @@ class ItemState(StrEnum):
 
 
 class JobState(StrEnum):
-    """Where a job stands: completed means that every item has ended."""
+    """The state of a job; completed means that every item is finished."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -34,7 +34,7 @@ class JobState(StrEnum):
 
 
 class WorkerState(StrEnum):
-    """What a worker reports, or what its silence means."""
+    """The state that a worker reports, or that follows from a missing heartbeat."""
 
     STARTING = "starting"
     IDLE = "idle"
@@ -43,18 +43,18 @@ class WorkerState(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> "WorkerState | None":
-        """A state of a newer release: such a worker counts neither for nor against the service."""
+        """Treat an unknown state, of a newer release, as one that does not affect the health."""
         return cls.STARTING if isinstance(value, str) else None
 
 
 class Wire(BaseModel):
-    """Base of every message: frozen, unknown fields ignored so that versions may mix."""
+    """Base of every message: frozen, and ignores unknown fields so that versions can be mixed."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
 
 class Prediction(Wire):
-    """One class and how sure the model is of it."""
+    """One class and its probability."""
 
     label: str
     class_index: int = Field(ge=0)
@@ -62,13 +62,13 @@ class Prediction(Wire):
     heatmap: list[list[float]] | None = Field(
         default=None,
         exclude_if=lambda value: value is None,
-        description="with `explain=true`: the class activation map, 7 rows of 7 over the centre "
-        "crop that the model saw; its mean plus the class's bias is the class's logit",
+        description="with `explain=true`: the class activation map, 7 rows of 7 values over the "
+        "centre crop that the model saw. Its mean plus the class's bias is the class's logit",
     )
 
 
 class ModelInfo(Wire):
-    """Which model answered, on what, in which precision."""
+    """The model that classified the photo, its weights, engine, device and precision."""
 
     name: str
     weights: str
@@ -78,18 +78,18 @@ class ModelInfo(Wire):
 
 
 class ModelCard(ModelInfo):
-    """What `GET /model` answers: the model, how it sees a photo, and its classes."""
+    """The response of `GET /model`: the model, its input and its classes."""
 
     runtime: str
     input_size: list[int] = Field(description="height, width, channels", min_length=3, max_length=3)
     transform: str
     classes: list[str]
-    explains: bool = Field(default=False, description="whether `explain=true` can be asked for")
-    notice: str | None = Field(default=None, description="set when a fallback model answers")
+    explains: bool = Field(default=False, description="whether the model supports `explain=true`")
+    notice: str | None = Field(default=None, description="set when a fallback model is in use")
 
 
 class TimingMs(Wire):
-    """Where the time went, in milliseconds."""
+    """Duration of each step, in milliseconds."""
 
     queued: float
     decode: float
@@ -98,7 +98,7 @@ class TimingMs(Wire):
 
 
 class Problem(Wire):
-    """An error as RFC 9457 spells it."""
+    """An error as a problem document (RFC 9457)."""
 
     type: str
     title: str
@@ -117,7 +117,7 @@ class Problem(Wire):
 
 
 class ItemResult(Wire):
-    """How one item ended: predictions, model and timing, or an error."""
+    """The result of one item: predictions, model and timing, or an error."""
 
     predictions: list[Prediction] | None = None
     model: ModelInfo | None = None
@@ -126,7 +126,7 @@ class ItemResult(Wire):
 
 
 class WorkerReport(Wire):
-    """What a worker's heartbeat says."""
+    """The content of a worker's heartbeat."""
 
     name: str
     status: WorkerState
@@ -139,15 +139,15 @@ class WorkerReport(Wire):
     in_flight: int = 0
     rate_per_s: float | None = Field(
         default=None,
-        description="items ended per second of being busy; null while it starts",
+        description="items finished per second while busy; null while the worker starts",
     )
 
 
 class WorkerBeat(WorkerReport):
-    """What a heartbeat tells the other workers besides: nothing that a client is to see."""
+    """A heartbeat with fields for other workers, which clients do not see."""
 
     unstarted: list[str] = Field(
-        default=[], description="ids of messages that it has taken and whose items it has not begun"
+        default=[], description="ids of received messages whose items this worker has not started"
     )
 
 
@@ -159,14 +159,14 @@ def dump(message: Wire) -> dict[str, Any]:
 # How many classes a response has by default, and at most.
 TOP_K_DEFAULT = 3
 TOP_K_MAX = 100
-# A map is six times as long as its class without one: 100 of them for each of 10,000 photos would
-# fill Redis.
+# A map is six times as long as the rest of its class: 100 maps for each of 10,000 photos would fill
+# Redis.
 EXPLAIN_TOP_K_MAX = 10
 
 
 @dataclass(frozen=True)
 class ItemRef:
-    """One delivery of one photo: which job, which place in it, and under which attempt."""
+    """One delivery of one photo: the job, the item's index in the job, and the attempt."""
 
     job_id: str
     index: int

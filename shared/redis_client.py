@@ -1,25 +1,30 @@
-"""Redis connections that fail within a given time, not the library's defaults.
+"""Redis connections that fail within a given time.
 
-redis-py 8 waits 5 s and retries ten times by default, and its pool raises when 100 connections
-are in use; each of these turns a dead broker into a slow one.
+By default redis-py 8 waits 5 s and retries ten times, and its pool raises an error when 100
+connections are in use. With these defaults an unreachable broker would only look slow.
 """
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-# What a broken or absent broker raises, whichever way it is broken.
+# All exceptions that an unreachable or faulty broker can cause.
 REDIS_DOWN = (redis.exceptions.RedisError, OSError)
 
-# What a server answers that is no longer the primary. The address may lead to the new one by now,
-# so the connection is dropped: a client that kept it would be refused for as long as it lives.
+# Errors of a server that is no longer the primary. The address may lead to the new primary by now,
+# so the connection is closed: on the old connection every call would fail.
 WRONG_SERVER = (redis.exceptions.ReadOnlyError, redis.exceptions.MasterDownError)
 
 CONNECT_S = 0.3
 
 
 def connect(url: str, timeout_s: float) -> redis.Redis:
-    """A synchronous client for the worker's threads; nothing is sent until its first call."""
+    """A synchronous client for the worker's threads; it connects at its first call.
+
+    Args:
+        url: The address of Redis.
+        timeout_s: Limit for each response and for a free connection, in seconds.
+    """
     pool = redis.BlockingConnectionPool.from_url(
         url,
         max_connections=64,

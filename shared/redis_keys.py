@@ -1,11 +1,11 @@
-"""The name of every Redis key and channel, once: for Python, and for Lua by `lua_names`.
+"""The names of all Redis keys and channels, for Python and, through `lua_names`, for Lua.
 
-What Celery itself owns has the queues' own names, see `shared.queue.names`.
+Celery's own keys have the names of the queues; see `shared.queue.names`.
 """
 
 PREFIX = "ic:"
 
-# A job: its record (a hash), and three keys for its items, which end in these suffixes.
+# A job: its record (a hash), and three keys for its items, with these suffixes.
 JOB = PREFIX + "job:"
 STATES, ITEMS, RESULTS = ":states", ":items", ":results"
 IDEMPOTENCY = PREFIX + "idempotency:"
@@ -14,7 +14,7 @@ DONE_CHANNEL = PREFIX + "done:"
 # The index of unfinished items.
 SEQ = PREFIX + "seq"
 STARTED = PREFIX + "started"
-# When a job that is not sent to its end last made progress: a sorted set of jobs by ms.
+# Jobs whose messages are still being sent, by the time of the last message in ms: a sorted set.
 SENDING = PREFIX + "sending"
 QUEUED = PREFIX + "queued:"
 HELD = PREFIX + "held:"
@@ -28,7 +28,7 @@ RECONCILER = PREFIX + "reconciler"
 # The id of the upload store, see `shared.uploads.identity`.
 UPLOADS_ID = PREFIX + "uploads:id"
 
-# Never there: deleting it asks whether Redis accepts writes.
+# Never exists: deleting it tests whether Redis accepts writes.
 PROBE = PREFIX + "probe"
 
 # Counters.
@@ -68,7 +68,7 @@ def idempotency(key: str) -> str:
 def queued(queue: str) -> str:
     """The items that wait in a queue, by the number of their message: a sorted set.
 
-    ``inf`` stands for an item whose message has not been sent yet.
+    The score ``inf`` means that the item's message has not been sent yet.
     """
     return QUEUED + queue
 
@@ -84,6 +84,6 @@ def metrics_seen(incarnation: str) -> str:
 
 
 def lua_names() -> str:
-    """A Lua table ``KEY`` with every name of this module that is a constant."""
+    """A Lua table ``KEY`` with all constants of this module."""
     names = {name: value for name, value in globals().items() if name.isupper()}
     return "local KEY = {" + ", ".join(f"{k} = '{v}'" for k, v in names.items()) + "}\n"

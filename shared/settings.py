@@ -1,6 +1,6 @@
 """Settings that the api and the worker share, read from the environment.
 
-Names carry no prefix and are listed in ``.env.example`` with unit and default.
+Each field is an environment variable; ``.env.example`` lists them with unit and default.
 """
 
 from functools import cached_property
@@ -14,7 +14,7 @@ from shared.uploads import open_uploads
 
 
 class SharedSettings(BaseSettings):
-    """Where Redis and the uploads are, and how to log.
+    """Settings for Redis, the upload store, logs and traces.
 
     Raises:
         pydantic.ValidationError: A value is outside its bounds; see :func:`explain`.
@@ -29,7 +29,7 @@ class SharedSettings(BaseSettings):
     job_ttl_s: int = Field(default=86_400, ge=1)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["pretty", "json"] = "pretty"
-    # OpenTelemetry reads it by itself; here it says whether there are traces at all
+    # OpenTelemetry reads this variable by itself; here it only switches tracing on
     otel_exporter_otlp_endpoint: str | None = None
 
     @field_validator("redis_url")
@@ -48,10 +48,10 @@ class SharedSettings(BaseSettings):
 
     @cached_property
     def broker_url(self) -> str:
-        """``redis_url`` as kombu spells it: ``unix:///path?db=0`` is its ``redis+socket://``.
+        """``redis_url`` in kombu's form, where ``unix:///path?db=0`` is ``redis+socket://``.
 
-        kombu accepts any certificate behind a ``rediss://`` that does not require verification, and
-        would send the password to any server that answers.
+        For ``rediss://`` it requires a verified certificate: without that, kombu accepts any
+        certificate and would send the password to any server.
         """
         parts = urlsplit(self.redis_url)
         query = parse_qs(parts.query)
@@ -66,12 +66,12 @@ class SharedSettings(BaseSettings):
 def _port(url: str) -> int | None:
     try:
         return urlsplit(url).port
-    except ValueError:  # its own text would echo what stands there, which may be a password
+    except ValueError:  # its message would repeat the text, which may be a password
         raise ValueError("the port must be a number from 0 to 65535") from None
 
 
 def explain(error: ValidationError) -> str:
-    """One line per wrong setting, naming the variable and never echoing its value."""
+    """One line per invalid setting, with the variable's name and never its value."""
     return "; ".join(
         f"{'_'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
         for fault in error.errors(include_input=False, include_url=False)

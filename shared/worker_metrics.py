@@ -1,7 +1,7 @@
-"""What workers count of the pipeline, under the names that Prometheus sees.
+"""The metrics that workers count, under the names that Prometheus sees.
 
-Workers put their totals into Redis with each heartbeat, and every api shows the fleet's sum; see
-``docs/decisions/0014-metrics.md``.
+Workers write their totals to Redis with each heartbeat, and every API process reports the sum of
+the fleet; see ``docs/decisions/0014-metrics.md``.
 """
 
 import json
@@ -15,7 +15,7 @@ PREFIX = "classifier_"
 
 @dataclass(frozen=True)
 class Family:
-    """One metric: without the suffixes that Prometheus's types add to its name."""
+    """One metric; its name has no suffix of a Prometheus type."""
 
     kind: Literal["counter", "histogram"]
     name: str
@@ -25,7 +25,7 @@ class Family:
 
     @property
     def sample_names(self) -> set[str]:
-        """What its samples are called."""
+        """The names of the metric's samples."""
         suffixes = ("_total",) if self.kind == "counter" else ("_bucket", "_count", "_sum")
         return {self.name + suffix for suffix in suffixes}
 
@@ -71,7 +71,7 @@ BY_WORKERS = (WAIT, DECODE, INFERENCE, BATCH_SIZE, FAULTS, DELETE_FAILURES)
 
 
 def totals(registry: CollectorRegistry) -> dict[str, float]:
-    """Every sample of a registry, by :func:`field`."""
+    """All samples of a registry, by :func:`field`."""
     return {
         field(sample.name, sample.labels): sample.value
         for metric in registry.collect()
@@ -86,10 +86,10 @@ def field(name: str, labels: dict[str, str]) -> str:
 
 
 def read_field(text: str) -> tuple[str, dict[str, str]]:
-    """Name and labels of a sample's key.
+    """The name and labels in a sample's key.
 
     Raises:
-        ValueError: It is not such a key.
+        ValueError: The text is not such a key.
     """
     name, labels = json.loads(text)
     return name, labels

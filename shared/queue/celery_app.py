@@ -1,7 +1,7 @@
-"""The Celery side of the wire: the task's name, the app, and what a message carries.
+"""The Celery app, its options and the name of the task.
 
-A message carries ids only. The options come from what was measured to lose messages or to hang;
-``docs/decisions/0001-celery-on-redis.md`` gives each its reason.
+A message contains ids only. Without these options, messages were lost or a process hung;
+``docs/decisions/0001-celery-on-redis.md`` gives the reason for each option.
 """
 
 from typing import Any
@@ -15,15 +15,15 @@ TASK_CLASSIFY = "classify"
 
 
 def queues() -> list[Queue]:
-    """Both queues, each with an exchange of the same name: Celery would bind them to one."""
+    """Both queues, each with its own exchange; Celery would bind both to the same exchange."""
     return [Queue(name, Exchange(name), routing_key=name) for name in map(str, QueueName)]
 
 
 def make_celery(broker_url: str, **overrides: Any) -> Celery:
-    """A Celery app without a result backend: results live in the job record.
+    """A Celery app without a result backend: results are in the job record.
 
-    Nothing connects until a worker starts. Only workers connect by it: messages are written by
-    `shared.queue.message_template`.
+    Only workers connect through it, when they start. `shared.queue.message_template` writes the
+    messages.
     """
     app = Celery("image-classifier", set_as_current=False)
     app.conf.update(

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class QueueName(StrEnum):
-    """The two Celery queues; a waiting request never stands behind a batch."""
+    """The two Celery queues: waiting requests do not queue behind batches."""
 
     INTERACTIVE = "interactive"
     BATCH = "batch"

@@ -1,7 +1,7 @@
 """ItemStore: the worker's access to the job record, one photo at a time.
 
-Every change is compare-and-set on (state, attempt) in one Lua call, so that a stale copy of a
-message changes nothing and a second result is ignored. Synchronous, because task threads call it.
+Every change is a compare-and-set on (state, attempt) in one Lua call, so a stale copy of a message
+changes nothing and a second result is ignored. Synchronous, because task threads call it.
 """
 
 import json
@@ -30,7 +30,7 @@ class Finish(StrEnum):
 
 @dataclass(frozen=True)
 class StartedItem:
-    """An item that this worker may run, as the record has it."""
+    """An item that this worker has started, as in the job's record."""
 
     ref: ItemRef
     upload_key: str
@@ -46,10 +46,10 @@ class ItemStore:
 
     Args:
         client: A synchronous client with ``decode_responses=True``.
-        incarnation: Unique to this process's life; a restarted worker has another.
+        incarnation: Unique id of this process; a restarted worker has another.
 
     Raises:
-        redis.exceptions.RedisError: From every method, when Redis does not answer.
+        redis.exceptions.RedisError: From every method, if Redis does not respond.
     """
 
     def __init__(self, client: redis.Redis, incarnation: str) -> None:
@@ -86,7 +86,7 @@ class ItemStore:
         )
 
     def finish(self, ref: ItemRef, result: ItemResult) -> Finish:
-        """Record how the item ended, unless it has already ended or a later attempt is due."""
+        """Record the item's result, unless it is finished already or a later attempt was queued."""
         outcome = ItemState.FAILED if result.error else ItemState.SUCCEEDED
         text = result.model_dump_json(exclude_none=True)
         args = [*self._key(ref), self.incarnation, outcome.value, text]
@@ -96,18 +96,18 @@ class ItemStore:
         """Put messages of a job's items onto its queue, in order; returns how many were sent.
 
         Args:
-            job_id: The job; one that is gone has nothing to send.
-            messages: The message of each item by its index. What was sent before, has ended or was
-                cancelled is passed over.
-            last: Nothing of the job is left to send after this.
+            job_id: The job; if its record no longer exists, no message is sent.
+            messages: The message of each item by the item's index. Items that were sent before,
+                are finished or were cancelled are skipped.
+            last: Whether these are the job's last messages.
         """
         return int(self._send(args=send_args(job_id, messages, last=last)))
 
     def requeue_lost(self, ref: ItemRef, held_by: str, message: str) -> bool:
         """Queue an item of a dead worker again, in isolation, and send ``message``.
 
-        Returns whether it was sent: false when the item has moved on meanwhile, or when this was
-        its second death in isolation, with which it ends as ``worker_lost``.
+        Returns whether the message was sent: ``False`` if the item's state has changed meanwhile,
+        or if this was its second death in isolation; then the item fails as ``worker_lost``.
         """
         detail = (
             "Processing this photo crashed the worker twice. Re-encode the photo and try again."
@@ -115,15 +115,16 @@ class ItemStore:
         return self._requeue_from("running", ref, held_by, message, WorkerLost(detail))
 
     def requeue_unsent(self, ref: ItemRef, message: str) -> bool:
-        """Make an item due again whose message was lost before any worker started it."""
+        """Queue an item again whose message was lost before a worker started the item."""
         return self._requeue_from("queued", ref, "", message)
 
     def hand_back(self, ref: ItemRef, message: str, *, suspect: bool) -> bool:
-        """Make an item due again that this worker started and cannot finish; send ``message``.
+        """Queue an item again that this worker started and cannot finish, and send ``message``.
 
-        It runs in isolation next time. ``suspect`` says that the item may have broken this worker:
-        the second time that happens in isolation, the item ends as ``inference_failed``. Returns
-        whether the message was sent: false also if the item has ended meanwhile.
+        Its next attempt runs in isolation. ``suspect`` means that the item may have caused this
+        worker's fault: the second time this happens in isolation, the item fails as
+        ``inference_failed``. Returns whether the message was sent: ``False`` also if the item is
+        finished meanwhile.
         """
         end = InferenceFailed("The model failed on this photo. Try again, or re-encode it.")
         return self._requeue_from(
@@ -150,7 +151,8 @@ class ItemStore:
     ) -> dict[QueueName, int]:
         """Write this worker's heartbeat; returns how many messages wait in each Celery queue.
 
-        ``totals`` is what it has counted since its start, by :func:`shared.worker_metrics.field`.
+        ``totals`` has the worker's metrics since its start, by
+        :func:`shared.worker_metrics.field`.
         """
         names = [queue.value for queue in QueueName]
         counted = json.dumps(totals or {})

@@ -1,7 +1,8 @@
-"""JobStore: the api's access to the job record.
+"""JobStore: the API's access to the job record.
 
-The record is the truth, and Celery only delivers. Creating and reading a job are one atomic call
-each; sending and cancelling go in steps. Asynchronous, because the api's event loop calls it.
+The record holds the state of a job; Celery only delivers messages. Creating and reading a job are
+one atomic call each; sending and cancelling are done in steps. Asynchronous, because the API's
+event loop calls it.
 """
 
 import json
@@ -19,13 +20,13 @@ from shared.records.lua import load, send_args
 
 
 def job_not_found() -> JobNotFound:
-    """The answer to an id without a record."""
+    """The error for a job id without a record."""
     return JobNotFound("No such job, or its record has expired. Submit the photos again.")
 
 
 @dataclass(frozen=True)
 class NewItem:
-    """One photo of a new job: stored under ``upload_key``, or refused with ``problem``."""
+    """One photo of a new job: stored under ``upload_key``, or invalid with ``problem``."""
 
     filename: str | None
     upload_key: str | None
@@ -35,7 +36,7 @@ class NewItem:
 
 @dataclass(frozen=True)
 class Idempotency:
-    """What makes a repeated request the same: its key, and a digest of all that it asks for."""
+    """The idempotency key of a request, and the digest of its contents and parameters."""
 
     key: str
     fingerprint: str
@@ -43,7 +44,7 @@ class Idempotency:
 
 @dataclass(frozen=True)
 class NewJob:
-    """Everything that a job's record begins with."""
+    """The data of a new job."""
 
     job_id: str
     queue: QueueName
@@ -57,7 +58,7 @@ class NewJob:
 
 @dataclass(frozen=True)
 class ItemRecord:
-    """Where one photo of a job stands."""
+    """The state of one photo of a job."""
 
     index: int
     filename: str | None
@@ -68,7 +69,7 @@ class ItemRecord:
 
 @dataclass(frozen=True)
 class JobRecord:
-    """A job as it stands now, with one page of its items in input order; times in ms since 1970."""
+    """The state of a job, with one page of its items in input order; times in ms since 1970."""
 
     job_id: str
     queue: QueueName
@@ -87,11 +88,11 @@ class JobStore:
 
     Args:
         client: An asyncio client with ``decode_responses=True``.
-        ttl_s: Seconds that a job's record lives after the job's end.
-        max_queued: Most items that may wait in one queue.
+        ttl_s: Seconds for which the record of a finished job is kept.
+        max_queued: Maximum number of items in one queue.
 
     Raises:
-        redis.exceptions.RedisError: From every method, when Redis does not answer.
+        redis.exceptions.RedisError: From every method, if Redis does not respond.
     """
 
     def __init__(self, client: redis.asyncio.Redis, ttl_s: int, max_queued: int) -> None:
@@ -103,16 +104,15 @@ class JobStore:
         self._cancel = client.register_script(load("cancel"))
 
     async def create(self, job: NewJob, room: int | None = None, message: str = "") -> str:
-        """Write record and index, if there is room; repeating the call changes nothing.
+        """Write the record and the index, if the queue has room; repeating the call is harmless.
 
-        Returns the job's id, or that of the earlier job which has the same idempotency key.
+        Returns the job's id, or the id of the earlier job with the same idempotency key.
 
-        ``room`` is the most items that may wait in the queue for this job to be accepted, if
-        that is less than usual. ``message`` goes onto the queue in the same step; without one,
-        the items wait for `send`.
+        ``room`` is a smaller maximum for the queue than usual, for this job only. ``message`` is
+        queued in the same step; without a message, the items wait for `send`.
 
         Raises:
-            QueueFull: The queue holds as many items as it may.
+            QueueFull: The queue is full.
             IdempotencyConflict: The earlier job with this key has other contents.
         """
         idempotency = job.idempotency or Idempotency("", "")
@@ -146,21 +146,21 @@ class JobStore:
         return str(answer[0]) if isinstance(answer, list) else job.job_id
 
     async def send(self, job_id: str, messages: Mapping[int, str], *, last: bool) -> int:
-        """As `shared.records.items.ItemStore.send`."""
+        """Send messages; see `shared.records.items.ItemStore.send`."""
         return int(await self._send(args=send_args(job_id, messages, last=last)))
 
     async def has_key(self, idempotency_key: str) -> bool:
-        """Whether a job that still has a record was made under this key."""
+        """Whether a job with this idempotency key still has a record."""
         job_id = await self._client.hget(redis_keys.idempotency(idempotency_key), "job_id")
         return job_id is not None and bool(await self._client.exists(redis_keys.job(str(job_id))))
 
     async def owner_of(self, job_id: str) -> str | None:
-        """The job's owner; ``None`` if it has none, and for an unknown job."""
+        """The job's owner; ``None`` if the job has no owner or does not exist."""
         owner = await self._client.hget(redis_keys.job(job_id), "owner")
         return None if owner is None else str(owner)
 
     async def read(self, job_id: str, offset: int = 0, limit: int = 1) -> JobRecord:
-        """The job and its items ``offset`` to ``offset + limit``, as of one moment.
+        """The job and its items ``offset`` to ``offset + limit``, read atomically.
 
         Raises:
             JobNotFound: No such job, or its record has expired.
@@ -180,7 +180,7 @@ class JobStore:
         )
 
     async def progress(self, job_ids: list[str]) -> dict[str, JobRecord | None]:
-        """Where each job stands, without its items, in one round trip; ``None`` for no such job."""
+        """Each job without its items, in one round trip; ``None`` for an unknown job."""
         async with self._client.pipeline(transaction=False) as pipe:
             for job_id in job_ids:
                 pipe.hgetall(redis_keys.job(job_id))
@@ -191,10 +191,10 @@ class JobStore:
         }
 
     async def cancel(self, job_id: str, first: int, count: int) -> tuple[int, list[int]]:
-        """Cancel what is queued among ``count`` items of a job, from index ``first`` on.
+        """Cancel the queued items among ``count`` items of a job, from index ``first`` on.
 
-        Returns the number of items that the job has, and the indices of those items among the
-        ``count`` that are cancelled, also by an earlier call: their uploads may go.
+        Returns the job's number of items, and the indices of the cancelled items among the
+        ``count``, including those of an earlier call, so that their uploads can be deleted.
 
         Raises:
             JobNotFound: No such job, or its record has expired.

@@ -1,8 +1,7 @@
-"""Traces by OpenTelemetry, where ``OTEL_EXPORTER_OTLP_ENDPOINT`` is set; otherwise nothing.
+"""OpenTelemetry traces, if ``OTEL_EXPORTER_OTLP_ENDPOINT`` is set.
 
-Nothing of OpenTelemetry is imported unless it is asked for: hence the imports inside functions.
-What else the SDK reads from the environment (``OTEL_SERVICE_NAME``, ``OTEL_TRACES_SAMPLER``, …)
-holds too.
+OpenTelemetry is imported only if traces are enabled, so the imports are inside functions. The other
+environment variables of the SDK (``OTEL_SERVICE_NAME``, ``OTEL_TRACES_SAMPLER``, …) work too.
 """
 
 import os
@@ -15,22 +14,22 @@ from shared.settings import SharedSettings
 
 _log = log.get(__name__)
 
-# Both are replaced when traces are started; call them as attributes of this module.
+# `start` replaces both, so call them as attributes of this module.
 span: Callable[[str], AbstractContextManager[Any]] = nullcontext
-"""A step of the trace that this thread is in, by its name; nothing where none is kept."""
+"""A named span in this thread's current trace; without traces, it does nothing."""
 headers: Callable[[], dict[str, str]] = dict
-"""What a message carries so that its task goes on with this trace."""
+"""The headers of a message with which its task continues the current trace."""
 
 _provider: Any = None
 
 
 def start(settings: SharedSettings, name: str, *, consumes: bool = False) -> None:
-    """Trace this process from now on, if that is asked for and installed.
+    """Start tracing this process, if traces are enabled and OpenTelemetry is installed.
 
     Args:
-        settings: Say whether it is asked for.
+        settings: Whether traces are enabled.
         name: The service's name, unless ``OTEL_SERVICE_NAME`` is set.
-        consumes: Whether this process runs Celery's tasks.
+        consumes: Whether this process runs Celery tasks.
     """
     if not settings.otel_exporter_otlp_endpoint:
         return
@@ -72,14 +71,14 @@ def _start(name: str, *, consumes: bool) -> None:
 
 
 def stop() -> None:
-    """Send what is left."""
+    """Send the remaining spans."""
     if _provider is not None:
         _provider.shutdown()
 
 
 def _inject() -> dict[str, str]:
-    # Celery's own instrumentation would do it with a span for each message, and loses those of
-    # tasks that are sent by name.
+    # The Celery instrumentation would create a span for each message, and it does not add headers
+    # to tasks that are sent by name.
     from opentelemetry.propagate import inject  # noqa: PLC0415 - only when asked for
 
     carrier: dict[str, str] = {}

@@ -1,7 +1,7 @@
-"""Which traces are begun: not those of a call to Redis that belongs to no request and no task.
+"""Samples no trace for a Redis call outside a request or task.
 
-Heartbeats and looks at the fleet would be most of all traces. Only shared.tracing imports this, and
-only when OpenTelemetry is there.
+Otherwise heartbeats and state refreshes would be most of all traces. Only shared.tracing imports
+this module, if OpenTelemetry is installed.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from opentelemetry.util.types import Attributes
 
 
 class NoLoneCalls(Sampler):
-    """Drops a client's span that would begin a trace; the rest is for another sampler to decide."""
+    """Drops a client span that would begin a trace; another sampler decides about all others."""
 
     def __init__(self, others: Sampler) -> None:
         self._others = others

@@ -1,6 +1,6 @@
-"""UploadStore: photo bytes in, photo bytes out, kept away from the broker's memory.
+"""UploadStore: keeps photos outside Redis until a worker has read them.
 
-``UPLOADS_URL=file:///folder`` keeps one file per photo, ``s3://bucket/prefix`` one object.
+``UPLOADS_URL=file:///folder`` stores one file per photo, ``s3://bucket/prefix`` one object.
 """
 
 import os
@@ -9,52 +9,65 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-# What obstore brings and this service serves; S3 is the one that is tested.
+# Bucket URL schemes that obstore supports and this service accepts; only S3 is tested.
 BUCKETS = frozenset({"s3", "gs", "az"})
 
 
 class UploadStore(Protocol):
-    """Where photos wait for a worker; keys are made by :func:`upload_key`."""
+    """A store in which photos wait for a worker; :func:`upload_key` makes the keys."""
 
     def put(self, key: str, data: bytes | bytearray) -> None:
-        """Store the bytes whole or not at all; raises OSError when the store refuses."""
+        """Store the bytes completely or not at all.
+
+        Raises:
+            OSError: The store refuses or is unreachable.
+        """
 
     def get(self, key: str) -> bytes:
-        """The bytes; raises FileNotFoundError when they are gone, OSError when out of reach."""
+        """Read the bytes.
+
+        Raises:
+            FileNotFoundError: The store does not have the key.
+            OSError: The store is unreachable.
+        """
 
     def delete(self, *keys: str) -> None:
-        """Remove the bytes; nothing happens when they are gone already; raises OSError."""
+        """Delete the keys; missing keys are ignored.
+
+        Raises:
+            OSError: The store refuses or is unreachable.
+        """
 
     def old_keys(self, age_s: float) -> Iterator[str]:
-        """Keys of everything older than ``age_s`` seconds."""
+        """Keys that are older than ``age_s`` seconds."""
 
 
 def upload_key(job_id: str, index: int) -> str:
-    """The key of one photo; the sweeper reads job and index back out of it."""
+    """The key of one photo; `parse_upload_key` reverses it."""
     return f"{job_id}.{index}"
 
 
 def parse_upload_key(key: str) -> tuple[str, int] | None:
-    """Job id and index, or ``None`` for a name that this service did not make."""
+    """Job id and index, or ``None`` if the key is not from `upload_key`."""
     job_id, _, index = key.partition(".")
     return (job_id, int(index)) if job_id and index.isdecimal() else None
 
 
 def open_uploads(url: str, *, durable: bool = False) -> UploadStore:
-    """The store that ``UPLOADS_URL`` names; nothing is asked of it yet.
+    """The store at ``UPLOADS_URL``; opens no connection.
 
     Args:
         url: ``file:///folder`` or ``s3://bucket/prefix``.
-        durable: A stored photo survives a power failure. A bucket decides that by itself.
+        durable: Whether a stored photo must survive a power failure. Buckets ignore this.
 
     Raises:
-        ValueError: The scheme is not one that is served, or the rest does not name a place.
+        ValueError: The scheme is unknown, or the URL has no absolute folder or bucket.
     """
     parts = urlsplit(url)
     if parts.scheme in BUCKETS:
         if "@" in parts.netloc or not parts.netloc or parts.query or parts.fragment:
             raise ValueError("UPLOADS_URL must be s3://bucket/prefix; keys go into AWS_… variables")
-        # here, because it takes 11 MB that a folder does not need
+        # imported here because it needs 11 MB, which a folder does not need
         from shared.uploads.bucket import BucketUploadStore  # noqa: PLC0415
 
         return BucketUploadStore(url)
@@ -65,11 +78,11 @@ def open_uploads(url: str, *, durable: bool = False) -> UploadStore:
 
 
 class FileUploadStore:
-    """One folder, one file per photo; api and workers see the same folder.
+    """A folder with one file per photo; the API and all workers must see the same folder.
 
     Args:
-        folder: Created when the first photo is stored.
-        durable: Return from `put` only when a power failure can no longer lose the photo.
+        folder: The folder; created when the first photo is stored.
+        durable: Whether `put` returns only after the photo is safe from a power failure.
     """
 
     def __init__(self, folder: Path, *, durable: bool = False) -> None:
@@ -77,7 +90,7 @@ class FileUploadStore:
         self._durable = durable
 
     def put(self, key: str, data: bytes | bytearray) -> None:
-        """Write beside, then rename: a reader never sees half a photo."""
+        """Write a temporary file and rename it, so that a reader never sees half a photo."""
         part = self.folder / f"{key}.part"
         try:
             self._write(part, data)
@@ -85,7 +98,7 @@ class FileUploadStore:
             if self._durable:
                 _sync(self.folder)
         except OSError:
-            # on a full disk the half file would be in the way until it is swept
+            # on a full disk, half a file would take up space until it is swept
             part.unlink(missing_ok=True)
             raise
 
@@ -110,15 +123,17 @@ class FileUploadStore:
         return (self.folder / key).read_bytes()
 
     def delete(self, *keys: str) -> None:
-        """Unlink the files that are there."""
+        """Delete the files; missing files are ignored."""
         for key in keys:
             (self.folder / key).unlink(missing_ok=True)
 
     def old_keys(self, age_s: float) -> Iterator[str]:
-        """Every file, half-written ones included, last written more than ``age_s`` ago."""
+        """All files, including temporary ones, last written more than ``age_s`` seconds ago."""
         if not self.folder.is_dir():
             return
-        os.utime(self.folder)  # tells the file system's own time; this process's may be hours off
+        os.utime(
+            self.folder
+        )  # sets the time of the file system's clock, which may differ from this process's clock
         limit = self.folder.stat().st_mtime - age_s
         with os.scandir(self.folder) as entries:
             for entry in entries:
@@ -130,7 +145,7 @@ class FileUploadStore:
 
 
 def _sync(path: Path) -> None:
-    """Have the disk keep a file's bytes, or a folder's names."""
+    """Write a file's bytes, or a folder's names, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

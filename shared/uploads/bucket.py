@@ -1,7 +1,7 @@
-"""Uploads in a bucket: S3 and whatever else obstore speaks, one object per photo.
+"""Uploads in a bucket of S3 or another service that obstore supports, one object per photo.
 
-Loaded only where ``UPLOADS_URL`` names a bucket. Where it is and who asks are the library's own
-variables (``AWS_ENDPOINT_URL``, ``AWS_ACCESS_KEY_ID``, …).
+Imported only if ``UPLOADS_URL`` is a bucket. obstore reads the endpoint and the credentials from
+its own variables (``AWS_ENDPOINT_URL``, ``AWS_ACCESS_KEY_ID``, …).
 """
 
 import re
@@ -17,25 +17,25 @@ from obstore.store import AzureStore, GCSStore, S3Store, from_url
 if TYPE_CHECKING:  # obstore has this name for type checkers only
     from obstore.store import S3Config
 
-# Together they bound a request: a second to connect, five for one try, no try after a second.
+# Together these limit a request: 1 s to connect, 5 s for a try, no new try after 1 s.
 CONNECT = timedelta(seconds=1)
 TRY = timedelta(seconds=5)
 TRIES_WITHIN = timedelta(seconds=1)
-# Written for a moment by the sweeper, because no other answer tells the store's own time.
+# The sweeper writes this object to read the store's clock; no other response contains it.
 CLOCK_KEY = ".clock"
-# How S3-compatible stores refuse DeleteObjects, for which some have no support and some no rights.
+# Responses of S3-compatible stores that do not support DeleteObjects or do not permit it.
 _BULK_REFUSED = re.compile(r"POST \S+ .*status code: (400|403|405|501)", re.DOTALL)
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 
 
 class BucketUploadStore:
-    """Objects below one prefix of one bucket; each request ends within some six seconds.
+    """Objects below one prefix of a bucket; each request ends within about six seconds.
 
     Args:
-        url: ``s3://bucket/prefix``, or the same with ``gs://`` and ``az://``.
+        url: ``s3://bucket/prefix``, or the same with ``gs://`` or ``az://``.
 
     Raises:
-        ValueError: What the environment says does not make a store.
+        ValueError: The environment variables of the store are incomplete or invalid.
     """
 
     def __init__(self, url: str) -> None:
@@ -48,7 +48,7 @@ class BucketUploadStore:
             self._one_by_one = _open(url, {"disable_bulk_delete": True})
 
     def put(self, key: str, data: bytes | bytearray) -> None:
-        """One request, so that no half of a photo is ever kept, not even out of sight."""
+        """Store the object with one request, so that the store never keeps half a photo."""
         with _os_errors():
             obstore.put(self._store, key, data, use_multipart=False)
 
@@ -58,13 +58,13 @@ class BucketUploadStore:
             return obstore.get(self._store, key).bytes().to_bytes()
 
     def delete(self, *keys: str) -> None:
-        """Remove the objects that are there, as many as the store allows with each request."""
+        """Delete the objects, with as many per request as the store allows."""
         if not keys:
             return
         try:
             with _os_errors():
                 self._delete(list(keys))
-        except FileNotFoundError:  # of other stores; to S3 a missing object is a deleted one
+        except FileNotFoundError:  # from other stores; S3 ignores missing objects
             for key in keys if len(keys) > 1 else ():
                 self.delete(key)
 
@@ -75,10 +75,10 @@ class BucketUploadStore:
             if self._deleting is self._one_by_one or not _BULK_REFUSED.search(str(error)):
                 raise
             obstore.delete(self._one_by_one, keys)
-            self._deleting = self._one_by_one  # that worked: do not ask in vain again
+            self._deleting = self._one_by_one  # single deletes work, so keep using them
 
     def old_keys(self, age_s: float) -> Iterator[str]:
-        """Every object right below the prefix last written ``age_s`` ago or earlier."""
+        """All objects directly below the prefix, last written at least ``age_s`` seconds ago."""
         limit = self._now() - timedelta(seconds=age_s)
         pages = obstore.list(self._store)
         while True:
@@ -103,7 +103,7 @@ def _open(url: str, config: "S3Config | None" = None) -> S3Store | GCSStore | Az
     try:
         store = from_url(
             url,
-            # the endpoint's own scheme says whether there is TLS, as for Redis
+            # the scheme of the endpoint decides about TLS, as for Redis
             client_options={"allow_http": True, "connect_timeout": CONNECT, "timeout": TRY},
             retry_config={"max_retries": 3, "retry_timeout": TRIES_WITHIN},
             config=config,
@@ -116,11 +116,11 @@ def _open(url: str, config: "S3Config | None" = None) -> S3Store | GCSStore | Az
 
 @contextmanager
 def _os_errors() -> Iterator[None]:
-    """Raise what a file system would: FileNotFoundError for a missing object, else OSError."""
+    """Turn obstore's errors into FileNotFoundError for a missing object, else OSError."""
     try:
         yield
     except FileNotFoundError as error:
-        if "NoSuchBucket" in str(error):  # the photo may well be there, when the bucket is again
+        if "NoSuchBucket" in str(error):  # the photo may exist once the bucket is back
             raise OSError(_first_line(error)) from None
         raise FileNotFoundError(_first_line(error)) from None
     except (BaseError, OSError, ValueError) as error:
@@ -128,7 +128,7 @@ def _os_errors() -> Iterator[None]:
 
 
 def _first_line(error: Exception) -> str:
-    """What went wrong, without the store's own text: some repeat the request, tokens included."""
+    """The error without the store's response, which may repeat the request with its tokens."""
     text = str(error)
     code = _CODE.search(text)
     line = text.splitlines()[0].partition(": <")[0] if text else type(error).__name__

@@ -1,7 +1,8 @@
-"""Tells whether a worker reads the upload store that the API writes to.
+"""Detects whether a worker reads the upload store that the API writes to.
 
-The API keeps a marker in its store, named after an id in Redis. A worker that does not find a photo
-looks for the marker: with it the photo is lost, without it the worker has another store.
+The API keeps a marker in its store, named after an id in Redis. If a worker does not find a photo,
+it looks for the marker: if the marker exists, the photo is lost; if not, the worker uses another
+store.
 """
 
 import uuid
@@ -21,10 +22,10 @@ def marker_key(store_id: str) -> str:
 
 
 async def store_id(client: redis.asyncio.Redis) -> str:
-    """The id of this service's upload store; chosen by the first API that asks.
+    """The id of this service's upload store; the first API process chooses it.
 
     Raises:
-        redis.exceptions.RedisError: Redis does not answer.
+        redis.exceptions.RedisError: Redis does not respond.
     """
     await client.set(redis_keys.UPLOADS_ID, uuid.uuid4().hex, nx=True)
     return str(await client.get(redis_keys.UPLOADS_ID))
@@ -43,11 +44,11 @@ class StoreIdentity:
         self._uploads = uploads
 
     def matches(self) -> bool | None:
-        """Whether both are the same; ``None`` before an API has chosen an id.
+        """Whether both stores are the same; ``None`` before an API process has chosen an id.
 
         Raises:
-            redis.exceptions.RedisError: Redis does not answer.
-            OSError: The store does not answer.
+            redis.exceptions.RedisError: Redis does not respond.
+            OSError: The store does not respond.
         """
         chosen = self._client.get(redis_keys.UPLOADS_ID)
         if chosen is None:

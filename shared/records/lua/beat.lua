@@ -1,13 +1,13 @@
--- ARGV: incarnation, the report as JSON, its metrics' totals as JSON, then the names of the queues.
--- Returns their lengths, so that a worker can tell when it is being passed by.
--- Removes before it adds: a full Redis refuses a script whose first write grows, and a worker
--- without a heartbeat would be taken for dead.
+-- ARGV: incarnation, report as JSON, totals of the metrics as JSON, then the names of the queues.
+-- Returns the queues' lengths, so that a worker notices when it receives no messages.
+-- Removes the heartbeat before adding it: a full Redis refuses a script whose first write adds
+-- data, and a worker without a heartbeat would be considered dead.
 local now = now_ms()
 redis.call('ZREM', KEY.BEATS, ARGV[1])
 redis.call('ZADD', KEY.BEATS, now, ARGV[1])
 redis.call('HSET', KEY.WORKERS, ARGV[1], ARGV[2])
--- Only what the totals have grown by since the last beat is added to the fleet's: a beat that comes
--- twice adds nothing, a restarted worker begins from nothing, and so the sums never fall.
+-- Only the growth of the totals since the last heartbeat is added to the fleet's sums: a repeated
+-- heartbeat adds nothing, a restarted worker starts from zero, and the sums never decrease.
 local seen_key = KEY.METRICS_SEEN .. ARGV[1]
 local seen = redis.call('GET', seen_key)
 local before = seen and cjson.decode(seen) or {}

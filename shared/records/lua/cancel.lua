@@ -1,7 +1,8 @@
--- ARGV: id, first index, how many. Cancels what is queued among these items; what runs may finish.
--- A job is cancelled in steps, because all others wait while a script runs.
--- Returns false for an unknown job, else {how many items the job has, those of these items that are
--- cancelled}: by this call or an earlier one whose answer was lost, so that their uploads can go.
+-- ARGV: id, first index, count. Cancels the queued items among these; running items may finish.
+-- A job is cancelled in steps, because Redis serves no other client while a script runs.
+-- Returns false for an unknown job, else {number of items of the job, indices of the cancelled
+-- items among these}, including items that an earlier call cancelled, whose response may have been
+-- lost, so that their uploads can be deleted.
 local id, first = ARGV[1], tonumber(ARGV[2])
 local job = redis.call('HMGET', job_key(id), 'queue', 'total')
 local queue, total = job[1], tonumber(job[2])

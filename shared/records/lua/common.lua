@@ -1,7 +1,8 @@
--- Prepended to every script, behind the table KEY of shared/redis_keys.py: the keys of a job, the
--- item's state line, and the one way an item ends.
+-- Added before every script, after the table KEY of shared/redis_keys.py: the keys of a job, the
+-- state line of an item, and the function that finishes an item.
 -- State line: state|attempt|deaths|alone|incarnation|token
--- The token names one run in one task thread; incarnation and token are empty unless it is running.
+-- The token identifies one run in one task thread; incarnation and token are empty unless the item
+-- is running.
 
 local function job_key(id) return KEY.JOB .. id end
 local function states_key(id) return KEY.JOB .. id .. KEY.STATES end
@@ -12,7 +13,7 @@ local function held_key(incarnation) return KEY.HELD .. incarnation end
 local function idempotency_key(key) return KEY.IDEMPOTENCY .. key end
 local function member(id, index) return id .. ':' .. index end
 
--- The number of an item whose message has not been sent yet: behind all that wait.
+-- The score of an item whose message has not been sent yet: after all waiting items.
 local UNSENT = 'inf'
 
 local function now_ms()
@@ -38,8 +39,8 @@ local function next_seq()
   return redis.call('INCR', KEY.SEQ)
 end
 
--- A job lives its time-to-live from its end, not from its beginning.
--- A request that waits for a job of one item gets its result with this, and need not read it.
+-- The time-to-live of a job's record begins when the job is finished.
+-- A request that waits for a job of one item receives the result in the published message.
 local function end_job_if_done(id, ended)
   local counts = redis.call('HMGET', job_key(id), 'queued', 'running', 'reply_to', 'ttl_s', 'total')
   if tonumber(counts[1]) > 0 or tonumber(counts[2]) > 0 then return 0 end
@@ -54,13 +55,13 @@ local function end_job_if_done(id, ended)
   return 1
 end
 
--- How an item ended, as one word: a failed one's is its problem's slug.
+-- The outcome of an item as one word; for a failed item, the slug of its problem.
 local function end_name(outcome, result)
   return outcome == 'failed' and string.match(result, '"type": ?"/problems/([%w_]+)"') or outcome
 end
 
--- from: the state it leaves. The caller has freed memory before this writes, so that a full
--- Redis, which refuses a script whose first write grows, lets it through.
+-- from: the previous state. The caller must delete data before it calls this function: a full Redis
+-- refuses a script whose first write adds data.
 local function end_item(id, index, from, s, outcome, result)
   s.state = outcome
   s.incarnation, s.token = '', ''

@@ -1,9 +1,10 @@
 -- ARGV: id, queue, top_k, reply_to, ttl_s, limit, idempotency key or '', fingerprint of the contents,
 --       owner or '', the message of a job of one item or '', request id, then per item: its JSON,
 --       its error's JSON or ''. Without a message send.lua sends the items afterwards.
--- Record, admission and index in one step: either all of a job exists or none of it.
--- Returns 'created', 'exists' (an earlier call, whose response was lost, did create it), 'full', 'conflict' (the
--- idempotency key belongs to a job of other contents), or {the id of the job that has the key}.
+-- Admits the job and writes its record and index in one step: a job is written whole or not at all.
+-- Returns 'created', 'exists' (an earlier call created it, but its response was lost), 'full',
+-- 'conflict' (the idempotency key belongs to a job with other contents), or {id of the job that has
+-- the key}.
 local id, queue, top_k, reply_to, ttl_s = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local idempotency, fingerprint = ARGV[7], ARGV[8]
 local owner, message, request_id = ARGV[9], ARGV[10], ARGV[11]

@@ -1,6 +1,6 @@
 -- ARGV: id, index, attempt, incarnation, outcome, result's JSON.
--- Returns 'counted' when this result counts, 'ended' when the item has ended before (perhaps by this
--- very call, whose answer was lost on the way), 'stale' when it belongs to a later attempt.
+-- Returns 'counted' if this result was recorded, 'ended' if the item was finished before (perhaps by
+-- an earlier call whose response was lost), 'stale' if a later attempt was queued.
 local id, index, incarnation = ARGV[1], ARGV[2], ARGV[4]
 local s = read_state(id, index)
 if not s or s.state ~= 'running' or s.attempt ~= tonumber(ARGV[3])

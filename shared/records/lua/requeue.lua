@@ -1,10 +1,11 @@
 -- ARGV: id, index, attempt, from ('running' or 'queued'), incarnation that held it or '',
---       deaths that end it, the error's JSON for that end, the message of the next attempt,
---       '1' if its worker was faulty and exited, '1' if the item may have caused that (else '0').
--- Makes a lost item due again under a new attempt, and puts its message onto the queue in the same
--- step. A death counts only if the item was run in isolation.
--- Returns 'sent', 'ended' when this death was its last, 'moved_on' when the item is no longer where
--- it was.
+--       number of deaths after which the item fails, JSON of the error for that failure, the
+--       message of the next attempt, '1' if its worker was faulty and exited, '1' if the item may
+--       have caused that (else '0').
+-- Queues a lost item again with a new attempt, and sends its message in the same step. A death
+-- counts only if the item ran in isolation.
+-- Returns 'sent', 'ended' if the item failed after too many deaths, 'moved_on' if the item's state
+-- has changed meanwhile.
 local id, index, from, incarnation = ARGV[1], ARGV[2], ARGV[4], ARGV[5]
 local s = read_state(id, index)
 if from == 'running' then redis.call('SREM', held_key(incarnation), member(id, index)) end
@@ -23,8 +24,8 @@ end
 s.state, s.incarnation, s.token, s.attempt = 'queued', '', '', s.attempt + 1
 write_state(id, index, s)
 local queue = redis.call('HGET', job_key(id), 'queue')
--- What a dead worker held goes before all that wait, or it would wait a second time; others go
--- behind them.
+-- An item that a dead worker held is queued first, because it has waited before; other items are
+-- queued last.
 local seq = s.alone == 1 and redis.call('HGET', KEY.STARTED, queue) or next_seq()
 redis.call('ZADD', queued_key(queue), seq, member(id, index))
 redis.call(s.alone == 1 and 'RPUSH' or 'LPUSH', queue, ARGV[8])

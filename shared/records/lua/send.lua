@@ -1,9 +1,7 @@
--- ARGV: id, '1' when nothing of the job is left to send after this, then per item: its index, its
---       message.
--- Puts messages onto the job's queue and numbers their items in the same step, so that the order
--- of the numbers is the order of the messages: the reconciler counts on it. The items of one
--- message may share a number. What was sent before, has ended or was cancelled is passed over, so
--- that the call may be repeated, and two senders of one job do no harm.
+-- ARGV: id, '1' if these are the job's last messages, then per item: its index, its message.
+-- Sends messages to the job's queue and numbers their items in the same step. The numbers have the
+-- order of the messages, which the reconciler relies on. Items that were sent before, are finished
+-- or were cancelled are skipped, so the call may be repeated and two processes may send one job.
 -- Returns how many messages were sent.
 local id = ARGV[1]
 local queue = redis.call('HGET', job_key(id), 'queue')

@@ -1,7 +1,7 @@
--- ARGV: id, index, attempt, incarnation, token. Compare-and-set: only the attempt that is due may
--- start. Repeated with the same token (the first response was lost) it succeeds again, or the item
+-- ARGV: id, index, attempt, incarnation, token. Compare-and-set: only the current attempt may start.
+-- A repeated call with the same token succeeds again. Otherwise, after a lost response, the item
 -- would stay running in a worker that does not know of it.
--- Returns false for a stale copy, else {item's JSON, queue, top_k, milliseconds it was queued,
+-- Returns false for a stale message, else {item as JSON, queue, top_k, milliseconds in the queue,
 -- request id}.
 local id, index, incarnation, token = ARGV[1], ARGV[2], ARGV[4], ARGV[5]
 local s = read_state(id, index)
@@ -14,8 +14,8 @@ if s.state ~= 'queued' then return false end
 local seq = redis.call('ZSCORE', queued_key(job[1]), member(id, index))
 redis.call('ZREM', queued_key(job[1]), member(id, index))
 redis.call('SADD', held_key(incarnation), member(id, index))
--- A worker that was silent and struck off may begin an item before its next heartbeat, and die: the
--- reconciler looks only at what is held by those on this list.
+-- A worker that was removed from the list because it was silent may start an item before its next
+-- heartbeat and then die; the reconciler only checks workers on this list.
 redis.call('ZADD', KEY.BEATS, 'NX', now_ms(), incarnation)
 if seq and seq ~= UNSENT and tonumber(seq) > tonumber(redis.call('HGET', KEY.STARTED, job[1]) or 0) then
   redis.call('HSET', KEY.STARTED, job[1], seq)
