@@ -1,4 +1,4 @@
-"""The api's connections to Redis, and a time limit for every call: after it the client gets a 503.
+"""The API's connections to Redis, and a time limit for every call: after it, the client gets a 503.
 
 Only time in which this process could run counts. On a busy host, the process may read a fast
 response of Redis late; without this rule it would report that Redis is unreachable.
@@ -75,7 +75,7 @@ async def broker_within(seconds: float = BROKER_S) -> AsyncIterator[None]:
 
 
 class _Surviving:
-    """uvloop raises RuntimeError where asyncio raises OSError: writing to a closed connection."""
+    """Writing to a closed connection: uvloop raises RuntimeError where asyncio raises OSError."""
 
     async def send_packed_command(
         self, command: bytes | str | Iterable[bytes], check_health: bool = True
@@ -102,7 +102,13 @@ _SURVIVING = {Connection: _Tcp, SSLConnection: _Tls, UnixDomainSocketConnection:
 
 
 def connect_async(url: str, timeout_s: float | None, max_connections: int) -> redis.asyncio.Redis:
-    """An asyncio client for the api; ``timeout_s=None`` is for the subscriber, which idles."""
+    """An asyncio client for the API; it connects at its first call.
+
+    Args:
+        url: The address of Redis.
+        timeout_s: Limit for each response, in seconds; ``None`` for the pub/sub listener.
+        max_connections: Further calls wait for a free connection.
+    """
     pool = redis.asyncio.BlockingConnectionPool.from_url(
         url,
         max_connections=max_connections,
