@@ -1,9 +1,11 @@
 """Checks a photo's first bytes, and recognizes what a client sent instead of a photo."""
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from api.intake.json_body import UTF_16
 from shared.errors import (
     InvalidImage,
     MalformedRequest,
@@ -15,6 +17,9 @@ from shared.errors import (
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 # `curl -d` removes line ends and zero bytes from a file
 _STRIPPED_PNG = b"\x89PNG\x1a"
+# what these bytes become when they are decoded as text and encoded again: by U+FFFD, by Latin-1
+_READ_AS_TEXT = ("\ufffd".encode(), "\xff\xd8\xff".encode(), "\x89PNG".encode())
+_BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _URL_ENCODED = "application/x-www-form-urlencoded"
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}[=\s]*")
 # Query parameters that clients often send as form fields by mistake.
@@ -85,9 +90,21 @@ def wrong_content(data: bytes | bytearray) -> ServiceError:
         return UnsupportedMediaType(f"The content is base64 text. {_SEND_BYTES}")
     if head.startswith(_STRIPPED_PNG):
         return UnsupportedMediaType(f"The PNG lost its line ends and zero bytes: {_CURL_D}")
+    if damage := _damage_on_the_way(head):
+        return UnsupportedMediaType(damage)
     if format_ := _format_of(head):
         return UnsupportedMediaType(f"The content is {format_}. Convert it to JPEG or PNG.")
     return UnsupportedMediaType("The content is neither JPEG nor PNG. Convert it to one.")
+
+
+def _damage_on_the_way(head: bytes) -> str | None:
+    if head.startswith(_READ_AS_TEXT):
+        return "The file was read as text, which damages it. Read and send it as bytes."
+    if head.startswith(b"\x89PNG"):
+        return "The line ends in the PNG were changed. Send it as bytes."
+    if looks_like_photo(head.lstrip(b"\r\n" + BOM_UTF8)):
+        return "There is a line break or byte order mark before the photo. Send the file as it is."
+    return UTF_16 if head.startswith(_BYTE_ORDER_MARKS) else None
 
 
 def _format_of(head: bytes) -> str | None:

@@ -18,6 +18,7 @@ MAX_SEPARATORS = 1_000
 _ONLY_IMAGE = (
     'The JSON body may only contain the field "image"; top_k and explain are query parameters.'
 )
+UTF_16 = "The body is UTF-16 text. Send JSON in UTF-8."
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 _WHITE_SPACE = b" \t\r\n\v\f"
 # Characters of base64 that URIs escape. unquote() would split the text at each of them.
@@ -38,6 +39,8 @@ def decode_json(body: bytes | bytearray) -> bytes:
         MalformedRequest: The body is not JSON, has no "image", or the image is not base64.
     """
     body = body.removeprefix(BOM_UTF8)
+    if b"\0" in body[:2]:
+        raise MalformedRequest(UTF_16)
     if sum(map(body.count, _SEPARATORS)) > MAX_SEPARATORS:
         raise MalformedRequest(_ONLY_IMAGE)
     try:
@@ -56,11 +59,20 @@ def decode_json(body: bytes | bytearray) -> bytes:
             data = text.encode("ascii")
         # url-safe base64 too: the two alphabets differ in two characters
         data = data.translate(_TO_STANDARD, _WHITE_SPACE)
+        # often left out, above all of url-safe base64
+        if len(data) % 4 and not data.endswith(b"="):
+            data += b"=" * (-len(data) % 4)
         return base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise MalformedRequest(
-            "The image is not valid base64 (RFC 4648, section 4 or 5, with padding)."
-        ) from error
+        raise MalformedRequest(_why_not_base64(text[:8])) from error
+
+
+def _why_not_base64(start: str) -> str:
+    if start.startswith(("b'", 'b"')):
+        return "The image is the text of a Python bytes object. Call decode() on it, not str()."
+    if start.lower().startswith(("http://", "https://", "file://")):
+        return "The image is an address, and the service fetches nothing. Send the file's base64."
+    return "The image is not valid base64 (RFC 4648, section 4 or 5)."
 
 
 def _unescaped(data: bytes) -> bytes:

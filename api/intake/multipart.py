@@ -52,6 +52,8 @@ class PartReader:
     def __init__(self, boundary: bytes, max_part: int, *, hashing: bool = False) -> None:
         self._assembly = _Assembly(max_part, hashing=hashing)
         self._begun = False
+        self._first_line = b"--" + boundary
+        self._start = bytearray()
         try:
             self._parser = MultipartParser(boundary, self._assembly.callbacks())
         except FormParserError as error:
@@ -64,11 +66,23 @@ class PartReader:
             # a form's validity would depend on how it is split into chunks.
             chunk = chunk.lstrip(b"\r\n")
             self._begun = bool(chunk)
+        if len(self._start) <= len(self._first_line):
+            self._start += chunk[: len(self._first_line) + 1]
         try:
             self._parser.write(chunk)
         except FormParserError as error:
-            raise MalformedRequest(f"The body is not multipart/form-data: {error}") from error
+            raise MalformedRequest(self._why_no_form(error)) from error
         return self._assembly.take()
+
+    def _why_no_form(self, error: FormParserError) -> str:
+        if not self._start.startswith(self._first_line[: len(self._start)]):
+            return (
+                "The body does not begin with the boundary that its Content-Type names. "
+                "Let the HTTP client set the Content-Type."
+            )
+        if self._start.startswith(self._first_line + b"\n"):
+            return "The lines of the form end with LF. End them with CR LF (RFC 2046, 5.1.1)."
+        return f"The body is not multipart/form-data: {error}"
 
     def close(self) -> None:
         """Check, after the last chunk, that the form is complete."""

@@ -1,6 +1,7 @@
 """Records as clients see them."""
 
 import json
+from dataclasses import replace
 
 from api.http.schemas import Job
 from api.jobs.snapshots import as_created
@@ -36,7 +37,16 @@ def test_items_have_only_what_they_have_and_jobs_have_every_field() -> None:
     queued, failed = job["items"]
     assert queued == {"index": 0, "filename": "0.jpg", "status": "queued"}
     assert failed["error"]["type"] == "/problems/invalid_image"
-    assert job["created_at"].endswith("Z")
+
+
+def test_every_time_has_milliseconds() -> None:
+    record = as_created(new_job(1, 0), limit=1)
+    for ms, text in ((0, "00.000"), (100, "00.100"), (59_999, "59.999")):
+        record = replace(record, created_ms=ms, finished_ms=60_000 + ms, expires_ms=120_000 + ms)
+        job = json.loads(Job.of(record, 0, 1).model_dump_json())
+        assert job["created_at"] == f"1970-01-01T00:00:{text}Z"
+        assert job["finished_at"] == f"1970-01-01T00:01:{text}Z"
+        assert job["expires_at"] == f"1970-01-01T00:02:{text}Z"
 
 
 def test_next_is_there_until_the_last_page() -> None:

@@ -12,6 +12,8 @@ from tests.unit.api.intake.sending import as_form, take
 
 PHOTO = jpeg()
 TEXT = base64.b64encode(PHOTO)
+NOT_PADDED = TEXT.rstrip(b"=")
+assert NOT_PADDED != TEXT
 URL_ENCODED = "application/x-www-form-urlencoded"
 
 
@@ -44,6 +46,18 @@ BODIES = {
     "base64 of a short file": (base64.b64encode(png()), "", {}, "base64 text"),
     "a form under image/jpeg": (as_form({"file": PHOTO}), "image/jpeg", {}, "multipart form"),
     "a form under no type": (as_form({"file": PHOTO}), "", {}, "multipart form"),
+    "a JPEG read as text": (PHOTO.decode(errors="replace").encode(), "", {}, "read as text"),
+    "a PNG read as text": (png().decode(errors="replace").encode(), "", {}, "read as text"),
+    "a JPEG taken for Latin-1": (PHOTO.decode("latin-1").encode(), "", {}, "read as text"),
+    "a PNG taken for Latin-1": (png().decode("latin-1").encode(), "", {}, "read as text"),
+    "a PNG with Unix line ends": (png().replace(b"\r\n", b"\n"), "", {}, "line ends"),
+    "a PNG with Windows line ends": (png().replace(b"\n", b"\r\n"), "", {}, "line ends"),
+    "a line break before a JPEG": (b"\r\n" + PHOTO, "image/jpeg", {}, "before the photo"),
+    "a byte order mark before a PNG": (b"\xef\xbb\xbf" + png(), "", {}, "before the photo"),
+    "JSON in UTF-16": ('{"image": ""}'.encode("utf-16"), "application/json", {}, "UTF-16"),
+    "JSON in UTF-16 without a mark": ('{"image": ""}'.encode("utf-16-le"), "", {}, "UTF-16"),
+    "the repr of bytes": (json.dumps({"image": str(TEXT)}).encode(), "", {}, "decode()"),
+    "an address": (b'{"image": "https://example.org/cat.jpg"}', "", {}, "address"),
     "HEIC": (b"\0\0\0\x18ftypheic\0\0\0\0", "", {}, "a HEIC image"),
     "AVIF": (b"\0\0\0\x1cftypavif\0\0\0\0", "", {}, "an AVIF image"),
     "a video": (b"\0\0\0\x20ftypisom\0\0\2\0", "", {}, "a video"),
@@ -72,8 +86,15 @@ def test_a_body_that_is_no_photo_is_named(
         (png(), URL_ENCODED),
         (b"\xef\xbb\xbf" + json.dumps({"image": TEXT.decode()}).encode(), "application/json"),
         (json.dumps({"image": base64.urlsafe_b64encode(PHOTO).decode()}).encode(), ""),
+        (json.dumps({"image": NOT_PADDED.decode()}).encode(), ""),
     ],
-    ids=["--data-binary", "--data-binary of a PNG", "JSON with a BOM", "url-safe base64"],
+    ids=[
+        "--data-binary",
+        "--data-binary of a PNG",
+        "JSON with a BOM",
+        "url-safe base64",
+        "no padding",
+    ],
 )
 def test_what_only_looks_wrong_is_accepted(body: bytes, kind: str) -> None:
     assert take(body, content_type=kind).data in (PHOTO, png())

@@ -149,3 +149,24 @@ def test_a_boundary_too_long_is_refused() -> None:
 
     with pytest.raises(MalformedRequest):
         asyncio.run(use())
+
+
+FORM = form([("file", "cat.jpg", b"photo")])
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    {
+        "line feeds": (FORM.replace(b"\r\n", b"\n"), "CR LF"),
+        "another boundary": (FORM.replace(b"frontier", b"border"), "Let the HTTP client set"),
+        "no dashes": (FORM.replace(b"--frontier", b"frontier"), "Let the HTTP client set"),
+        "text before it": (b"This is a form\r\n" + FORM, "Let the HTTP client set"),
+        "no form at all": (b"\xff\xd8\xff\xe0 a photo", "Let the HTTP client set"),
+    }.values(),
+)
+@pytest.mark.parametrize("cuts", [[], [1], [3, 8], [11]])
+def test_a_form_that_is_framed_wrongly_is_told_how(
+    body: bytes, expected: str, cuts: list[int]
+) -> None:
+    with pytest.raises(MalformedRequest, match=expected):
+        read(body, cuts)
