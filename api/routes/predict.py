@@ -48,6 +48,7 @@ _BODY = {
             "schema": {
                 "type": "object",
                 "required": ["image"],
+                "additionalProperties": False,
                 "properties": {
                     "image": {
                         "type": "string",
