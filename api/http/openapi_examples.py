@@ -38,7 +38,7 @@ _COUNTS: dict[str, Any] = {
 JOB_QUEUED: dict[str, Any] = {
     "job_id": PREDICTION["job_id"],
     "status": "queued",
-    "created_at": "2026-01-31T12:00:00Z",
+    "created_at": "2026-01-31T12:00:00.000Z",
     "finished_at": None,
     "expires_at": None,
     "counts": _COUNTS,
@@ -51,8 +51,8 @@ JOB_QUEUED: dict[str, Any] = {
 JOB_COMPLETED: dict[str, Any] = {
     **JOB_QUEUED,
     "status": "completed",
-    "finished_at": "2026-01-31T12:00:01Z",
-    "expires_at": "2026-02-01T12:00:01Z",
+    "finished_at": "2026-01-31T12:00:01.000Z",
+    "expires_at": "2026-02-01T12:00:01.000Z",
     "counts": {**_COUNTS, "queued": 0, "succeeded": 1, "failed": 1},
     "items": [
         {"index": 0, **{key: PREDICTION[key] for key in PREDICTION if key != "job_id"}},
@@ -64,7 +64,7 @@ JOB_COMPLETED: dict[str, Any] = {
                 "type": "/problems/unsupported_media_type",
                 "title": "Unsupported media type",
                 "status": 415,
-                "detail": "The content is neither JPEG nor PNG. Convert it to one.",
+                "detail": "The content is text. Send the bytes of a JPEG or PNG.",
             },
         },
     ],
@@ -72,15 +72,15 @@ JOB_COMPLETED: dict[str, Any] = {
 JOB_CANCELLED: dict[str, Any] = {
     **JOB_QUEUED,
     "status": "cancelled",
-    "finished_at": "2026-01-31T12:00:01Z",
-    "expires_at": "2026-02-01T12:00:01Z",
+    "finished_at": "2026-01-31T12:00:01.000Z",
+    "expires_at": "2026-02-01T12:00:01.000Z",
     "counts": {**_COUNTS, "queued": 0, "cancelled": 2},
     "items": [{**item, "status": "cancelled"} for item in JOB_QUEUED["items"]],
 }
 RESULTS_NDJSON = "".join(json.dumps(item) + "\n" for item in JOB_COMPLETED["items"])
 RESULTS_CSV = """index,path,status,label_1,class_index_1,confidence_1,error,detail
 0,cat.jpg,succeeded,tabby,281,0.62,,
-1,notes.txt,failed,,,,unsupported_media_type,The content is neither JPEG nor PNG. Convert it to one.
+1,notes.txt,failed,,,,unsupported_media_type,The content is text. Send the bytes of a JPEG or PNG.
 """
 _PROGRESS = {name: JOB_COMPLETED[name] for name in JOB_COMPLETED if name not in {"items", "next"}}
 EVENTS = f"id: end\nevent: end\ndata: {json.dumps(_PROGRESS)}\n\n"

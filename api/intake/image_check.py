@@ -21,6 +21,7 @@ _STRIPPED_PNG = b"\x89PNG\x1a"
 _READ_AS_TEXT = ("\ufffd".encode(), "\xff\xd8\xff".encode(), "\x89PNG".encode())
 _BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _URL_ENCODED = "application/x-www-form-urlencoded"
+_TEXT = re.compile(rb"[\t\r\n -~]+")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}[=\s]*")
 # Query parameters that clients often send as form fields by mistake.
 QUERY_PARAMETERS = ("top_k", "explain")
@@ -94,6 +95,8 @@ def wrong_content(data: bytes | bytearray) -> ServiceError:
         return UnsupportedMediaType(damage)
     if format_ := _format_of(head):
         return UnsupportedMediaType(f"The content is {format_}. Convert it to JPEG or PNG.")
+    if _TEXT.fullmatch(head):
+        return UnsupportedMediaType("The content is text. Send the bytes of a JPEG or PNG.")
     return UnsupportedMediaType("The content is neither JPEG nor PNG. Convert it to one.")
 
 
