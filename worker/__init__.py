@@ -1,1 +1,1 @@
-"""Celery and the model: no FastAPI."""
+"""The worker: takes photos from the Celery queues and classifies them."""

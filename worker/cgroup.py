@@ -1,7 +1,7 @@
-"""Limits of the control groups that this process is in: processors and memory.
+"""Limits of processors and memory in the control groups of this process.
 
-A container, `systemd`'s `CPUQuota` and LXC limit a process by a group. The groups around it may
-have smaller limits, so the smallest on the way up counts.
+Containers, systemd's `CPUQuota` and LXC limit a process through a control group. An enclosing group
+may have a smaller limit, so the smallest limit of all enclosing groups counts.
 """
 
 import os
@@ -10,24 +10,24 @@ from pathlib import Path, PurePosixPath
 
 ROOT = Path("/sys/fs/cgroup")
 MEMBERSHIP = Path("/proc/self/cgroup")
-# Version 1 writes the largest number of whole pages where there is no limit.
+# Without a limit, version 1 reports the largest number of whole pages.
 _NO_LIMIT = 1 << 60
 
 
 def processors(root: Path = ROOT, membership: Path = MEMBERSHIP) -> int:
-    """Processors that this process may use: those that it sees, or fewer by its quota.
+    """Number of processors that this process may use: its CPU affinity, or fewer by its quota.
 
-    macOS does not say what a process sees, so there it is all of them.
+    On macOS, which does not report the affinity, this is the number of all processors.
     """
     seen = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(seen, cpu_quota(root, membership) or seen)
 
 
 def cpu_quota(root: Path = ROOT, membership: Path = MEMBERSHIP) -> int | None:
-    """Whole processors, at least one, that the smallest limit grants; ``None`` without a limit.
+    """Number of processors that the smallest limit allows, at least 1; ``None`` without a limit.
 
-    A limit hides no processor: a process that starts a thread for each that it sees is stopped for
-    the rest of every tenth of a second.
+    A process still sees all processors. If it starts one thread for each of them, the kernel stops
+    it for the rest of every 0.1 s.
 
     Args:
         root: Where the kernel shows the control groups.
@@ -38,7 +38,7 @@ def cpu_quota(root: Path = ROOT, membership: Path = MEMBERSHIP) -> int | None:
 
 
 def memory_limit(root: Path = ROOT, membership: Path = MEMBERSHIP) -> int | None:
-    """Bytes of memory that the smallest limit grants; ``None`` without a limit.
+    """Bytes of memory that the smallest limit allows; ``None`` without a limit.
 
     Args:
         root: Where the kernel shows the control groups.
@@ -55,7 +55,7 @@ def _smallest(
     for folder in _groups(controller, root, membership):
         try:
             limit = read(folder)
-        except (OSError, ValueError):  # not there, or the word for no limit
+        except (OSError, ValueError):  # no such file, or the word "max" for no limit
             continue
         if limit is not None:
             limits.append(limit)
@@ -63,11 +63,11 @@ def _smallest(
 
 
 def _groups(controller: str, root: Path, membership: Path) -> Iterator[Path]:
-    """The folders of this process's groups and of those around them, in both versions."""
+    """The folders of this process's control groups and the enclosing groups, in both versions."""
     yield from (root, root / controller)
     try:
         lines = membership.read_text().splitlines()
-    except OSError:  # no Linux
+    except OSError:  # not Linux
         return
     for line in lines:
         number, controllers, path = line.split(":", 2)
@@ -77,7 +77,7 @@ def _groups(controller: str, root: Path, membership: Path) -> Iterator[Path]:
             base = root / controller
         else:
             continue
-        # A container that does not see itself as the root has its own group there all the same.
+        # In a container the path may be the host's, while its own group is at the root.
         inner = PurePosixPath(path.lstrip("/"))
         if ".." not in inner.parts:
             yield from (base / group for group in (inner, *inner.parents))

@@ -1,4 +1,4 @@
-"""What the worker's commands share: they print one line, a result or an error."""
+"""Helpers for the worker's commands, which print a result or one line with an error."""
 
 import sys
 from collections.abc import Callable
@@ -10,9 +10,17 @@ from worker.models.weights import ModelUnavailable
 
 
 def run(name: str, work: Callable[[], str]) -> int:
-    """Print what ``work`` returns, or on stderr why it could not; returns the exit code."""
+    """Print the result of ``work``, or its error on stderr.
+
+    Args:
+        name: The command's name, for the error line.
+        work: Returns the text to print.
+
+    Returns:
+        The exit code: 0, or 1 after an error.
+    """
     try:
-        print(work())  # noqa: T201 - a command speaks
+        print(work())  # noqa: T201 - the output of a command
     except ValidationError as error:
         say(name, explain(error))
     except ModelUnavailable as error:
@@ -23,5 +31,5 @@ def run(name: str, work: Callable[[], str]) -> int:
 
 
 def say(name: str, line: str) -> None:
-    """One line on stderr."""
+    """Print one line on stderr."""
     print(f"{name}: {line}", file=sys.stderr)  # noqa: T201 - as above

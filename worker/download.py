@@ -1,6 +1,6 @@
-"""`python -m worker.download` puts the weights that the settings name into `MODEL_CACHE`.
+"""`python -m worker.download` downloads the weights in the settings into `MODEL_CACHE`.
 
-Errors are one line on stderr and exit code 1.
+On an error it prints one line on stderr and exits with code 1.
 """
 
 import sys
@@ -12,13 +12,13 @@ from worker.settings import WorkerSettings
 
 
 def download(settings: WorkerSettings) -> ModelSpec:
-    """Fetch what is to be fetched, and check what there is.
+    """Download the weights if they are missing, and check them.
 
     Raises:
         ModelUnavailable: The model is not available; the text says what to do.
     """
     published = published_weights(settings)
-    # For MODEL=auto, resolve() itself fetches, and falls back.
+    # For MODEL=auto, resolve() downloads the weights or falls back to another model.
     if published and settings.model == "resnet50":
         fetch(published, settings.model_cache.expanduser())
     return resolve(settings)

@@ -1,7 +1,7 @@
-"""``python -m worker.healthcheck``: health check of the worker on this host, for containers.
+"""``python -m worker.healthcheck``: health check of the worker in this container.
 
-Exits 0 when a worker of this host name is idle or busy and its heartbeat is fresh, else 1 with one
-line that says why. Imports no model.
+Exits with 0 if a worker with this host name is idle or busy and its heartbeat is recent. Otherwise
+prints the reason and exits with 1. Does not import the model.
 """
 
 import socket
@@ -18,23 +18,23 @@ FRESH_MS = 10_000
 
 
 def verdict(host: str, reports: dict[str, str], beats: dict[str, float], now_ms: int) -> str | None:
-    """Why no worker of this host works, or ``None`` when one does.
+    """The reason why no worker of this host works, or ``None`` if a worker does.
 
     Args:
         host: The part of a worker's name after the ``@``.
-        reports: Incarnation to report, as JSON.
-        beats: Incarnation to its last heartbeat, in ms by Redis's clock.
-        now_ms: Redis's clock.
+        reports: Each incarnation's report, as JSON.
+        beats: Time of each incarnation's last heartbeat, in ms by Redis's clock.
+        now_ms: Time in ms by Redis's clock.
     """
     why = f"no worker on {host} has reported"
     for incarnation, text in reports.items():
         try:
             report = WorkerReport.model_validate_json(text)
         except ValidationError:
-            continue  # of another release, and so of another container
+            continue  # written by another release, so by another container
         if report.name.rpartition("@")[2] != host:
             continue
-        # one ahead of now is of before Redis's clock was set back
+        # a heartbeat in the future means that Redis's clock was set back
         age_ms = abs(now_ms - beats.get(incarnation, 0))
         if age_ms > FRESH_MS:
             why = f"{report.name} has been silent for {age_ms / 1000:.0f} s"
@@ -46,7 +46,7 @@ def verdict(host: str, reports: dict[str, str], beats: dict[str, float], now_ms:
 
 
 def main() -> int:
-    """Ask Redis; returns the exit code."""
+    """Check the worker through Redis; returns the exit code."""
     try:
         with connect(WorkerSettings().redis_url, timeout_s=2.0).pipeline() as pipe:
             pipe.time()
@@ -59,7 +59,7 @@ def main() -> int:
         now_ms = seconds * 1000 + micros // 1000
         why = verdict(socket.gethostname(), reports, dict(beats), now_ms)
     if why:
-        print(why, file=sys.stderr)  # noqa: T201 - what a person reads in the container's health log
+        print(why, file=sys.stderr)  # noqa: T201 - for the container's health log
     return 1 if why else 0
 
 

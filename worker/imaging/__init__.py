@@ -1,1 +1,1 @@
-"""From a photo's bytes to the pixels that the model sees."""
+"""Decodes, resizes and crops photos: from a photo's bytes to the model's input."""

@@ -1,7 +1,7 @@
-"""Where in a picture the square lies that the model looks at, and how it is cut out.
+"""Resizes a picture and cuts out the centre square that the model sees.
 
-It mirrors torchvision's Resize and CenterCrop on the upright picture, down to which way each of
-them rounds. Pixels are cut and resized as they are stored; only the square is turned upright.
+The result is that of torchvision's Resize and CenterCrop on the upright picture, including their
+rounding. Pixels are cut and resized as they are stored; only the square is turned upright.
 """
 
 import math
@@ -16,7 +16,7 @@ Size = tuple[int, int]
 Box = tuple[float, float, float, float]
 IntBox = tuple[int, int, int, int]
 
-# What turns a picture of that EXIF orientation upright, as ImageOps.exif_transpose does.
+# The operation that turns a picture upright, by EXIF orientation, as in ImageOps.exif_transpose.
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -27,28 +27,28 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _TRANSPOSED = {5, 6, 7, 8}  # stored columns are rows of the upright picture
-# Against the upright picture, stored columns or rows run backwards.
+# EXIF orientations in which the stored columns or rows are reversed.
 _COLUMNS_REVERSED = {2, 3, 7, 8}
 _ROWS_REVERSED = {3, 4, 6, 7}
-# A box is only as exact as float32. Where few pixels make one, that can flip the rounding of all of
-# them at once, and so move the result by two steps; a small picture is resized whole instead, which
-# is torchvision's own way, unless it is so long and thin that this takes too much memory.
+# Pillow's box has the precision of float32. If few pixels make a result pixel, this can change the
+# rounding of all of them, and so the result by two steps. Therefore a small picture is resized
+# whole, as in torchvision, unless it is so long and thin that this takes too much memory.
 _SMALL = 1.5
 _MOST_RESIZED = 3_000_000
 
 
 @dataclass(frozen=True)
 class Cut:
-    """How the square comes out of a decoded picture, in the coordinates in which it is stored.
+    """How to cut the square out of a decoded picture, in coordinates of the stored picture.
 
     Attributes:
-        kept: Left, top, right and bottom of the pixels that are needed.
+        kept: Left, top, right and bottom of the needed pixels.
         box: The part of the kept pixels that is resized, in fractions of pixels.
-        target: Width and height to which it is resized.
+        target: Width and height after the resize, in pixels.
         corner: Left and top of the square in the resized picture.
-        side: Length of the square's sides.
-        rows_first: The rows are scaled before the columns.
-        orientation: By EXIF, 1 to 8.
+        side: Length of the square's sides, in pixels.
+        rows_first: Whether rows are resized before columns.
+        orientation: EXIF orientation, 1 to 8.
     """
 
     kept: IntBox
@@ -60,10 +60,10 @@ class Cut:
     orientation: int
 
     def peak_bytes(self, depth: int) -> int:
-        """How much memory `cut_square` takes at most, its argument included, in bytes.
+        """Maximum memory of `cut_square`, including its argument, in bytes.
 
         Args:
-            depth: Bytes of a pixel of that argument.
+            depth: Bytes per pixel of the argument.
         """
         width, height = self.kept[2] - self.kept[0], self.kept[3] - self.kept[1]
         between = (width, self.target[1]) if self.rows_first else (self.target[0], height)
@@ -76,14 +76,14 @@ def plan_cut(size: Size, orientation: int, shrink: int, recipe: Recipe) -> Cut:
 
     Args:
         size: Width and height as stored, in pixels.
-        orientation: By EXIF, 1 to 8.
-        shrink: What the decoder divides width and height by: 1, 2, 4 or 8.
+        orientation: EXIF orientation, 1 to 8.
+        shrink: The decoder's divisor of width and height: 1, 2, 4 or 8.
         recipe: The transform.
     """
     crop = recipe.crop
     transposed = orientation in _TRANSPOSED
     target = resized(size, recipe)
-    # round(), to even, is what CenterCrop does on the upright picture
+    # CenterCrop uses round(), which rounds half to even, on the upright picture
     left, top = (round((length - crop) / 2) for length in target)
     if orientation in _COLUMNS_REVERSED:
         left = target[0] - crop - left
@@ -102,20 +102,21 @@ def plan_cut(size: Size, orientation: int, shrink: int, recipe: Recipe) -> Cut:
 
 
 def shrunk_length(length: int, shrink: int) -> int:
-    """How long libjpeg leaves a length that it divides: it rounds up."""
+    """A length after libjpeg divides it by ``shrink``; libjpeg rounds up."""
     return -(-length // shrink)
 
 
 def resized(size: Size, recipe: Recipe) -> Size:
-    """Width and height after torchvision's Resize, which cuts the longer one to an integer."""
+    """Width and height after torchvision's Resize, which truncates the longer one."""
     longer = int(recipe.resize * max(size) / min(size))
     return (recipe.resize, longer) if size[0] <= size[1] else (longer, recipe.resize)
 
 
 def _needed(box: Box, size: Size, recipe: Recipe) -> IntBox:
-    """The pixels that resizing ``box`` reads.
+    """The pixels that are read when ``box`` is resized.
 
-    Cutting to them also keeps the box's numbers small, and so its float32 exact, in a panorama.
+    Cutting to these pixels also keeps the box's coordinates small, so that float32 is precise even
+    for a panorama.
     """
     reach = 2 if recipe.interpolation == Image.Resampling.BICUBIC else 1
     margin_x = math.ceil(reach * max(1, (box[2] - box[0]) / recipe.crop)) + 1
@@ -129,10 +130,10 @@ def _needed(box: Box, size: Size, recipe: Recipe) -> IntBox:
 
 
 def _rows_first(size: Size, recipe: Recipe) -> bool:
-    """Whether Pillow, asked to resize the whole upright picture, would scale its rows first.
+    """Whether Pillow would resize rows first if it resized the whole upright picture.
 
-    It rounds to uint8 between the two passes, so their order shows in the result; which one it
-    takes depends on the sizes, and resizing a part has other sizes than resizing the whole.
+    Pillow rounds to uint8 between its two passes, so their order affects the result. It chooses the
+    order by the sizes, which are different when only a part is resized.
     """
     width, height = resized(size, recipe)
     loss = size[1] - height
@@ -140,11 +141,11 @@ def _rows_first(size: Size, recipe: Recipe) -> bool:
 
 
 def cut_square(image: Image.Image, cut: Cut, recipe: Recipe) -> Image.Image:
-    """Resize what the model looks at, one direction after the other, and turn it upright.
+    """Resize the needed part, one direction after the other, and turn the square upright.
 
     Args:
         image: The kept pixels, in RGB or L. It is closed.
-        cut: The plan by which they were kept.
+        cut: The plan from `plan_cut`.
         recipe: The transform.
 
     Returns:
@@ -167,7 +168,7 @@ def cut_square(image: Image.Image, cut: Cut, recipe: Recipe) -> Image.Image:
 
 
 def successor(image: Image.Image, following: Image.Image) -> Image.Image:
-    """Free a picture's memory as soon as another takes its place."""
+    """Return the following picture and free the memory of the previous one."""
     if following is not image:
         image.close()
     return following

@@ -1,4 +1,4 @@
-"""Bytes → a photo whose header has been read, by the first bytes of its content."""
+"""Detects the format of a photo by its first bytes and reads its header."""
 
 from shared.errors import UnsupportedMediaType
 from worker.imaging.jpeg import Jpeg
@@ -10,13 +10,13 @@ Photo = Jpeg | Png
 
 
 def open_photo(data: bytes) -> Photo:
-    """Read a photo's header, not its pixels; metadata is neither inflated nor kept.
+    """Read a photo's header, not its pixels; metadata is neither decompressed nor kept.
 
     Args:
         data: A JPEG or PNG file.
 
     Raises:
-        UnsupportedMediaType: The bytes begin as neither JPEG nor PNG.
+        UnsupportedMediaType: The file does not begin like a JPEG or PNG.
         InvalidImage: The header is damaged, or the file has more parts than any encoder writes.
     """
     if data.startswith(JPEG_MAGIC):

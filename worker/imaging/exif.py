@@ -1,4 +1,4 @@
-"""The orientation in a photo's EXIF data; nothing else in there decides how a photo is seen."""
+"""Reads the orientation from a photo's EXIF data; the rest does not change the pixels."""
 
 import struct
 
@@ -12,14 +12,14 @@ _BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 def read_orientation(exif: bytes) -> int:
     """Find the orientation in the first directory of EXIF data.
 
-    Pillow's reader copies whatever each entry of the directory points to: with 16 MB of EXIF in a
-    PNG that is a terabyte. This function reads only the entries themselves.
+    Pillow's reader copies the data that each entry of the directory points to: with 16 MB of EXIF
+    in a PNG that can be a terabyte. This function reads only the entries themselves.
 
     Args:
-        exif: TIFF data, with or without its six bytes of header; may be damaged.
+        exif: TIFF data, with or without the six bytes of EXIF header; may be damaged.
 
     Returns:
-        1 to 8; 1, which is upright, where there is none or it cannot be read.
+        1 to 8; 1, which is upright, if there is no orientation or it cannot be read.
     """
     tiff = exif.removeprefix(EXIF_HEADER)
     order = _BYTE_ORDERS.get(tiff[:4])

@@ -1,8 +1,8 @@
-"""A JPEG: what its header says, and its pixels.
+"""Decodes a JPEG.
 
-libjpeg-turbo decodes through simplejpeg, from memory, and by itself ignores all metadata but the
-two segments that name the colour space. In its strict mode it reports missing scan data, which
-Pillow does not pass on. docs/decisions/0017 says more.
+simplejpeg decodes with libjpeg-turbo, from memory. The decoder ignores all metadata except the two
+segments with the colour space. In strict mode it reports missing scan data, which Pillow does not;
+see docs/decisions/0017.
 """
 
 import math
@@ -19,7 +19,7 @@ from worker.imaging.jpeg_header import END_OF_IMAGE, JpegHeader, plain_header
 from worker.imaging.memory import picture_bytes
 from worker.imaging.refusals import CANNOT_BE_DECODED, ENDS_TOO_EARLY, is_out_of_memory
 
-# libjpeg's own words, from its jerror.h; simplejpeg passes the first warning on.
+# libjpeg's messages, from its jerror.h; simplejpeg reports the first warning.
 _NO_END = "Premature end of JPEG file"
 _SCAN_DATA_MISSING = "premature end of data segment"
 
@@ -31,8 +31,8 @@ class Jpeg:
     """A JPEG file whose header has been read.
 
     Attributes:
-        data: The file, as it was sent.
-        header: What its segments say.
+        data: The whole file.
+        header: The content of its segments.
     """
 
     data: bytes
@@ -50,15 +50,15 @@ class Jpeg:
 
     @property
     def can_shrink(self) -> bool:
-        """Whether libjpeg can decode it at a fraction of its size; lossless frames have no DCT."""
+        """Whether libjpeg can decode at a reduced size; lossless frames have no DCT to do so."""
         return not self.header.lossless
 
     def pixels_to_decode(self, shrink: int) -> int:
-        """What decoding costs, in pixels of a picture that is decoded at full size.
+        """The cost of decoding, as the number of pixels that cost as much at full size.
 
-        At a reduced size libjpeg still reads every coefficient: 3 ms a megapixel, where a PNG takes
-        33 and a JPEG at full size 5 to 11 (measured on 48 megapixels). Several scans are kept at
-        full size, in memory that would hold a decoded pixel in 8 bytes.
+        At a reduced size libjpeg still reads every coefficient. This takes 3 ms per megapixel; a
+        PNG takes 33 ms and a JPEG at full size 5 to 11 ms (measured on 48 megapixels). With several
+        scans, libjpeg keeps all coefficients, as much memory as decoded pixels of 8 bytes each.
         """
         width, height = self.size
         if shrink == 1:
@@ -68,11 +68,11 @@ class Jpeg:
 
     @property
     def kept_depth(self) -> int:
-        """Bytes in which Pillow keeps a pixel of what `read` returns."""
+        """Bytes per pixel of the picture that `read` returns."""
         return 1 if self.header.components == 1 else 4
 
     def peak_bytes(self, shrink: int, cut: IntBox) -> int:
-        """How much memory `read` takes at most, in bytes."""
+        """Maximum memory of `read`, in bytes."""
         depth = self.header.components
         width, height = (shrunk_length(length, shrink) for length in self.size)
         kept_width, kept_height = cut[2] - cut[0], cut[3] - cut[1]
@@ -88,8 +88,8 @@ class Jpeg:
         """Decode and cut.
 
         Args:
-            shrink: 1, 2, 4 or 8: libjpeg divides width and height by it, rounding up.
-            cut: Left, top, right and bottom of what is kept, in pixels of the decoded picture.
+            shrink: 1, 2, 4 or 8: libjpeg divides width and height by this number and rounds up.
+            cut: Left, top, right and bottom of the kept part, in pixels of the decoded picture.
 
         Returns:
             The cut picture as stored, in RGB or L.
@@ -107,7 +107,7 @@ class Jpeg:
             return Image.fromarray(kept[:, :, 0])
         if self.header.components == 3:
             return Image.fromarray(kept)
-        # Files in CMYK hold inverted inks: Adobe's programs write them so, and all readers know.
+        # CMYK files contain inverted inks, as Adobe's programs write them.
         inks = Image.fromarray(255 - kept, "CMYK")
         return inks.convert("RGB")
 
@@ -121,7 +121,7 @@ class Jpeg:
             return self._without_end(shrink)
         if _SCAN_DATA_MISSING in warning:
             raise InvalidImage(ENDS_TOO_EARLY)
-        # A warning of anything else hides what comes behind it. Most are about the header.
+        # Another warning hides the following ones. Most warnings are about the header.
         plain = plain_header(self.data, self.header)
         try:
             return self._strictly(plain, shrink)
@@ -134,7 +134,7 @@ class Jpeg:
             raise InvalidImage(CANNOT_BE_DECODED) from error
 
     def _without_end(self, shrink: int) -> NDArray[np.uint8]:
-        """Decode a file that only lacks its end marker, as browsers do."""
+        """Decode a file that lacks only its end marker, as browsers do."""
         if not self.header.scans_complete:
             raise InvalidImage(ENDS_TOO_EARLY)
         try:

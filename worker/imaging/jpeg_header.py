@@ -1,4 +1,4 @@
-"""What the segments of a JPEG say, without decoding it."""
+"""Reads the segments of a JPEG without decoding it."""
 
 import re
 from collections.abc import Iterator
@@ -13,41 +13,40 @@ from worker.imaging.refusals import CANNOT_BE_DECODED
 JPEG_MAGIC = b"\xff\xd8\xff"
 END_OF_IMAGE = b"\xff\xd9"
 
-# libjpeg writes 10 scans and the deepest optimisers a few dozen. An empty scan over 49 megapixels
-# takes 14 ms (measured), so 100 of them cost less than two seconds.
+# libjpeg writes 10 scans; the most thorough optimizers write a few dozen. An empty scan over
+# 49 megapixels takes 14 ms (measured), so 100 scans cost less than two seconds.
 MAX_SCANS = 100
-# 20 MiB of metadata in full segments of 64 KiB are 320.
+# 20 MiB of metadata in full segments of 64 KiB are 320 segments.
 MAX_SEGMENTS = 1_000
 
 _SOI, _EOI, _SOS, _APP0, _APP1, _ADOBE, _COMMENT = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xEE, 0xFE
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # these three are tables
 _LOSSLESS = {0xC3, 0xC7, 0xCB, 0xCF}
 _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
-# A marker that is neither a stuffed byte, nor a restart, nor fill.
+# A marker other than a stuffed byte, a restart marker or a fill byte.
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 _LENGTH = Struct(">H")
 _FRAME = Struct(">BHHB")
 _COEFFICIENTS = 64
 _NOT_SENT = 0xFF
-# Written by libjpeg; their versions, densities and flags decide nothing about pixels.
+# As libjpeg writes them; their versions, densities and flags do not change the pixels.
 _PLAIN_JFIF = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
 _PLAIN_ADOBE = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00"
 
 
 @dataclass
 class JpegHeader:
-    """What decides how a JPEG is decoded.
+    """The properties of a JPEG that affect decoding.
 
     Attributes:
         size: Width and height as stored, in pixels.
         components: 1, 3 or 4 bands.
         samplings: Each component's horizontal and vertical sampling factors.
-        lossless: The frame has no DCT.
-        orientation: By EXIF, 1 to 8.
-        scans: How often a decoder passes over the picture. Only counted to the first where that
-            one holds all of it.
-        data_at: Where the segments of the file begin that hold the picture: the first scan.
-        precision: By component: for each coefficient, how many of its low bits no scan has sent.
+        lossless: Whether the frame has no DCT.
+        orientation: EXIF orientation, 1 to 8.
+        scans: Number of scans. If the first scan contains the whole picture, only that scan counts.
+        data_at: Offset of the first scan in the file, in bytes.
+        precision: For each component and coefficient, how many low bits are missing in all scans.
     """
 
     size: Size = (0, 0)
@@ -62,7 +61,7 @@ class JpegHeader:
 
     @property
     def coefficient_bytes(self) -> int:
-        """What libjpeg keeps until the last scan: each coefficient at full size, two bytes each."""
+        """Bytes that libjpeg keeps until the last scan: two for each coefficient at full size."""
         if self.scans == 1 and not self.progressive:
             return 0
         width, height = self.size
@@ -75,24 +74,24 @@ class JpegHeader:
 
     @property
     def components_complete(self) -> bool:
-        """Whether a scan has sent each component's mean brightness or more."""
+        """Whether the scans contain at least the mean brightness of each component."""
         return all(low[0] != _NOT_SENT for low in self.precision.values())
 
     @property
     def scans_complete(self) -> bool:
-        """Whether every bit of every coefficient belongs to a scan that was sent."""
+        """Whether the scans contain every bit of every coefficient."""
         return not any(any(low) for low in self.precision.values())
 
 
 def read_jpeg_header(data: bytes) -> JpegHeader:
-    """Read the segments of a file that begins as a JPEG; anything may follow.
+    """Read the segments of a file that begins like a JPEG; the rest may be anything.
 
-    Scans are counted only where the first one does not hold the whole picture, because finding the
-    end of a scan takes reading it.
+    Scans are counted only if the first scan does not contain the whole picture: to find the end of
+    a scan, all of it has to be read.
 
     Raises:
         InvalidImage: No frame or no scan, an impossible size, or more scans or segments than any
-            encoder writes. A file that was cut short passes: decoding it finds out.
+            encoder writes. A truncated file is accepted here; decoding detects it.
     """
     header = JpegHeader()
     exif_seen = False
@@ -116,7 +115,7 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Each segment's marker, and where its length and its end lie."""
+    """Each segment's marker, offset of its length, and offset of its end."""
     found = _MARKER.search(data, 2)
     segments = 0
     while found and (marker := data[found.start() + 1]) != _EOI:
@@ -150,7 +149,7 @@ def _read_frame(data: bytes, marker: int, at: int, header: JpegHeader) -> None:
 
 
 def _holds_everything(scan: bytes, header: JpegHeader) -> bool:
-    """Note what a scan sends; returns whether a decoder reads only this one."""
+    """Record the content of a scan; returns whether a decoder reads only this scan."""
     if not scan:  # the file ends here
         return True
     components = scan[1 : 1 + 2 * scan[0] : 2]
@@ -173,10 +172,10 @@ def _refuse_parts() -> None:
 
 
 def plain_header(data: bytes, header: JpegHeader) -> bytes:
-    """The same file with nothing before its first scan that does not decide about pixels.
+    """The file without the segments before its first scan that do not affect the pixels.
 
-    What names the colour space is replaced by what libjpeg itself writes: any version of JFIF, and
-    an Adobe segment that is long enough, with the nearest colour transform that exists.
+    The segments with the colour space are replaced by the ones that libjpeg writes: any version of
+    JFIF, and a long enough Adobe segment, with the nearest valid colour transform.
     """
     parts = [JPEG_MAGIC[:2]]
     for marker, at, end in _segments(data):

@@ -1,4 +1,4 @@
-"""Bounds what decoding may take at once, and gives it back."""
+"""Limits the memory of all decoding threads together, and returns it to the system."""
 
 import ctypes
 import threading
@@ -6,26 +6,27 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# What eight photos of 12 megapixels take at once; small ones decode side by side on every thread,
-# and one that takes more than all of it runs by itself.
+# Memory of eight photos of 12 megapixels. Small photos decode in parallel on every thread; a photo
+# that needs more than the budget is decoded by itself.
 DECODE_BUDGET_BYTES = 256 * 1024 * 1024
 
-# The pictures of ordinary photos stay below; Pillow takes large ones in blocks of 16 MiB.
+# The pictures of ordinary photos are smaller; Pillow allocates large ones in blocks of 16 MiB.
 LARGE_BLOCK_BYTES = 4 * 1024 * 1024
-# What the heap of a thread keeps of what was freed last; the next photo is decoded into it.
+# Freed memory that the heap of a thread keeps, so that the next photo can be decoded into it.
 KEPT_BYTES = 8 * 1024 * 1024
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 def give_back_large_blocks() -> None:
-    """Have glibc return large blocks to the system as soon as they are freed.
+    """Make glibc return large blocks to the system as soon as they are freed.
 
-    It does so at first, but counts a freed block's size as usual from then on, and keeps blocks of
-    up to 32 MiB in a heap for each thread: 49 megapixels, five times on eight threads, left a
-    gigabyte behind (measured). With that setting it would also trim every heap to 128 KiB again and
-    again, and each photo would pay for its pages each time: 4.8 ms to preprocess one instead of 4.0
-    (measured).
-    Where the C library is another one, nothing happens.
+    By default glibc does so only at first: it then treats the size of a freed block as usual, and
+    keeps blocks of up to 32 MiB in a heap per thread. After 49 megapixels, five times on eight
+    threads, a gigabyte was left (measured). This setting by itself would make glibc trim every heap
+    to 128 KiB repeatedly, and each photo would have to fetch its pages again: preprocessing took
+    4.8 ms instead of 4.0 ms (measured). Therefore each heap may keep ``KEPT_BYTES``.
+
+    With another C library, this function does nothing.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
@@ -34,20 +35,21 @@ def give_back_large_blocks() -> None:
 
 
 def picture_bytes(width: int, height: int, depth: int) -> int:
-    """How much memory Pillow takes for a picture, in bytes.
+    """Memory of a picture in Pillow, in bytes.
 
     Args:
         width: In pixels.
         height: In pixels; each row also has a pointer.
-        depth: Bytes in which Pillow keeps a pixel: 1 for L, P and 1; 2 for I;16; 4 for all others.
+        depth: Bytes per pixel in Pillow: 1 for L, P and 1; 2 for I;16; 4 for all other modes.
     """
     return height * (8 + -(-width * depth // 4) * 4)
 
 
 class MemoryBudget:
-    """A semaphore weighted by bytes, first come, first served; what exceeds it all runs by itself.
+    """A semaphore weighted by bytes, first come, first served.
 
-    In no order, small photos would keep a large one waiting for as long as they come.
+    A request that exceeds the whole budget runs by itself. Without an order, small photos could
+    delay a large photo for ever.
     """
 
     def __init__(self, budget_bytes: int = DECODE_BUDGET_BYTES) -> None:

@@ -1,6 +1,6 @@
-"""Settings that need more memory than the container's limit are refused at the start.
+"""Refuses, at the start, settings that need more memory than the container's limit.
 
-Otherwise the kernel would kill the worker under load, with the photos that it holds.
+Otherwise the kernel would kill the worker under load, with all photos that it holds.
 """
 
 from worker.imaging.memory import DECODE_BUDGET_BYTES
@@ -8,22 +8,22 @@ from worker.models.weights import ModelUnavailable
 from worker.settings import WorkerSettings
 
 _MIB = 1024 * 1024
-# A worker with the smallest model and nothing to do.
+# Memory of an idle worker with the smallest model.
 RUNTIME_BYTES = 300 * _MIB
-# A photo's bytes and what the heap keeps. Measured: 256 threads took 280 MB more than 64.
+# Memory per thread: a photo's bytes and the heap. Measured: 256 threads took 280 MB more than 64.
 THREAD_BYTES = 4 * _MIB
-# What Pillow needs for one pixel of a PNG.
+# Memory of one pixel of a PNG in Pillow.
 PIXEL_BYTES = 4
-# The defaults fit into every limit in which a worker starts at all.
+# The defaults fit into every limit in which a worker can start.
 _DEFAULTS = {name: field.default for name, field in WorkerSettings.model_fields.items()}
 
 
 def check_memory(settings: WorkerSettings, limit: int | None) -> None:
-    """Refuse what cannot fit.
+    """Refuse settings that do not fit into the memory limit.
 
     Args:
-        settings: The worker's.
-        limit: Bytes that this process's control group may use, or ``None`` without a limit.
+        settings: The worker's settings.
+        limit: Memory limit of this process's control group in bytes; ``None`` without a limit.
 
     Raises:
         ModelUnavailable: Names the setting, the limit, and the largest value that fits.

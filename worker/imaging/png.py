@@ -1,4 +1,4 @@
-"""A PNG: what its header says, and its pixels."""
+"""Decodes a PNG."""
 
 import io
 import zlib
@@ -14,12 +14,12 @@ from worker.imaging.memory import picture_bytes
 from worker.imaging.png_chunks import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, PngHeader
 from worker.imaging.refusals import CANNOT_BE_DECODED, ENDS_TOO_EARLY
 
-# MAX_PIXELS is the limit; Pillow's own would refuse in the middle of a crop.
+# The setting MAX_PIXELS is the limit; Pillow's own limit would raise an error during a crop.
 Image.MAX_IMAGE_PIXELS = None
 
 _CHANNELS = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGBA: 4}
 _BLOCK = 64 * 1024
-# Adam7: first column and row, and steps between columns and rows, of each pass.
+# The passes of Adam7: first column and row, and steps between columns and rows.
 _INTERLACED = (
     *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)),
     *((0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)),
@@ -31,7 +31,7 @@ class Png:
     """A PNG file whose header has been read.
 
     Attributes:
-        header: What its chunks say, and those of them that decide.
+        header: The content of its chunks, and the chunks that affect the pixels.
     """
 
     header: PngHeader
@@ -49,21 +49,21 @@ class Png:
         return self.header.orientation
 
     def pixels_to_decode(self, _: int) -> int:
-        """What decoding costs, in pixels: all of them."""
+        """The cost of decoding in pixels: all pixels."""
         return self.size[0] * self.size[1]
 
     def peak_bytes(self, _: int, cut: IntBox) -> int:
-        """How much memory `read` takes at most, in bytes."""
+        """Maximum memory of `read`, in bytes."""
         size = (cut[2] - cut[0], cut[3] - cut[1])
         depth = self._pillow_depth
         kept = picture_bytes(*size, depth)
         as_colours, as_grey = picture_bytes(*size, 4), picture_bytes(*size, 1)
         if self._is_grey_with_alpha:
-            result = 3 * as_grey  # brightness, alpha, and both blended
-        elif self._may_be_transparent:  # with alpha, unless it has some; then the same three
+            result = 3 * as_grey  # brightness, alpha, and the blended picture
+        elif self._may_be_transparent:  # a copy with alpha if needed; then the same three
             result = (0 if self.header.color == RGBA else as_colours) + 2 * as_colours + as_grey
         elif self.header.depth == 16 and self.header.color == GREY:
-            result = 2 * kept  # Pillow's way to an array
+            result = 2 * kept  # Pillow copies it into an array
         elif self.header.depth == 1 or self.header.color == PALETTE:
             result = as_grey if self.header.color == GREY else as_colours
         else:
@@ -75,7 +75,7 @@ class Png:
 
     @property
     def kept_depth(self) -> int:
-        """Bytes in which Pillow keeps a pixel of what `read` returns."""
+        """Bytes per pixel of the picture that `read` returns."""
         grey = self.header.color == GREY and not self.header.has_transparency
         return 1 if grey or self._is_grey_with_alpha else 4
 
@@ -85,7 +85,7 @@ class Png:
 
     @property
     def _pillow_depth(self) -> int:
-        """Bytes in which Pillow keeps a pixel of the file."""
+        """Bytes per pixel of the decoded file in Pillow."""
         if self.header.color == GREY:
             return 2 if self.header.depth == 16 else 1
         return 1 if self.header.color == PALETTE else 4
@@ -99,14 +99,14 @@ class Png:
 
         Args:
             _: A PNG is always decoded at full size.
-            cut: Left, top, right and bottom of what is kept, in pixels.
+            cut: Left, top, right and bottom of the kept part, in pixels.
 
         Returns:
             The cut picture as stored, in RGB or L, blended on white where it is transparent.
 
         Raises:
             InvalidImage: Rows are missing.
-            Exception: What Pillow raises; call this within `refusals`.
+            Exception: Any exception of Pillow; call this method within `refusals`.
         """
         image: Image.Image = PngImageFile(io.BytesIO(self.header.data))
         if image.size != self.size:
@@ -118,10 +118,10 @@ class Png:
         return _opaque(image, self.header.depth)
 
     def _check_rows(self, image: Image.Image) -> None:
-        """Refuse a picture whose data ends before its rows do: Pillow leaves those black.
+        """Refuse a picture with missing rows, which Pillow leaves black.
 
-        Only where the last rows are black is this worth inflating the data again. In Adam7's order
-        the row before the last one may be the last to come.
+        The data is decompressed again only if the last rows are black. With Adam7 the row before
+        the last row may be the last in the file.
         """
         width, height = self.size
         last_rows = range(max(0, height - 2), height)
@@ -134,14 +134,14 @@ class Png:
             while tail and missing > 0 and not inflate.eof:
                 try:
                     missing -= len(inflate.decompress(tail, _BLOCK))
-                except zlib.error:  # damage that Pillow did not meet lies behind the last row
+                except zlib.error:  # Pillow did not notice it, so it is after the last row
                     return
                 tail = inflate.unconsumed_tail
         if missing > 0:
             raise InvalidImage(ENDS_TOO_EARLY)
 
     def _bytes_of_rows(self) -> int:
-        """How many bytes the data inflates to where no row is missing."""
+        """Size of the decompressed data in bytes if no row is missing."""
         width, height = self.size
         bits = _CHANNELS[self.header.color] * self.header.depth
         sizes = [(width, height)]
@@ -159,9 +159,9 @@ def _is_black(image: Image.Image) -> bool:
 
 
 def _opaque(image: Image.Image, depth: int) -> Image.Image:
-    """The same picture in RGB or L, on white."""
+    """The picture in RGB or L, blended on white."""
     key = image.info.get("transparency")
-    if image.mode == "I;16":  # Pillow would clip it to white; the high byte is what others show
+    if image.mode == "I;16":  # Pillow would clip it to white; other viewers show the high byte
         words = np.asarray(image, "<u2")
         image.close()
         high = np.ascontiguousarray(words.view(np.uint8)[:, 1::2])
@@ -174,7 +174,7 @@ def _opaque(image: Image.Image, depth: int) -> Image.Image:
         return successor(image, image.convert("L" if image.mode == "1" else "RGB"))
     if (
         image.mode == "L" and key is not None and depth < 8
-    ):  # the key is a sample, Pillow's pixels are scaled to 255
+    ):  # the key is an unscaled sample; Pillow's pixels are scaled to 255
         image.info["transparency"] = key * 255 // (2**depth - 1)
     if image.mode not in {"LA", "RGBA"}:
         image = successor(image, image.convert("RGBA"))
@@ -182,7 +182,7 @@ def _opaque(image: Image.Image, depth: int) -> Image.Image:
 
 
 def _on_white(image: Image.Image) -> Image.Image:
-    """A picture in LA or RGBA blended on white, as viewers show it."""
+    """A picture in LA or RGBA, blended on white as in image viewers."""
     alpha = image.getchannel("A")
     mode = "L" if image.mode == "LA" else "RGB"
     colors = image.convert(mode)

@@ -1,7 +1,7 @@
-"""What the chunks of a PNG say, and the wall: only those that decide about pixels pass it.
+"""Reads the chunks of a PNG and removes those that do not affect its pixels.
 
-Text, colour profiles and other metadata inflate to megabytes, hold keys that Pillow takes for its
-own, or are damaged. None of it changes a pixel, so the decoder never sees it.
+Text, colour profiles and other metadata can decompress to megabytes, contain keys that Pillow
+mistakes for its own, or be damaged. They do not change the pixels, so the decoder never gets them.
 """
 
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ from worker.imaging.refusals import CANNOT_BE_DECODED
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
-# Encoders cut PNG data into chunks of 8 KiB or more: 20 MiB are 2,560.
+# Encoders split PNG data into chunks of 8 KiB or more: 20 MiB are 2,560 chunks.
 MAX_CHUNKS = 20_000
 
 GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6
-# How many bytes of transparency each colour type may have; those with an alpha channel have none.
+# Valid lengths of a tRNS chunk in bytes, by colour type; types with an alpha channel have none.
 _TRANSPARENCY_BYTES = {GREY: range(2, 3), RGB: range(6, 7), PALETTE: range(1, 257)}
 _CHUNK = Struct(">I4s")
 _HEADER = Struct(">IIBBBBB")
@@ -28,17 +28,17 @@ _AROUND = 12  # length, kind and checksum of a chunk
 
 @dataclass(frozen=True)
 class PngHeader:
-    """What decides how a PNG is decoded.
+    """The properties of a PNG that affect decoding.
 
     Attributes:
         size: Width and height as stored, in pixels.
         depth: Bits per sample: 1, 2, 4, 8 or 16.
         color: PNG's colour type.
-        interlaced: The rows are in Adam7's order.
-        has_transparency: A tRNS chunk tells which colours or palette entries are transparent.
-        orientation: By EXIF, 1 to 8.
-        data: The file without the chunks that decide nothing; the same object where it has none.
-        pixels: Where the content of each IDAT chunk begins and ends in ``data``.
+        interlaced: Whether the rows are in Adam7's order.
+        has_transparency: Whether a tRNS chunk makes colours or palette entries transparent.
+        orientation: EXIF orientation, 1 to 8.
+        data: The file without chunks that do not affect decoding; the same object if it has none.
+        pixels: Start and end of the content of each IDAT chunk in ``data``.
     """
 
     size: Size
@@ -52,11 +52,11 @@ class PngHeader:
 
 
 def read_png_header(data: bytes) -> PngHeader:
-    """Walk over the chunks of a file that begins as a PNG; anything may follow.
+    """Read the chunks of a file that begins like a PNG; the rest may be anything.
 
     Raises:
-        InvalidImage: No header, an impossible size, or more chunks than any encoder writes. A file
-            that was cut short passes: decoding it finds out.
+        InvalidImage: No header, an impossible size, or more chunks than any encoder writes. A
+            truncated file is accepted here; decoding detects it.
     """
     start = len(PNG_MAGIC)
     if data[start + 4 : start + 8] != b"IHDR" or len(data) < start + 8 + _HEADER.size:
@@ -74,7 +74,7 @@ def read_png_header(data: bytes) -> PngHeader:
             orientation = read_orientation(data[at + 8 : end - 4])
         if kind in seen or not _decides(kind, end - at - _AROUND, color, depth):
             continue
-        if kind != b"IDAT":  # a second header, palette and so on is not valid
+        if kind != b"IDAT":  # any other chunk, such as the palette, may not be repeated
             seen.add(kind)
         else:
             content = length_passed + 8
@@ -99,7 +99,7 @@ def read_png_header(data: bytes) -> PngHeader:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Each chunk's kind, and where it begins and ends; the last may end behind the file."""
+    """Each chunk's type, start and end; the last end may lie beyond the file."""
     at = len(PNG_MAGIC)
     for _ in range(MAX_CHUNKS):
         if at + _CHUNK.size > len(data):
@@ -115,9 +115,9 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _decides(kind: bytes, length: int, color: int, depth: int) -> bool:
-    """Whether a chunk of that length decides about pixels or orientation."""
+    """Whether a chunk affects the pixels or the orientation."""
     if kind == b"tRNS":
-        # Pillow reads 16-bit colours as 8 bits, and could not find the transparent one among them.
+        # Pillow reduces 16-bit colours to 8 bits, so it could not match the transparent colour.
         return length in _TRANSPARENCY_BYTES.get(color, ()) and (color, depth) != (RGB, 16)
     if kind == b"PLTE":
         return color == PALETTE

@@ -1,7 +1,7 @@
-"""Bytes of a photo → the square of pixels that the model takes.
+"""Turns a photo's bytes into the square of pixels that the model takes.
 
-The result is what torchvision's transform gives on the upright RGB picture, within one step of
-uint8, wherever the JPEG decoder is not asked for a smaller picture (see `DRAFT_FACTOR`).
+The result is that of torchvision's transform on the upright RGB picture, within one step of uint8,
+unless the JPEG decoder reduces the picture (see `DRAFT_FACTOR`).
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from worker.imaging.refusals import refusals
 from worker.models.transforms import Recipe
 
 DRAFT_FACTOR = 4
-"""libjpeg may shrink a JPEG by 2, 4 or 8 as it decodes, to this many times the resize or more.
+"""libjpeg may reduce a JPEG by 2, 4 or 8, but not below this many times the size of the resize.
 
 Measured on 96 views of 16 photos, scaled up to 12 megapixels with sensor noise, with ResNet-50 in
 fp32, against the same photos decoded at full size:
@@ -27,18 +27,19 @@ factor  mean change (of 255)  top 1  top 3 in order  preprocessing
 none    0                     100%   100%            71 ms
 ======  ====================  =====  ==============  ==============
 
-At 4 a photo is decoded in full until its shorter side has eight times the resize, 1,856 pixels.
+With 4, a photo is decoded at full size unless its shorter side has at least eight times the size
+of the resize, 1,856 pixels.
 """
 
 
-WORKING_BYTES = 2 * 1024 * 1024  # row buffers, tables, the square; and what allocators round up
+WORKING_BYTES = 2 * 1024 * 1024  # row buffers, tables, the square, and rounding of allocators
 
 
 def preprocess(data: bytes, recipe: Recipe, max_pixels: int) -> NDArray[np.uint8]:
-    """Decode a photo and cut out what the model looks at.
+    """Decode a photo and cut out the square that the model sees.
 
-    An EXIF orientation is applied; a broken one is ignored. Transparent pixels are blended on
-    white, as viewers show them (docs/decisions/0018). 16-bit samples keep their high byte.
+    A valid EXIF orientation is applied. Transparent pixels are blended on white, as in image
+    viewers (docs/decisions/0018). 16-bit samples keep their high byte.
 
     Args:
         data: A JPEG or PNG file.
@@ -46,11 +47,11 @@ def preprocess(data: bytes, recipe: Recipe, max_pixels: int) -> NDArray[np.uint8
         max_pixels: The setting `MAX_PIXELS`; see `decode_cost`.
 
     Returns:
-        RGB, uint8, shape (crop, crop, 3), not normalised.
+        RGB, uint8, shape (crop, crop, 3), not normalized.
 
     Raises:
-        UnsupportedMediaType: The bytes begin as neither JPEG nor PNG.
-        InvalidImage: Truncated, corrupt, or past a limit.
+        UnsupportedMediaType: The file does not begin like a JPEG or PNG.
+        InvalidImage: The photo is truncated, corrupt, or exceeds a limit.
         MemoryError: The machine lacks memory.
     """
     with refusals():
@@ -62,20 +63,20 @@ def preprocess(data: bytes, recipe: Recipe, max_pixels: int) -> NDArray[np.uint8
 
 
 def decode_cost(data: bytes, max_pixels: int, recipe: Recipe) -> int:
-    """How much memory `preprocess` takes at its peak, from the header.
+    """Peak memory of `preprocess`, computed from the header.
 
     Args:
         data: A JPEG or PNG file.
-        max_pixels: Width times height that is decoded at most. A JPEG that libjpeg shrinks while
-            it decodes may have more, as long as that costs no more: see `Jpeg.pixels_to_decode`.
+        max_pixels: Maximum of width times height. A JPEG that libjpeg reduces while decoding may
+            have more pixels if it does not cost more: see `Jpeg.pixels_to_decode`.
         recipe: The transform that belongs to the weights.
 
     Returns:
         Bytes.
 
     Raises:
-        UnsupportedMediaType: As `preprocess`.
-        InvalidImage: As `preprocess`, as far as the header tells.
+        UnsupportedMediaType: As for `preprocess`.
+        InvalidImage: As for `preprocess`, if the header shows it.
     """
     with refusals():
         photo = open_photo(data)
@@ -88,10 +89,10 @@ def decode_cost(data: bytes, max_pixels: int, recipe: Recipe) -> int:
 
 
 def _shrink(photo: Photo, recipe: Recipe, max_pixels: int) -> int:
-    """By how much to let libjpeg shrink the photo: 1, 2, 4 or 8.
+    """The factor by which libjpeg reduces the photo: 1, 2, 4 or 8.
 
     Raises:
-        InvalidImage: Decoding it costs more than `MAX_PIXELS` allows.
+        InvalidImage: Decoding the photo costs more than `MAX_PIXELS` allows.
     """
     width, height = photo.size
     shrink = 1
