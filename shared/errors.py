@@ -76,9 +76,14 @@ class UploadTooLarge(ServiceError):
 
 
 class UnsupportedMediaType(ServiceError):
-    """The content is neither JPEG nor PNG."""
+    """The content is neither JPEG nor PNG, or it is compressed."""
 
     slug, status, title = "unsupported_media_type", 415, "Unsupported media type"
+
+    def __init__(self, detail: str, accept_encoding: str | None = None) -> None:
+        super().__init__(detail)
+        # the codings that are accepted, where another one is the cause (RFC 9110 15.5.16)
+        self.accept_encoding = accept_encoding
 
 
 class InvalidImage(ServiceError):

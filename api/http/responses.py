@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from api.http.methods import allowed, without_slash
 from api.http.schemas import Job
-from shared.errors import InvalidParameter, RetryableError, ServiceError
+from shared.errors import InvalidParameter, RetryableError, ServiceError, UnsupportedMediaType
 from shared.messages import Problem
 
 MEDIA_TYPE = "application/problem+json"
@@ -45,10 +45,12 @@ def respond(problem: Problem, headers: dict[str, str] | None = None, **members: 
 
 
 def respond_error(error: ServiceError, headers: dict[str, str] | None = None) -> Response:
-    """An error as a response, with ``Retry-After`` if trying again may help."""
+    """An error as a response, with the headers that tell a client what may help."""
     headers = dict(headers or {})
     if isinstance(error, RetryableError):
         headers["retry-after"] = str(error.retry_after_s)
+    if isinstance(error, UnsupportedMediaType) and error.accept_encoding:
+        headers["accept-encoding"] = error.accept_encoding
     return respond(Problem.of(error), headers)
 
 
@@ -76,8 +78,10 @@ async def _http_error(request: Request, error: Exception) -> Response:
             return respond_error(NotFound(detail))
         return respond_error(NotFound("No such endpoint. GET /docs lists all endpoints."))
     if error.status_code == 405:
-        detail = f"{request.method} is not allowed here. GET /docs lists all endpoints."
-        return respond_error(MethodNotAllowed(detail), {"allow": ", ".join(allowed(request.scope))})
+        methods = allowed(request.scope)
+        use = " or ".join(method for method in methods if method != "HEAD")
+        detail = f"{request.method} is not allowed here: use {use}. GET /docs lists all endpoints."
+        return respond_error(MethodNotAllowed(detail), {"allow": ", ".join(methods)})
     title = HTTPStatus(error.status_code).phrase
     problem = Problem(
         type="about:blank", title=title, status=error.status_code, detail=str(error.detail)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 
 from api.intake import image_check
-from api.intake.body import base_name, body_chunks, check_part
+from api.intake.body import HEAD_BYTES, PeekedBody, base_name, body_chunks, check_part
 from api.intake.filename import clean_filename
 from api.intake.image_check import check_photo, too_large
 from api.intake.memory_budget import MemoryBudget, MemoryLease
@@ -47,6 +47,7 @@ class BatchIntake:
 
         Raises:
             MalformedRequest: The body is not a form, or has a field other than ``files``.
+            UnsupportedMediaType: The body is compressed.
             UploadTooLarge: Too many photos, or too many bytes in total.
             BrokerUnavailable: The upload store does not accept the bytes.
             starlette.requests.ClientDisconnect: The client disconnected.
@@ -66,7 +67,8 @@ class BatchIntake:
 
     async def _read(self, request: Request, boundary: bytes, lease: MemoryLease) -> None:
         most = self.settings.max_job_bytes
-        chunks = body_chunks(request, most, _job_too_large)
+        chunks = PeekedBody(body_chunks(request, most, _job_too_large))
+        image_check.check_form(await chunks.peek(HEAD_BYTES), request.headers)
         hashing = self.fingerprint is not None
         parts = read_parts(chunks, boundary, self.settings.max_upload_bytes, hashing=hashing)
         async for part in parts:

@@ -71,7 +71,7 @@ async def read_photo(request: Request, max_bytes: int, lease: MemoryLease) -> Ph
         QueueFull: All requests together hold too many bytes.
     """
     boundary = boundary_of(request.headers.get("content-type", ""))
-    chunks = _Peeked(
+    chunks = PeekedBody(
         _counted(
             body_chunks(request, _json_limit(max_bytes), lambda _: too_large(max_bytes)), lease
         )
@@ -80,6 +80,7 @@ async def read_photo(request: Request, max_bytes: int, lease: MemoryLease) -> Ph
     if not head:
         raise MalformedRequest("The body is empty. Send a JPEG or PNG.")
     if boundary and not image_check.looks_like_photo(head):
+        image_check.check_form(head, request.headers)
         photo = await _from_form(chunks, boundary, max_bytes)
     elif head.removeprefix(BOM_UTF8).lstrip()[:1] == b"{":
         photo = Photo(None, await _from_json(await chunks.rest(_json_limit(max_bytes))))
@@ -105,7 +106,7 @@ def _json_limit(max_bytes: int) -> int:
     return max_bytes * 4 // 3 + max_bytes // 32 + FORM_OVERHEAD
 
 
-class _Peeked:
+class PeekedBody:
     """The chunks of a body; its first bytes can be read before the rest is consumed."""
 
     def __init__(self, chunks: AsyncIterator[bytes]) -> None:
@@ -119,7 +120,8 @@ class _Peeked:
         return self._head
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield self._head
+        if self._head:
+            yield self._head
         async for chunk in self._chunks:
             yield chunk
 
@@ -153,7 +155,7 @@ def check_part(part: Part) -> None:
         raise problem
 
 
-async def _from_form(chunks: _Peeked, boundary: bytes, max_bytes: int) -> Photo:
+async def _from_form(chunks: PeekedBody, boundary: bytes, max_bytes: int) -> Photo:
     photo: Photo | None = None
     async for part in read_parts(chunks, boundary, max_bytes):
         if base_name(part.name) != PREDICT_FIELD:

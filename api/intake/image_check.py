@@ -131,12 +131,8 @@ def wrong_body(head: bytes, headers: Mapping[str, str]) -> ServiceError:
         head: The body's first bytes: at least 64, or the whole body if it is shorter.
         headers: The headers of the request.
     """
-    encoding = headers.get("content-encoding", "identity").lower()
-    if encoding != "identity" or head.startswith(b"\x1f\x8b"):
-        name = "gzip" if encoding == "identity" else encoding[:20]
-        return UnsupportedMediaType(
-            f"The body is compressed ({name}). Send it without Content-Encoding."
-        )
+    if compressed := _compressed(head, headers):
+        return compressed
     start = head.lstrip()
     if start[:5].lower() == b"data:":
         return UnsupportedMediaType(
@@ -154,6 +150,29 @@ def wrong_body(head: bytes, headers: Mapping[str, str]) -> ServiceError:
     if _is_url_encoded(headers) and re.match(rb"[\w.\[\]%-]{1,32}=", start):
         return UnsupportedMediaType(f"The body is URL-encoded. {_SEND_BYTES}")
     return wrong_content(head)
+
+
+def check_form(head: bytes, headers: Mapping[str, str]) -> None:
+    """Refuse a body that is compressed, though its Content-Type is that of a form.
+
+    Raises:
+        UnsupportedMediaType: It is compressed.
+    """
+    compressed = _compressed(head, headers)
+    # some clients name a coding and send the form as it is
+    if compressed and not head.lstrip(b"\r\n").startswith(b"--"):
+        raise compressed
+
+
+def _compressed(head: bytes, headers: Mapping[str, str]) -> UnsupportedMediaType | None:
+    encoding = headers.get("content-encoding", "identity").lower()
+    if encoding == "identity" and not head.startswith(b"\x1f\x8b"):
+        return None
+    name = "gzip" if encoding == "identity" else encoding[:20]
+    return UnsupportedMediaType(
+        f"The body is compressed ({name}). Send it uncompressed, without Content-Encoding.",
+        accept_encoding="identity",
+    )
 
 
 def damage_of(data: bytes | bytearray, headers: Mapping[str, str]) -> ServiceError | None:

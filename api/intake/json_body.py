@@ -64,13 +64,13 @@ def decode_json(body: bytes | bytearray) -> bytes:
             data += b"=" * (-len(data) % 4)
         return base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise MalformedRequest(_why_not_base64(text[:8])) from error
+        raise MalformedRequest(_why_not_base64(text[:20])) from error
 
 
 def _why_not_base64(start: str) -> str:
     if start.startswith(("b'", 'b"')):
         return "The image is the text of a Python bytes object. Call decode() on it, not str()."
-    if start.lower().startswith(("http://", "https://", "file://")):
+    if "://" in start:
         return "The image is an address, and the service fetches nothing. Send the file's base64."
     return "The image is not valid base64 (RFC 4648, section 4 or 5)."
 

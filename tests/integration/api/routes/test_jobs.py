@@ -144,6 +144,22 @@ BAD = {
         "upload_too_large",
     ),
     "top_k 0": ({"files": photos(1), "params": {"top_k": 0}}, 422, "invalid_parameter"),
+    "an empty body": (
+        {"headers": {"content-type": "multipart/form-data; boundary=x"}},
+        400,
+        "malformed_request",
+    ),
+    "a gzipped form": (
+        {
+            "content": b"\x1f\x8b\x08" + bytes(50),
+            "headers": {
+                "content-type": "multipart/form-data; boundary=x",
+                "content-encoding": "gzip",
+            },
+        },
+        415,
+        "unsupported_media_type",
+    ),
 }
 
 

@@ -96,4 +96,10 @@ async def test_what_fastapi_refuses_is_a_document_too(client: httpx.AsyncClient)
         assert answer.json()["type"] == f"/problems/{slug}"
     assert (await client.delete("/number")).headers["allow"] == "GET, HEAD"
     assert (await client.put("/thing/x")).headers["allow"] == "DELETE, GET, HEAD"
+    for method, path, use in [
+        ("PUT", "/number", "use GET."),
+        ("PUT", "/thing/x", "use DELETE or GET."),
+        ("POST", "/thing/x", "use DELETE or GET."),
+    ]:
+        assert use in (await client.request(method, path)).json()["detail"]
     assert (await client.get("/number?n=x")).json()["detail"].startswith("n: ")

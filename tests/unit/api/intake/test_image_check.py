@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from api.http.responses import respond_error
 from shared.errors import MalformedRequest, ServiceError, UnsupportedMediaType
 from tests.support.photos import jpeg
 from tests.unit.api.intake.sending import as_form, take
@@ -15,6 +16,7 @@ TEXT = base64.b64encode(PHOTO)
 NOT_PADDED = TEXT.rstrip(b"=")
 assert NOT_PADDED != TEXT
 URL_ENCODED = "application/x-www-form-urlencoded"
+FORM = "multipart/form-data; boundary=b0undary"
 
 
 def curl_d(data: bytes) -> bytes:
@@ -34,6 +36,18 @@ BODIES = {
         {"content-encoding": "br"},
         "compressed (br)",
     ),
+    "a gzipped form": (
+        gzip.compress(as_form({"file": PHOTO})),
+        FORM,
+        {"content-encoding": "gzip"},
+        "compressed (gzip)",
+    ),
+    "a gzipped form that does not say so": (gzip.compress(PHOTO), FORM, {}, "compressed (gzip)"),
+    "a form in brotli": (b"\x8b\x02\x80", FORM, {"content-encoding": "br"}, "compressed (br)"),
+    "JSON in UTF-16BE": ('\ufeff{"image": ""}'.encode("utf-16-be"), "", {}, "UTF-16"),
+    "the address of a photo": (b'{"image": "https://a.example/cat.jpg"}', "", {}, "an address"),
+    "an address in S3": (b'{"image": "s3://bucket/cat.jpg"}', "", {}, "an address"),
+    "the path of a photo": (b'{"image": "photos/cat.jpg"}', "", {}, "not valid base64"),
     "curl -d of a JPEG": (curl_d(PHOTO), URL_ENCODED, {}, "`curl -d` changes a file"),
     "curl -d of a PNG": (curl_d(png()), URL_ENCODED, {}, "`curl -d` changes a file"),
     "url-encoded base64": (b"image=%2F9j%2F4AAQ" * 9, URL_ENCODED, {}, "URL-encoded"),
@@ -82,6 +96,23 @@ def test_a_body_that_is_no_photo_is_named(
 
 
 @pytest.mark.parametrize(
+    ("body", "kind", "named"),
+    [
+        (gzip.compress(PHOTO), "image/jpeg", "identity"),
+        (gzip.compress(PHOTO), FORM, "identity"),
+        # RFC 9110 15.5.16: only where the coding is the cause
+        (b"GIF89a" + bytes(50), "image/gif", None),
+    ],
+)
+def test_a_refused_coding_names_those_that_are_accepted(
+    body: bytes, kind: str, named: str | None
+) -> None:
+    with pytest.raises(ServiceError) as refused:
+        take(body, content_type=kind)
+    assert respond_error(refused.value).headers.get("accept-encoding") == named
+
+
+@pytest.mark.parametrize(
     ("body", "kind"),
     [
         # `curl --data-binary` says so of every file
@@ -103,7 +134,6 @@ def test_what_only_looks_wrong_is_accepted(body: bytes, kind: str) -> None:
     assert take(body, content_type=kind).data in (PHOTO, png())
 
 
-FORM = "multipart/form-data; boundary=b0undary"
 FIELDS = {
     "no @": ({"file": b"cat.jpg"}, None, "`-F file=@FILE`"),
     "a path without @": ({"file": b"/home/me/cat.jpg"}, None, "with an @"),
