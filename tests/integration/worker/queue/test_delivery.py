@@ -2,14 +2,11 @@
 
 import signal
 
-import pytest
-
 from shared.messages import ItemRef, ItemResult, ItemState, JobState
 from shared.queue.names import QueueName
 from shared.records.items import Finish, ItemStore
 from tests.integration.worker.conftest import Bench, ends, photo
 from tests.support.scripted_worker import FAILS, HANGS, KILLS, NO_NUMBER
-from tests.support.worker_process import WorkerProcess
 
 
 def test_a_batch_ends_in_order_and_its_uploads_are_gone(bench: Bench) -> None:
@@ -214,38 +211,3 @@ def test_a_stopped_worker_that_wakes_changes_nothing(bench: Bench) -> None:
             job = bench.read(job_id)
     assert ends(job) == [str(green) for green in range(40)]
     assert bench.client.hget("ic:ended", "batch|succeeded") == "40"
-
-
-@pytest.mark.parametrize(
-    "env",
-    [
-        {"MODEL_WEIGHTS": "/does/not/exist.pth", "MODEL_RECIPE": "IMAGENET1K_V1"},
-        {"WORKER_THREADS": "none"},
-        {"REDIS_URL": "http://wrong"},
-    ],
-    ids=["weights", "number", "scheme"],
-)
-def test_a_worker_that_cannot_serve_says_so_in_one_line(bench: Bench, env: dict[str, str]) -> None:
-    log = bench.folder / "worker.log"
-    with WorkerProcess({**bench.env(), **env}, log, app="worker.main") as worker:
-        assert worker.process.wait(60) == 3
-        lines = [line for line in worker.log.splitlines() if line.startswith("worker: ")]
-        assert len(lines) == 1
-        assert "Traceback" not in worker.log
-
-
-def test_a_worker_whose_model_breaks_while_loading_ends_instead_of_serving(bench: Bench) -> None:
-    broken = bench.folder / "broken.pth"
-    broken.write_bytes(b"no weights")
-    env = {**bench.env(), "MODEL_WEIGHTS": str(broken), "MODEL_RECIPE": "IMAGENET1K_V1"}
-    with WorkerProcess(env, bench.folder / "worker.log", app="worker.main") as worker:
-        assert worker.process.wait(60) == 3
-        assert "ready." not in worker.log
-
-
-def test_any_error_while_loading_ends_the_worker(bench: Bench) -> None:
-    env = bench.env(SCRIPTED_LOAD_ERROR="1")
-    with WorkerProcess(env, bench.folder / "worker.log") as worker:
-        assert worker.process.wait(60) == 3
-        assert "ready." not in worker.log
-        assert "out of luck" in worker.log

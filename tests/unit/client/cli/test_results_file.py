@@ -1,58 +1,20 @@
 """The file of results: complete after each write, and continued after its writer was killed."""
 
 import csv
-import json
 import signal
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from image_classifier_client.cli.exit_codes import CommandError, ExitCode
 from image_classifier_client.cli.photos.discovery import absolute
-from image_classifier_client.cli.results.formats import BOM
 from image_classifier_client.cli.results.results_file import ResultsFile
 from image_classifier_client.cli.results.rows import Row
-from image_classifier_client.models import Prediction, Problem
+from tests.support.result_rows import bad, good, paths_in, write
 
-SUFFIXES = [".csv", ".ndjson", ".json"]
 ODD = 'li\nne, "q" caf\udce9.jpg'
 FOREIGN = [b"mine", b'{"a": 1}\n{"b": 2}\n', b'[{"a": 1}, {"b": 2}]', b'[\n  {"a": 1}\n]\n', b"[1]"]
-PREDICTIONS = [
-    Prediction(label=f"class {at}", class_index=at, confidence=0.5 / (at + 1)) for at in range(2)
-]
-
-
-def good(path: str) -> Row:
-    return Row(path, PREDICTIONS)
-
-
-def bad(path: str) -> Row:
-    return Row(path, problem=Problem(type="/problems/worker_lost", detail="Say\nwhy."))
-
-
-def write(path: Path, *rows: Row, **options: Any) -> set[str]:
-    """One run that adds rows; returns what was there before them."""
-    with ResultsFile(path, 2, **options) as out:
-        before = set(out.done)
-        out.append(rows)
-    return before
-
-
-def paths_in(path: Path) -> list[str]:
-    """As the tools of the format would read it."""
-    text = path.read_bytes().removeprefix(BOM).decode(errors="surrogateescape")
-    if path.suffix == ".csv":
-        return [record["path"] for record in csv.DictReader(text.splitlines(keepends=True))]
-    if path.suffix == ".json":
-        return [value["path"] for value in json.loads(text)]
-    return [json.loads(line)["path"] for line in text.splitlines()]
-
-
-@pytest.fixture(params=SUFFIXES)
-def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    return tmp_path / f"results{request.param}"
 
 
 def test_the_file_is_valid_after_every_write(file: Path) -> None:
@@ -231,33 +193,3 @@ def test_records_are_numbered_through_all_runs(tmp_path: Path) -> None:
     with file.open(newline="") as stream:
         records = {record["path"]: record["index"] for record in csv.DictReader(stream)}
     assert records == {"a.jpg": "0", "c.jpg": "2", "b.jpg": "3"}
-
-
-def test_a_byte_order_mark_is_written_once_and_kept(tmp_path: Path) -> None:
-    file = tmp_path / "results.csv"
-    write(file, good("größe.jpg"), bad("b.jpg"), bom=True)
-    write(file, good("c.jpg"))
-    write(file, good("d.jpg"), bom=True)
-    write(file, good("b.jpg"), retry_failed=True)
-    data = file.read_bytes()
-    assert data.startswith(BOM + b"index,path,status,")
-    assert data.count(BOM) == 1
-    assert paths_in(file) == ["größe.jpg", "c.jpg", "d.jpg", "b.jpg"]
-
-
-def test_a_file_without_a_byte_order_mark_gets_none(tmp_path: Path) -> None:
-    file = tmp_path / "results.csv"
-    write(file, good("a.jpg"))
-    before = file.read_bytes()
-    with pytest.raises(CommandError, match="omit --bom") as caught:
-        write(file, good("b.jpg"), bom=True)
-    assert caught.value.code == ExitCode.USAGE
-    assert file.read_bytes() == before
-
-
-@pytest.mark.parametrize("start", [b"", BOM])
-def test_another_top_k_is_refused_with_a_byte_order_mark_too(tmp_path: Path, start: bytes) -> None:
-    file = tmp_path / "results.csv"
-    file.write_bytes(start + b"index,path,status,label_1,class_index_1,confidence_1,error,detail\n")
-    with pytest.raises(CommandError, match="another --top-k"):
-        write(file, good("a.jpg"))

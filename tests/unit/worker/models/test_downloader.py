@@ -1,107 +1,17 @@
 """Downloads against a real server on this machine: cut, resumed, wrong, refused."""
 
-import hashlib
-import os
-import socket
 import subprocess
-import sys
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from tests.support.file_server import CONTENT, DIGEST, Server
 from worker.models import downloader
 from worker.models.downloader import TRIES, DownloadFailed, Unreachable, fetch
 from worker.models.transforms import IMAGENET1K_V2
 from worker.models.weights import Published
-
-ROOT = Path(__file__).parents[4]
-CONTENT = bytes(range(256)) * 12_000  # 3 MB
-DIGEST = hashlib.sha256(CONTENT).hexdigest()
-
-
-@dataclass
-class Server:
-    """Serves ``content``: each request as the next step of ``script`` says, then as it should.
-
-    A step is a status to answer, a number of bytes after which to break off, or ``hang``.
-    """
-
-    content: bytes = CONTENT
-    script: list[str | int] = field(default_factory=list)
-    ranges: bool = True
-    requests: list[str | None] = field(default_factory=list)
-    url: str = ""
-    release: threading.Event = field(default_factory=threading.Event)
-
-    def published(self, digest: str = DIGEST) -> Published:
-        return Published("TEST", f"{self.url}/model-{digest[:8]}.pth", IMAGENET1K_V2)
-
-    def answer(self, handler: BaseHTTPRequestHandler) -> None:
-        asked = handler.headers.get("Range")
-        self.requests.append(asked)
-        step = self.script.pop(0) if self.script else "all"
-        if isinstance(step, int) and step < 600:
-            handler.send_error(step)
-            return
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and self.ranges else 0
-        total = len(self.content)
-        if start >= total:
-            handler.send_response(416)
-            handler.send_header("Content-Range", f"bytes */{total}")
-            handler.send_header("Content-Length", "0")
-            handler.end_headers()
-            return
-        handler.send_response(206 if start else 200)
-        handler.send_header("Content-Length", str(total - start))
-        if start:
-            handler.send_header("Content-Range", f"bytes {start}-{total - 1}/{total}")
-        handler.end_headers()
-        body = self.content[start:]
-        if step == "hang":
-            self.release.wait(10)
-        elif isinstance(step, int):
-            handler.wfile.write(body[:step])
-        else:
-            handler.wfile.write(body)
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    served = Server()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            served.answer(self)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        thread = threading.Thread(target=http.serve_forever, args=(0.02,))
-        thread.start()
-        served.url = f"http://127.0.0.1:{http.server_port}"
-        yield served
-        served.release.set()
-        http.shutdown()
-        thread.join()
-
-
-@pytest.fixture
-def closed_port() -> Iterator[int]:
-    """A port that refuses connections, and that no other program can take meanwhile."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        yield held.getsockname()[1]
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
 def left_in(folder: Path) -> set[str]:
@@ -222,55 +132,3 @@ def test_two_that_want_the_same_file_fetch_it_once(server: Server, tmp_path: Pat
         thread.join()
     assert [path.read_bytes() == CONTENT for path in found] == [True] * 4
     assert len(server.requests) == 1
-
-
-def run_command(cache: Path, **settings: str) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": os.environ["PATH"], "MODEL_CACHE": str(cache), **settings}
-    return subprocess.run(
-        [sys.executable, "-m", "worker.download"],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-def test_the_command_without_network_says_one_line(tmp_path: Path, closed_port: int) -> None:
-    proxy = f"http://127.0.0.1:{closed_port}"
-    ran = run_command(tmp_path, HTTPS_PROXY=proxy)
-    assert ran.returncode == 1
-    assert ran.stderr.startswith("download: no connection to download.pytorch.org")
-    assert ran.stderr.count("\n") == 1
-
-
-def test_the_command_falls_back_when_any_model_will_do(tmp_path: Path, closed_port: int) -> None:
-    ran = run_command(tmp_path, HTTPS_PROXY=f"http://127.0.0.1:{closed_port}", MODEL="auto")
-    assert ran.returncode == 0
-    assert "EfficientNet-Lite0 answers" in ran.stderr
-    assert ran.stdout.startswith("efficientnet_lite0 ")
-
-
-@pytest.mark.parametrize(
-    ("settings", "line"),
-    [
-        ({"HTTPS_PROXY": "nonsense://x"}, "look at HTTP_PROXY"),
-        ({"SSL_CERT_FILE": "/nowhere/cert.pem"}, "look at HTTP_PROXY"),
-        ({"MODEL": "resnet18"}, "MODEL: Input should be"),
-        ({"MODEL_WEIGHTS": "/nowhere/my.pth", "MODEL_RECIPE": "IMAGENET1K_V1"}, "cannot be read"),
-    ],
-)
-def test_the_command_says_one_line_about_a_wrong_setting(
-    tmp_path: Path, settings: dict[str, str], line: str
-) -> None:
-    ran = run_command(tmp_path, **settings)
-    assert ran.returncode == 1
-    assert line in ran.stderr
-    assert ran.stderr.count("\n") == 1
-
-
-def test_the_command_has_nothing_to_fetch_for_the_packaged_model(tmp_path: Path) -> None:
-    ran = run_command(tmp_path, MODEL="efficientnet_lite0")
-    assert (ran.returncode, ran.stderr) == (0, "")
-    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,20 @@
+"""Two owners of API keys, and an API started with chosen settings."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from api.auth import keys
+from tests.support.api_process import ApiProcess
+from tests.support.redis_server import RedisServer
+
+ALICE, ALICE_ENTRY = keys.make("alice")
+BOB, BOB_ENTRY = keys.make("bob")
+
+
+@contextmanager
+def api_with(redis: RedisServer, folder: Path, **settings: str) -> Iterator[httpx.Client]:
+    with ApiProcess(redis.url, folder, **settings) as process:
+        yield process.client

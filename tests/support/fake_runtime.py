@@ -1,0 +1,66 @@
+"""A runtime that does what a test needs, without a model, and a micro-batcher in front of it."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.inference.batcher import MicroBatcher
+from worker.inference.self_check import SelfCheck
+
+
+def photo(value: int) -> NDArray[np.uint8]:
+    return np.full((2, 2, 3), value, np.uint8)
+
+
+class FakeRuntime:
+    """Answers each photo with its own first pixel, after what ``before`` does with the batch."""
+
+    name, device, precision = "fake", "cpu", "fp32"
+    best_batch = 8
+
+    def __init__(
+        self, before: Callable[[list[int]], None] = lambda _: None, concurrency: int = 1
+    ) -> None:
+        self.concurrency = concurrency
+        self.batches: list[list[int]] = []
+        self._before = before
+
+    def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        values = [int(value) for value in batch[:, 0, 0, 0]]
+        self.batches.append(values)
+        self._before(values)
+        return np.array([[value] for value in values], np.float32)
+
+    def warm_up(self, sizes: Iterable[int]) -> None:
+        raise AssertionError(f"the batcher does not warm up: {sizes}")
+
+
+class Sound:
+    """A known-good photo that never fails."""
+
+    def run(self, *, photo_suspect: bool = True) -> None:
+        """The model works."""
+
+
+@contextmanager
+def running(
+    runtime: FakeRuntime, max_batch_size: int = 8, self_check: SelfCheck | None = None
+) -> Iterator[MicroBatcher]:
+    batcher = MicroBatcher(runtime, max_batch_size, self_check or Sound())
+    batcher.start()
+    yield batcher
+    batcher.stop()
+
+
+class Held:
+    """Holds the model inside its first call until released, so that photos pile up behind it."""
+
+    def __init__(self) -> None:
+        self.inside, self.release = threading.Event(), threading.Event()
+
+    def __call__(self, _: list[int]) -> None:
+        self.inside.set()
+        assert self.release.wait(10)
