@@ -22,7 +22,7 @@ API_MALLOC = {"MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_TRIM_THRESHOLD_": "10
 WORKER_GRACE_S = 20.0
 REDIS_GRACE_S = 10.0
 # as root Celery warns of it at each start; there is nothing to do about it here
-WORKER_WARNINGS = {"PYTHONWARNINGS": "ignore::RuntimeWarning:celery.platforms"}
+WORKER_WARNINGS = {"PYTHONWARNINGS": "ignore::Warning:celery.platforms"}
 FETCH_MODEL = [sys.executable, "-m", "worker.download"]
 
 
@@ -81,7 +81,7 @@ class Service:
             child.settled = True
         url = self._settings.url
         self._screen.show(
-            "serve", f"ready: open {url}/ or try: curl -F file=@cat.jpg {url}/predict"
+            "serve", f"ready: open {url}/ or try: curl -F file=@docs/images/cat.jpg {url}/predict"
         )
         await asyncio.Event().wait()
 
@@ -113,19 +113,28 @@ class Service:
             self._failed.set_exception(error)
 
     async def _fetch_model(self, environment: dict[str, str]) -> None:
-        """Have the weights ready, with a progress bar, before any worker looks for them.
+        """Have the weights ready before any worker looks for them.
+
+        As JSON each of its lines is shown as a program's; otherwise its progress bar needs the
+        terminal.
 
         Raises:
             ServeError: They are not available; the reason was printed.
         """
+        as_json = self._settings.log_format == "json"
         process = await asyncio.create_subprocess_exec(
             *FETCH_MODEL,
             cwd=ROOT,
             env=environment,
             stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE if as_json else None,
+            stderr=asyncio.subprocess.STDOUT if as_json else None,
             process_group=0,
         )
         try:
+            if process.stdout:
+                async for line in process.stdout:
+                    self._screen.show("download", line.decode(errors="replace").rstrip())
             code = await process.wait()
         except asyncio.CancelledError:
             process.kill()

@@ -39,7 +39,7 @@ def assert_cat(served: Served) -> None:
 def test_the_ready_line_is_the_last_and_has_a_curl_that_can_be_pasted(served: Served) -> None:
     ready = next(line for line in served.lines if "ready: open" in line)
     assert f"open {served.url}/" in ready
-    assert ready.endswith(f"curl -F file=@cat.jpg {served.url}/predict")
+    assert ready.endswith(f"curl -F file=@docs/images/cat.jpg {served.url}/predict")
     assert len(served.lines) < 50
 
 

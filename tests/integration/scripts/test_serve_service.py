@@ -2,6 +2,8 @@ import asyncio
 import io
 import itertools
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -85,7 +87,8 @@ async def test_all_parts_run_until_the_end_and_then_none_does(
     lines = await serve(settings, lambda screen: "ready" in screen)
     url = f"http://127.0.0.1:{settings.port}"
     ready = next(line for line in lines if "ready" in line)
-    assert ready.endswith(f"ready: open {url}/ or try: curl -F file=@cat.jpg {url}/predict")
+    assert f"ready: open {url}/" in ready
+    assert ready.endswith(f"curl -F file=@docs/images/cat.jpg {url}/predict")
     assert children() == before
 
 
@@ -104,6 +107,36 @@ async def test_without_a_model_nothing_is_left_running(
     with pytest.raises(ServeError, match="there is no model to serve"):
         await serve(settings, lambda _: False)
     assert children() == before
+
+
+async def test_as_json_every_line_is_an_object(
+    settings: ServeSettings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What fetches the model writes to both outputs, as it does with a warning."""
+    monkeypatch.setattr(
+        service, "FETCH_MODEL", ["sh", "-c", "echo to stdout; echo to stderr >&2; exit 1"]
+    )
+    out = io.StringIO()
+    as_json = settings.model_copy(update={"log_format": "json"})
+    with pytest.raises(ServeError, match="there is no model to serve"):
+        await Service(as_json, Screen(out, as_json=True)).run(asyncio.Event())
+    events = [json.loads(line)["event"] for line in out.getvalue().splitlines()]
+    assert {"to stdout", "to stderr"} < set(events)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_celery_does_not_warn_of_root() -> None:
+    check = (
+        "import os; os.getuid = os.geteuid = os.getgid = os.getegid = lambda: 0\n"
+        "from celery.platforms import check_privileges; check_privileges(['json'])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", check],
+        env=os.environ | service.WORKER_WARNINGS,
+        capture_output=True,
+        check=True,
+    )
+    assert ran.stderr == b""
 
 
 async def test_a_part_that_cannot_start_ends_the_service(
