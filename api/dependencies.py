@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from redis.asyncio import Redis
 
 from api.admission.controller import Admission
-from api.intake.memory_budget import MemoryBudget
+from api.intake.body import MemoryBudget
 from api.jobs.completion import CompletionListener
 from api.jobs.progress import Progress
 from api.jobs.service import JobService

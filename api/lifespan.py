@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from api.admission.controller import Admission
 from api.dependencies import Services
-from api.intake.memory_budget import MemoryBudget
+from api.intake.body import MemoryBudget
 from api.jobs.completion import CompletionListener
 from api.jobs.progress import Progress
 from api.jobs.service import JobService
@@ -102,7 +102,7 @@ def _configure_logs(settings: ApiSettings) -> None:
         logger.propagate = True
         logger.setLevel(logging.NOTSET)  # LOG_LEVEL decides
         logger.addFilter(_without_colours)
-    # api.server.request_context logs each request, with its route and duration.
+    # api.server.middleware logs each request, with its route and duration.
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
     # it warns of every malformed body, which the response already reports
     logging.getLogger("python_multipart").setLevel(logging.ERROR)

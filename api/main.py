@@ -17,9 +17,7 @@ from api.server.app import Application
 from api.server.connection_limits import ConnectionLimits
 from api.server.cross_origin import RefusalHeaders, cors_options
 from api.server.early_response import EarlyResponseMiddleware
-from api.server.head_requests import HeadMiddleware
-from api.server.request_context import RequestContext
-from api.server.unexpected_errors import UnexpectedErrorMiddleware
+from api.server.middleware import HeadMiddleware, RequestContext, UnexpectedErrorMiddleware
 from api.settings import ApiSettings
 from shared.settings import explain
 

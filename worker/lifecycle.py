@@ -13,12 +13,11 @@ from shared.redis_client import REDIS_DOWN, connect
 from shared.uploads import open_uploads
 from shared.uploads.identity import StoreIdentity
 from worker.cgroup import memory_limit
-from worker.imaging.memory import give_back_large_blocks
-from worker.imaging.memory_limit import check_memory
+from worker.imaging.memory import check_memory, give_back_large_blocks
 from worker.inference import load_runtime
 from worker.inference.batcher import MicroBatcher, warm_up
-from worker.inference.runtime import Runtime
-from worker.inference.self_check import SelfCheck, WorkerFault
+from worker.inference.runtime import Runtime, WorkerFault
+from worker.inference.self_check import SelfCheck
 from worker.models.catalog import ModelSpec, resolve
 from worker.models.weights import ModelUnavailable
 from worker.monitoring.heartbeat import Heartbeat
@@ -160,7 +159,7 @@ def load_model(settings: WorkerSettings, metrics: WorkerMetrics) -> LoadedModel:
         spec=spec,
         runtime=runtime,
         self_check=self_check,
-        batcher=MicroBatcher(TimedRuntime(runtime, metrics), max_batch_size, self_check),
+        batcher=MicroBatcher(TimedRuntime(runtime, metrics), max_batch_size, self_check.run),
         card=describe(spec, runtime),
         rate_per_s=first_guess(runtime, max_batch_size, spec.recipe.crop),
     )

@@ -5,10 +5,17 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 
 from api.intake import image_check
-from api.intake.body import HEAD_BYTES, PeekedBody, base_name, body_chunks, check_part
+from api.intake.body import (
+    HEAD_BYTES,
+    MemoryBudget,
+    MemoryLease,
+    PeekedBody,
+    base_name,
+    body_chunks,
+    check_part,
+)
 from api.intake.filename import clean_filename
 from api.intake.image_check import check_photo, too_large
-from api.intake.memory_budget import MemoryBudget, MemoryLease
 from api.intake.multipart import Part, boundary_of, read_parts
 from api.jobs.idempotency import Fingerprint
 from api.jobs.service import JobService

@@ -1,9 +1,15 @@
-"""Reads one photo from a request body, within limits; its format is detected from its content."""
+"""Reads one photo from a request body, within limits; its format is detected from its content.
+
+One limit is of a photo's size. Another is of the bytes that all requests together hold in this
+process: they are counted as they arrive, so a client that declares a large body and sends little
+uses little of the budget.
+"""
 
 import asyncio
 import re
 from codecs import BOM_UTF8
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
@@ -12,9 +18,9 @@ from api.intake import image_check
 from api.intake.filename import clean_filename
 from api.intake.image_check import Photo, check_photo, too_large
 from api.intake.json_body import decode_json
-from api.intake.memory_budget import MemoryLease
 from api.intake.multipart import Part, boundary_of, read_parts
-from shared.errors import MalformedRequest, UploadTooLarge
+from api.settings import BUDGET_BYTES
+from shared.errors import MalformedRequest, QueueFull, UploadTooLarge
 
 PREDICT_FIELD = "file"
 # How many first bytes decide what a body contains.
@@ -26,6 +32,45 @@ BODY_WITHIN_S = 3600.0
 _JSON_THREADS = CapacityLimiter(2)
 # Bytes that a form may add to its photo: boundaries and headers of parts.
 FORM_OVERHEAD = 64 * 1024
+# Seconds after which a request that the budget refuses may come again.
+RETRY_S = 1
+
+
+class MemoryLease:
+    """The bytes that one request holds."""
+
+    def __init__(self, budget: "MemoryBudget") -> None:
+        self._budget = budget
+        self.bytes = 0
+
+    def set(self, size: int) -> None:
+        """Record that the request now holds ``size`` bytes.
+
+        Raises:
+            QueueFull: All requests together would hold too many bytes.
+        """
+        total = self._budget.reserved_bytes + size - self.bytes
+        if size > self.bytes and total > self._budget.most:
+            raise QueueFull("Too many photos are being sent at once. Try again.", RETRY_S)
+        self._budget.reserved_bytes = total
+        self.bytes = size
+
+
+class MemoryBudget:
+    """The budget that the requests of one event loop share; it needs no lock."""
+
+    def __init__(self, most_bytes: int = BUDGET_BYTES) -> None:
+        self.most = most_bytes
+        self.reserved_bytes = 0
+
+    @contextmanager
+    def lease(self) -> Iterator[MemoryLease]:
+        """Give the request a lease; its bytes are returned to the budget when the block ends."""
+        lease = MemoryLease(self)
+        try:
+            yield lease
+        finally:
+            lease.set(0)
 
 
 async def body_chunks(

@@ -6,7 +6,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from api.http.responses import respond_error
-from api.server.request_context import Field, defaults_for
+from api.server.middleware import Field, defaults_for
 from shared.errors import MalformedRequest, ServiceError
 
 MAX_HEAD_BYTES = 32 * 1024

@@ -5,7 +5,7 @@ from typing import Any
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import Receive, Scope, Send
 
-from api.server.request_context import Field
+from api.server.middleware import Field
 
 # Headers that a page of another site may send and read, besides the ones that are always allowed.
 _REQUEST_HEADERS = ["authorization", "content-type", "idempotency-key", "last-event-id", "prefer",

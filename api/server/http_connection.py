@@ -9,7 +9,7 @@ import httptools
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from api.server.request_context import Field
+from api.server.middleware import Field
 from shared.errors import MalformedRequest
 
 # A name, an IPv4 address or a bracketed IPv6 address, with an optional port.

@@ -75,7 +75,7 @@ def _out_of_memory(folder: Path, device: str, room_mb: int, batch: int) -> Row:
     except OutOfMemory:
         refused = True
     runtime.sizes.clear()
-    batcher = MicroBatcher(runtime, batch, SelfCheck(runtime, 224))
+    batcher = MicroBatcher(runtime, batch, SelfCheck(runtime, 224).run)
     futures = [batcher.submit(photos[n % 4], QueueName.BATCH) for n in range(batch)]
     batcher.start()
     answered = sum(bool(np.isfinite(future.result(300)).all()) for future in futures)

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.inference.batcher import MicroBatcher
-from worker.inference.self_check import SelfCheck
 
 
 def photo(value: int) -> NDArray[np.uint8]:
@@ -38,18 +37,15 @@ class FakeRuntime:
         raise AssertionError(f"the batcher does not warm up: {sizes}")
 
 
-class Sound:
+def sound() -> None:
     """A known-good photo that never fails."""
-
-    def run(self, *, photo_suspect: bool = True) -> None:
-        """The model works."""
 
 
 @contextmanager
 def running(
-    runtime: FakeRuntime, max_batch_size: int = 8, self_check: SelfCheck | None = None
+    runtime: FakeRuntime, max_batch_size: int = 8, self_check: Callable[[], None] = sound
 ) -> Iterator[MicroBatcher]:
-    batcher = MicroBatcher(runtime, max_batch_size, self_check or Sound())
+    batcher = MicroBatcher(runtime, max_batch_size, self_check)
     batcher.start()
     yield batcher
     batcher.stop()

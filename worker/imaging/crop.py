@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from worker.imaging.memory import picture_bytes
 from worker.models.transforms import Recipe
 
 Size = tuple[int, int]
@@ -172,3 +171,14 @@ def successor(image: Image.Image, following: Image.Image) -> Image.Image:
     if following is not image:
         image.close()
     return following
+
+
+def picture_bytes(width: int, height: int, depth: int) -> int:
+    """Memory of a picture in Pillow, in bytes.
+
+    Args:
+        width: In pixels.
+        height: In pixels; each row also has a pointer.
+        depth: Bytes per pixel in Pillow: 1 for L, P and 1; 2 for I;16; 4 for all other modes.
+    """
+    return height * (8 + -(-width * depth // 4) * 4)

@@ -1,10 +1,13 @@
-"""Limits the memory of all decoding threads together, and returns it to the system."""
+"""Prepares a process's memory for decoding, before the first photo.
+
+Settings that need more memory than the container's limit are refused: otherwise the kernel would
+kill the worker under load, with the photos that it holds.
+"""
 
 import ctypes
-import threading
-from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+
+from worker.models.weights import ModelUnavailable
+from worker.settings import WorkerSettings
 
 # Memory of eight photos of 12 megapixels. Small photos decode in parallel on every thread; a photo
 # that needs more than the budget is decoded by itself.
@@ -15,6 +18,15 @@ LARGE_BLOCK_BYTES = 4 * 1024 * 1024
 # Freed memory that the heap of a thread keeps, so that the next photo can be decoded into it.
 KEPT_BYTES = 8 * 1024 * 1024
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_MIB = 1024 * 1024
+# Memory of an idle worker with the smallest model.
+RUNTIME_BYTES = 300 * _MIB
+# Memory per thread: a photo's bytes and the heap. Measured: 256 threads took 280 MB more than 64.
+THREAD_BYTES = 4 * _MIB
+# Memory of one pixel of a PNG in Pillow.
+PIXEL_BYTES = 4
+# The defaults fit into every limit in which a worker can start.
+_DEFAULTS = {name: field.default for name, field in WorkerSettings.model_fields.items()}
 
 
 def give_back_large_blocks() -> None:
@@ -34,46 +46,29 @@ def give_back_large_blocks() -> None:
         mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
-def picture_bytes(width: int, height: int, depth: int) -> int:
-    """Memory of a picture in Pillow, in bytes.
+def check_memory(settings: WorkerSettings, limit: int | None) -> None:
+    """Refuse settings that do not fit into the memory limit.
 
     Args:
-        width: In pixels.
-        height: In pixels; each row also has a pointer.
-        depth: Bytes per pixel in Pillow: 1 for L, P and 1; 2 for I;16; 4 for all other modes.
+        settings: The worker's settings.
+        limit: Memory limit of this process's control group in bytes; ``None`` without a limit.
+
+    Raises:
+        ModelUnavailable: Names the setting, the limit, and the largest value that fits.
     """
-    return height * (8 + -(-width * depth // 4) * 4)
+    if limit is None:
+        return
+    left = limit - RUNTIME_BYTES
+    threads = max((left - DECODE_BUDGET_BYTES) // THREAD_BYTES, _DEFAULTS["worker_threads"])
+    if settings.worker_threads > threads:
+        raise _too_large("WORKER_THREADS", settings.worker_threads, threads, limit)
+    pixels = max(left // PIXEL_BYTES, _DEFAULTS["max_pixels"])
+    if settings.max_pixels > pixels:
+        raise _too_large("MAX_PIXELS", settings.max_pixels, pixels, limit)
 
 
-class MemoryBudget:
-    """A semaphore weighted by bytes, first come, first served.
-
-    A request that exceeds the whole budget runs by itself. Without an order, small photos could
-    delay a large photo for ever.
-    """
-
-    def __init__(self, budget_bytes: int = DECODE_BUDGET_BYTES) -> None:
-        self._budget = budget_bytes
-        self._free = budget_bytes
-        self._waiting: deque[object] = deque()
-        self._changed = threading.Condition()
-
-    @contextmanager
-    def reserve(self, wanted_bytes: int) -> Iterator[None]:
-        """Wait until that many bytes are free, hold them for as long as the block runs."""
-        weight = min(wanted_bytes, self._budget)
-        ticket = object()
-        with self._changed:
-            self._waiting.append(ticket)
-            try:
-                self._changed.wait_for(lambda: self._waiting[0] is ticket and self._free >= weight)
-                self._free -= weight
-            finally:
-                self._waiting.remove(ticket)
-                self._changed.notify_all()
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._free += weight
-                self._changed.notify_all()
+def _too_large(name: str, value: int, most: int, limit: int) -> ModelUnavailable:
+    return ModelUnavailable(
+        f"{name}={value} needs more memory than the limit of this container, {limit // _MIB} MiB: "
+        f"set it to at most {most}, or raise the limit (WORKER_MEMORY in compose)"
+    )

@@ -9,8 +9,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
 from shared.errors import InvalidImage
-from worker.imaging.crop import IntBox, Size, successor
-from worker.imaging.memory import picture_bytes
+from worker.imaging.crop import IntBox, Size, picture_bytes, successor
 from worker.imaging.png_chunks import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, PngHeader
 from worker.imaging.refusals import CANNOT_BE_DECODED, ENDS_TOO_EARLY
 

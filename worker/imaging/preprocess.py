@@ -4,13 +4,22 @@ The result is that of torchvision's transform on the upright RGB picture, within
 unless the JPEG decoder reduces the picture (see `DRAFT_FACTOR`).
 """
 
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.errors import InvalidImage
+from shared.errors import InvalidImage, ServiceError, UnsupportedMediaType
 from worker.imaging.crop import cut_square, plan_cut, resized
-from worker.imaging.decode import Photo, open_photo
-from worker.imaging.refusals import refusals
+from worker.imaging.jpeg import Jpeg
+from worker.imaging.jpeg_header import JPEG_MAGIC, read_jpeg_header
+from worker.imaging.memory import DECODE_BUDGET_BYTES
+from worker.imaging.png import Png
+from worker.imaging.png_chunks import PNG_MAGIC, read_png_header
+from worker.imaging.refusals import CANNOT_BE_DECODED, ENDS_TOO_EARLY, is_out_of_memory
 from worker.models.transforms import Recipe
 
 DRAFT_FACTOR = 4
@@ -33,6 +42,9 @@ of the resize, 1,856 pixels.
 
 
 WORKING_BYTES = 2 * 1024 * 1024  # row buffers, tables, the square, and rounding of allocators
+
+
+Photo = Jpeg | Png
 
 
 def preprocess(data: bytes, recipe: Recipe, max_pixels: int) -> NDArray[np.uint8]:
@@ -106,3 +118,76 @@ def _shrink(photo: Photo, recipe: Recipe, max_pixels: int) -> int:
             " Send a smaller one."
         )
     return shrink
+
+
+def open_photo(data: bytes) -> Photo:
+    """Read a photo's header, not its pixels; metadata is neither decompressed nor kept.
+
+    Args:
+        data: A JPEG or PNG file.
+
+    Raises:
+        UnsupportedMediaType: The file does not begin like a JPEG or PNG.
+        InvalidImage: The header is damaged, or the file has more parts than any encoder writes.
+    """
+    if data.startswith(JPEG_MAGIC):
+        return Jpeg(data, read_jpeg_header(data))
+    if data.startswith(PNG_MAGIC):
+        return Png(read_png_header(data))
+    raise UnsupportedMediaType("The content is neither JPEG nor PNG. Send one of these.")
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn a decoder's exceptions into an error for the photo.
+
+    Raises:
+        InvalidImage: In place of every exception that is not a `ServiceError`.
+        MemoryError: This machine has too little memory. This is not the photo's fault: its size
+            was checked before, and another worker can decode it.
+    """
+    try:
+        yield
+    except (ServiceError, MemoryError):
+        raise
+    # Pillow raises OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error and, for
+    # fuzzed bytes, other exceptions of its Python code. All of them mean that the file is invalid.
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise MemoryError(str(error)) from error
+        truncated = "truncated" in str(error).lower()
+        raise InvalidImage(ENDS_TOO_EARLY if truncated else CANNOT_BE_DECODED) from error
+
+
+class MemoryBudget:
+    """A semaphore weighted by bytes, first come, first served.
+
+    A request that exceeds the whole budget runs by itself. Without an order, small photos could
+    delay a large photo for ever.
+    """
+
+    def __init__(self, budget_bytes: int = DECODE_BUDGET_BYTES) -> None:
+        self._budget = budget_bytes
+        self._free = budget_bytes
+        self._waiting: deque[object] = deque()
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def reserve(self, wanted_bytes: int) -> Iterator[None]:
+        """Wait until that many bytes are free, hold them for as long as the block runs."""
+        weight = min(wanted_bytes, self._budget)
+        ticket = object()
+        with self._changed:
+            self._waiting.append(ticket)
+            try:
+                self._changed.wait_for(lambda: self._waiting[0] is ticket and self._free >= weight)
+                self._free -= weight
+            finally:
+                self._waiting.remove(ticket)
+                self._changed.notify_all()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += weight
+                self._changed.notify_all()

@@ -7,6 +7,7 @@ company and a crowd travels together.
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -16,8 +17,7 @@ from numpy.typing import NDArray
 
 from shared import log
 from shared.queue.names import QueueName
-from worker.inference.runtime import OutOfMemory, Runtime
-from worker.inference.self_check import SelfCheck, WorkerFault, finite
+from worker.inference.runtime import OutOfMemory, Runtime, WorkerFault
 from worker.queue.transport import FairScheduler
 
 _log = log.get(__name__)
@@ -106,10 +106,12 @@ class MicroBatcher:
     Args:
         runtime: What runs the batches.
         max_batch_size: Most photos in one call.
-        self_check: Runs the known-good photo.
+        self_check: Classifies a known-good photo; raises WorkerFault if the model no longer works.
     """
 
-    def __init__(self, runtime: Runtime, max_batch_size: int, self_check: SelfCheck) -> None:
+    def __init__(
+        self, runtime: Runtime, max_batch_size: int, self_check: Callable[[], None]
+    ) -> None:
         self._runtime = runtime
         self._self_check = self_check
         self._max = max_batch_size
@@ -217,7 +219,7 @@ class MicroBatcher:
                 return
             waiting.timer.begin()
             try:
-                self._self_check.run()
+                self._self_check()
             except WorkerFault as fault:
                 waiting.future.set_exception(fault)
                 return
@@ -231,3 +233,14 @@ class MicroBatcher:
         _log.warning("out of memory, batch halved", size=len(batch), now=self._max)
         self._predict(batch[:half])
         self._predict(batch[half:])
+
+
+def finite(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The values themselves, float32 of any shape.
+
+    Raises:
+        ValueError: A value is infinite or NaN.
+    """
+    if not np.isfinite(values).all():
+        raise ValueError("the model answered numbers that are not finite")
+    return values

@@ -11,6 +11,21 @@ class OutOfMemory(Exception):
     """The device has too little memory for this batch; a smaller one may fit."""
 
 
+class WorkerFault(Exception):
+    """This process is faulty and must be replaced; its photos can succeed elsewhere.
+
+    Args:
+        reason: ``model``, ``memory`` or ``uploads``.
+        detail: What failed, for the log.
+        photo_suspect: Whether the photo that met the fault may have caused it.
+    """
+
+    def __init__(self, reason: str, detail: str, *, photo_suspect: bool = True) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.photo_suspect = photo_suspect
+
+
 class Runtime(Protocol):
     """A model on a device, ready to answer; `predict` may be called from several threads."""
 

@@ -8,22 +8,8 @@ of it.
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.inference.runtime import OutOfMemory, Runtime
-
-
-class WorkerFault(Exception):
-    """This process is faulty and must be replaced; its photos can succeed elsewhere.
-
-    Args:
-        reason: ``model``, ``memory`` or ``uploads``.
-        detail: What failed, for the log.
-        photo_suspect: Whether the photo that met the fault may have caused it.
-    """
-
-    def __init__(self, reason: str, detail: str, *, photo_suspect: bool = True) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.photo_suspect = photo_suspect
+from worker.inference.batcher import finite
+from worker.inference.runtime import OutOfMemory, Runtime, WorkerFault
 
 
 class SelfCheck:
@@ -56,14 +42,3 @@ class SelfCheck:
         except Exception as error:
             detail = f"a known-good photo fails: {error}"
             raise WorkerFault("model", detail, photo_suspect=photo_suspect) from error
-
-
-def finite(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The values themselves, float32 of any shape.
-
-    Raises:
-        ValueError: A value is infinite or NaN.
-    """
-    if not np.isfinite(values).all():
-        raise ValueError("the model answered numbers that are not finite")
-    return values

@@ -10,11 +10,10 @@ from shared import log, tracing
 from shared.errors import NO_MAPS, InferenceFailed, InvalidImage, InvalidParameter
 from shared.messages import ItemResult, ModelInfo, Prediction, TimingMs
 from shared.records.items import StartedItem
-from worker.imaging.memory import MemoryBudget
-from worker.imaging.preprocess import decode_cost, preprocess
-from worker.inference.batcher import TRIES, MicroBatcher
-from worker.inference.runtime import Runtime
-from worker.inference.self_check import SelfCheck, WorkerFault, finite
+from worker.imaging.preprocess import MemoryBudget, decode_cost, preprocess
+from worker.inference.batcher import TRIES, MicroBatcher, finite
+from worker.inference.runtime import Runtime, WorkerFault
+from worker.inference.self_check import SelfCheck
 from worker.models.catalog import ModelSpec
 from worker.monitoring.in_flight import InFlightItem, InFlightItems
 from worker.monitoring.metrics import WorkerMetrics

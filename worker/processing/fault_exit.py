@@ -12,7 +12,7 @@ from dataclasses import replace
 from shared import log
 from shared.queue.message_template import MessageTemplate
 from shared.records.items import ItemStore
-from worker.inference.self_check import WorkerFault
+from worker.inference.runtime import WorkerFault
 from worker.monitoring.in_flight import InFlightItem, InFlightItems
 
 _log = log.get(__name__)
@@ -64,11 +64,6 @@ class FaultExit:
                 _log.warning("items left to the reconciler", reason=repr(error))
             finally:
                 self._end(EXIT_FAULT)
-
-    def wait_if_ending(self) -> None:
-        """Take no new item while the process ends."""
-        with self._lock:
-            pass
 
     def _give_back(self, held: InFlightItem, *, suspect: bool) -> None:
         if not held.started:

@@ -4,7 +4,10 @@
 queued again: Celery acknowledges a task that raised an exception, and its message would be lost.
 """
 
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,12 +16,11 @@ from shared.errors import InferenceFailed, ServiceError
 from shared.messages import ItemRef, ItemResult, ItemState, Problem
 from shared.records.items import Finish, StartedItem
 from shared.uploads import UploadStore, upload_key
-from worker.inference.self_check import WorkerFault
+from worker.inference.runtime import WorkerFault
 from worker.monitoring.in_flight import InFlightItem, InFlightItems
 from worker.monitoring.metrics import WorkerMetrics
 from worker.processing.classification import Classifier
 from worker.processing.fault_exit import FaultExit
-from worker.processing.isolation import IsolationLock
 from worker.processing.retrying_stores import (
     PatientItems,
     RecordUnreadable,
@@ -27,6 +29,65 @@ from worker.processing.retrying_stores import (
 )
 
 _log = log.get(__name__)
+
+
+class IsolationLock:
+    """Lock that ordinary items share, and that a suspect one holds by itself.
+
+    A suspect (its worker died holding it) runs with nothing else in the process. If the process
+    dies again, the suspect caused it, and no other item is affected. While a suspect waits, items
+    that arrive later wait behind it.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._inside = 0
+        self._alone = False
+        self._suspects = 0
+        self._exits = 0
+
+    @property
+    def waiting_suspects(self) -> int:
+        """How many suspects wait for the lock."""
+        with self._changed:
+            return self._suspects
+
+    @contextmanager
+    def enter(self, *, alone: bool) -> Iterator[None]:
+        """Hold the lock while the block runs."""
+        with self._changed:
+            if alone:
+                self._suspects += 1
+                self._changed.wait_for(lambda: self._is_free() and self._inside == 0)
+                self._suspects -= 1
+                self._alone = True
+            else:
+                self._changed.wait_for(lambda: self._is_free() and self._suspects == 0)
+                self._inside += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                if alone:
+                    self._alone = False
+                else:
+                    self._inside -= 1
+                self._changed.notify_all()
+
+    def _is_free(self) -> bool:
+        return not self._alone and not self._exits
+
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """Let no item in while the block runs; those inside stay."""
+        with self._changed:
+            self._exits += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._exits -= 1
+                self._changed.notify_all()
 
 
 @dataclass
@@ -49,7 +110,6 @@ class Pipeline:
             self.activity.item(ref, alone=alone) as entry,
             self.isolation.enter(alone=alone),
         ):
-            self.fault_exit.wait_if_ending()
             try:
                 self._process(ref, entry, subject)
             except Stopping:
@@ -57,11 +117,15 @@ class Pipeline:
             except RecordUnreadable as error:
                 _log.error("the item's record cannot be read", reason=str(error))
             except WorkerFault as fault:
-                self.fault_exit.exit(fault, entry)
+                self._exit(fault, entry)
             except MemoryError as error:
-                self.fault_exit.exit(WorkerFault("memory", repr(error)), entry)
+                self._exit(WorkerFault("memory", repr(error)), entry)
             except Exception:  # noqa: BLE001 - see the module's docstring
                 _log.exception("the end of the item could not be recorded")
+
+    def _exit(self, fault: WorkerFault, entry: InFlightItem) -> None:
+        with self.isolation.closed():  # no item starts while the process exits
+            self.fault_exit.exit(fault, entry)
 
     def _process(self, ref: ItemRef, entry: InFlightItem, subject: dict[str, Any]) -> None:
         began = time.monotonic()

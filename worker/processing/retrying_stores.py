@@ -16,7 +16,7 @@ from shared.records.items import Finish, ItemStore, StartedItem
 from shared.redis_client import REDIS_DOWN
 from shared.uploads import UploadStore
 from shared.uploads.identity import StoreIdentity
-from worker.inference.self_check import WorkerFault
+from worker.inference.runtime import WorkerFault
 
 _log = log.get(__name__)
 

@@ -9,8 +9,7 @@ from fastapi import FastAPI
 
 from api.http import responses
 from api.metrics.requests import Metrics
-from api.server.request_context import RequestContext
-from api.server.unexpected_errors import UnexpectedErrorMiddleware
+from api.server.middleware import RequestContext, UnexpectedErrorMiddleware
 from shared.errors import BrokerUnavailable, ServiceError, WorkerLost, every_error
 from shared.messages import Problem
 

@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator, Mapping
 from starlette.requests import Request
 from starlette.types import Message
 
-from api.intake.body import read_photo
+from api.intake.body import MemoryBudget, MemoryLease, read_photo
 from api.intake.image_check import Photo
-from api.intake.memory_budget import MemoryBudget, MemoryLease
 
 LIMIT = 1_000_000
 

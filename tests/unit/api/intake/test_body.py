@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
-from api.intake.body import read_photo
+from api.intake.body import MemoryBudget, MemoryLease, read_photo
 from api.intake.image_check import Photo
-from api.intake.memory_budget import MemoryBudget, MemoryLease
 from api.intake.multipart import Part
 from shared.errors import InvalidImage, MalformedRequest, UnsupportedMediaType, UploadTooLarge
 

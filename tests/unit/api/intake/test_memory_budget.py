@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.intake.memory_budget import MemoryBudget
+from api.intake.body import MemoryBudget
 from shared.errors import QueueFull
 
 

@@ -16,8 +16,7 @@ from PIL import Image, ImageFile
 from shared.errors import InvalidImage
 from tests.hostile.jpegs import jpeg, lossless, with_frame
 from tests.hostile.pngs import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, chunk, header, png
-from worker.imaging.preprocess import WORKING_BYTES, decode_cost, preprocess
-from worker.imaging.refusals import refusals
+from worker.imaging.preprocess import WORKING_BYTES, decode_cost, preprocess, refusals
 from worker.models.transforms import IMAGENET1K_V1, IMAGENET1K_V2
 
 MAX_PIXELS = 50_000_000
@@ -140,7 +139,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from worker.imaging import memory
-from worker.imaging.preprocess import decode_cost, preprocess
+from worker.imaging.preprocess import MemoryBudget, decode_cost, preprocess
 from worker.models.transforms import IMAGENET1K_V2
 
 def peak():
@@ -149,7 +148,7 @@ def peak():
 
 memory.give_back_large_blocks()
 data, warm = (Path(name).read_bytes() for name in sys.argv[1:])
-budget = memory.MemoryBudget()
+budget = MemoryBudget()
 
 def decode(photo):
     with budget.reserve(decode_cost(photo, 10**9, IMAGENET1K_V2)):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.imaging.memory_limit import check_memory
+from worker.imaging.memory import check_memory
 from worker.models.weights import ModelUnavailable
 from worker.settings import WorkerSettings
 

@@ -3,7 +3,7 @@
 import threading
 
 from shared.queue.names import QueueName
-from tests.support.fake_runtime import FakeRuntime, Held, Sound, photo, running
+from tests.support.fake_runtime import FakeRuntime, Held, photo, running, sound
 from worker.inference.batcher import MicroBatcher
 from worker.inference.runtime import OutOfMemory
 
@@ -55,7 +55,7 @@ def test_a_crowd_is_shared_out_over_free_threads() -> None:
 
 def test_stop_finishes_what_waits() -> None:
     held = Held()
-    batcher = MicroBatcher(FakeRuntime(held), 1, Sound())
+    batcher = MicroBatcher(FakeRuntime(held), 1, sound)
     batcher.start()
     futures = [batcher.submit(photo(n), BATCH) for n in range(3)]
     assert held.inside.wait(10)

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 
 from shared.queue.names import QueueName
 from tests.support.fake_runtime import FakeRuntime, Held, photo, running
-from worker.inference.runtime import OutOfMemory
-from worker.inference.self_check import SelfCheck, WorkerFault
+from worker.inference.runtime import OutOfMemory, WorkerFault
+from worker.inference.self_check import SelfCheck
 
 BATCH = QueueName.BATCH
 
@@ -81,7 +81,7 @@ class BreaksOn(FakeRuntime):
 @pytest.mark.parametrize("nan", [False, True])
 def test_a_model_that_fails_a_known_good_photo_is_the_workers_fault(nan: bool) -> None:
     runtime = BreaksOn(7, nan=nan)
-    with running(runtime, self_check=SelfCheck(runtime, 2)) as batcher:
+    with running(runtime, self_check=SelfCheck(runtime, 2).run) as batcher:
         assert batcher.submit(photo(6), BATCH).result(10) == [6]
         for value in (7, 8):
             with pytest.raises(WorkerFault, match="known-good photo fails"):
@@ -94,7 +94,7 @@ def test_a_lack_of_memory_for_one_known_good_photo_is_the_workers_fault() -> Non
 
     runtime = FakeRuntime(nothing_fits)
     with (
-        running(runtime, self_check=SelfCheck(runtime, 2)) as batcher,
+        running(runtime, self_check=SelfCheck(runtime, 2).run) as batcher,
         pytest.raises(WorkerFault, match="memory"),
     ):
         batcher.submit(photo(1), BATCH).result(10)
@@ -121,7 +121,7 @@ def test_a_photo_whose_answer_is_no_number_fails_and_its_neighbours_do_not(value
 
     held = Held()
     runtime = OneIsNoNumber(lambda values: None if held.release.is_set() else held(values))
-    with running(runtime, self_check=SelfCheck(FakeRuntime(), 2)) as batcher:
+    with running(runtime, self_check=SelfCheck(FakeRuntime(), 2).run) as batcher:
         first = batcher.submit(photo(0), BATCH)
         assert held.inside.wait(10)
         rest = {n: batcher.submit(photo(n), BATCH) for n in (12, 13, 14)}

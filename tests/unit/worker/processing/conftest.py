@@ -138,7 +138,7 @@ class Played:
 
     def __post_init__(self) -> None:
         self_check = SelfCheck(self.runtime, 224)
-        self.batcher = MicroBatcher(self.runtime, 4, self_check)
+        self.batcher = MicroBatcher(self.runtime, 4, self_check.run)
         info = ModelInfo(name="m", weights="w", sha256="0", device="cpu", precision="fp32")
         spec = ModelSpec(
             name="m",

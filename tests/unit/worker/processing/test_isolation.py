@@ -3,8 +3,9 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from worker.imaging.memory import MemoryBudget
-from worker.processing.isolation import IsolationLock
+import pytest
+
+from worker.processing.pipeline import IsolationLock
 
 
 def test_ordinary_items_are_inside_together() -> None:
@@ -68,35 +69,23 @@ def test_newcomers_wait_behind_a_waiting_suspect() -> None:
     assert order == ["first", "suspect", "newcomer"]
 
 
-def test_decodes_wait_for_memory_and_a_giant_runs_alone() -> None:
-    budget, lock = MemoryBudget(100), threading.Lock()
-    held, most = [0], [0]
+@pytest.mark.parametrize("alone", [False, True])
+def test_nobody_enters_while_the_lock_is_closed(alone: bool) -> None:
+    isolation, order = IsolationLock(), []
+    begun = threading.Event()
 
-    def decode(size: int) -> None:
-        with budget.reserve(size):
-            with lock:
-                held[0] += min(size, 100)
-                most[0] = max(most[0], held[0])
-            with lock:
-                held[0] -= min(size, 100)
+    def enter() -> None:
+        begun.set()
+        with isolation.enter(alone=alone):
+            order.append("entered")
 
-    with ThreadPoolExecutor(8) as pool:
-        for future in [pool.submit(decode, size) for size in [30, 60, 1000, 50] * 50]:
-            future.result(10)
-    assert 0 < most[0] <= 100
-    assert budget._free == 100
-
-
-def test_small_photos_do_not_keep_a_large_one_waiting() -> None:
-    budget, order = MemoryBudget(100), []
-
-    def decode(name: str, size: int) -> None:
-        with budget.reserve(size):
-            order.append(name)
-
-    with ThreadPoolExecutor(2) as pool, budget.reserve(60):
-        for waiting, (name, size) in enumerate([("large", 100), ("small", 10)], start=1):
-            pool.submit(decode, name, size)
-            while len(budget._waiting) < waiting and not order:
-                pass
-    assert order == ["large", "small"]
+    with ThreadPoolExecutor(1) as pool:
+        with isolation.closed():
+            with isolation.closed():
+                newcomer = pool.submit(enter)
+                assert begun.wait(10)
+            with pytest.raises(TimeoutError):
+                newcomer.result(0.2)
+            order.append("opened")
+        newcomer.result(10)
+    assert order == ["opened", "entered"]

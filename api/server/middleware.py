@@ -1,13 +1,16 @@
-"""ASGI middleware that gives each request an id and logs it, and adds security headers."""
+"""ASGI middlewares around every request: id, log line, HEAD, unexpected errors."""
 
 import re
 import uuid
 from collections.abc import Iterable
 from time import perf_counter
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
+from api.http.methods import answers_head
+from api.http.responses import internal_error
 from api.metrics.requests import Metrics
 from shared import log
 
@@ -102,3 +105,51 @@ def defaults_for(headers: Iterable[Field]) -> list[Field]:
     if b"cache-control" not in names:
         added.append(_ASKED_AGAIN if b"etag" in names else _NEVER_KEPT)
     return added
+
+
+class HeadMiddleware:
+    """Passes HEAD to the routes as GET (RFC 9110, section 9.1); the server leaves the body out."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http" or scope["method"] != "HEAD" or not answers_head(scope["path"]):
+            await self.app(scope, receive, send)
+            return
+        # A copy: uvicorn reads the method from its own scope when it writes the answer.
+        get = {**scope, "method": "GET"}
+        try:
+            await self.app(get, receive, send)
+        finally:
+            if "route" in get:
+                scope["route"] = get["route"]  # for the metrics
+
+
+class UnexpectedErrorMiddleware:
+    """Logs an unexpected exception and responds 500 if no response has begun."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun = False
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_and_note)
+        except ClientDisconnect:
+            _log.info("client disconnected while sending")
+        except Exception:  # noqa: BLE001 - whatever it is, the client gets a problem
+            _log.exception("request failed")
+            if not begun:
+                await internal_error()(scope, receive, send)

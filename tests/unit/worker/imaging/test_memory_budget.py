@@ -1,0 +1,40 @@
+"""The budget of decoding with real threads; each step waits for an event, never for a time."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from worker.imaging.preprocess import MemoryBudget
+
+
+def test_decodes_wait_for_memory_and_a_giant_runs_alone() -> None:
+    budget, lock = MemoryBudget(100), threading.Lock()
+    held, most = [0], [0]
+
+    def decode(size: int) -> None:
+        with budget.reserve(size):
+            with lock:
+                held[0] += min(size, 100)
+                most[0] = max(most[0], held[0])
+            with lock:
+                held[0] -= min(size, 100)
+
+    with ThreadPoolExecutor(8) as pool:
+        for future in [pool.submit(decode, size) for size in [30, 60, 1000, 50] * 50]:
+            future.result(10)
+    assert 0 < most[0] <= 100
+    assert budget._free == 100
+
+
+def test_small_photos_do_not_keep_a_large_one_waiting() -> None:
+    budget, order = MemoryBudget(100), []
+
+    def decode(name: str, size: int) -> None:
+        with budget.reserve(size):
+            order.append(name)
+
+    with ThreadPoolExecutor(2) as pool, budget.reserve(60):
+        for waiting, (name, size) in enumerate([("large", 100), ("small", 10)], start=1):
+            pool.submit(decode, name, size)
+            while len(budget._waiting) < waiting and not order:
+                pass
+    assert order == ["large", "small"]
