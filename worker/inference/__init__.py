@@ -1,4 +1,4 @@
-"""Running the model. This module chooses the runtime; an engine is imported only when chosen."""
+"""Runs the model. This module chooses the engine and imports only the chosen engine."""
 
 import sys
 from pathlib import Path
@@ -13,26 +13,26 @@ from worker.settings import WorkerSettings
 
 _log = log.get(__name__)
 
-# `import openvino`, its converter and NNCF report their use to a web-analytics host, from a process
-# that they fork, and write ~/intel. All three do without the package that sends, and None here is
-# Python's way to say that a module cannot be imported. This package is imported before each of its
-# modules, in the process that converts too, and only they import OpenVINO.
+# `import openvino`, its converter and NNCF report their use to a web-analytics host, from a forked
+# process, and write ~/intel. All three work without the package that sends the reports, and None
+# makes Python refuse to import it. Only modules of this package import OpenVINO, and Python runs
+# this file before them, also in the process that converts the model.
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 
-# Where the kernel shows an NVIDIA GPU: the native driver, the same inside a container, WSL2.
+# Files that exist if there is an NVIDIA GPU: native driver, driver in a container, WSL2.
 _GPU_SIGNS = ("/dev/nvidia0", "/proc/driver/nvidia/version", "/dev/dxg")
 
-# In bf16 only 92 % of 240 views keep their first class (ResNet-50: 99 %; scripts.checks.agreement),
-# so these are rounded only on request.
+# Models that use fp32 unless PRECISION is set: in bf16 only 92 % of 240 views keep their first
+# class (ResNet-50: 99 %; measured with scripts.checks.agreement).
 _FRAGILE = {"efficientnet_lite0"}
 
 
 def load_runtime(spec: ModelSpec, settings: WorkerSettings) -> Runtime:
-    """Load a model onto the device and engine that the settings ask for, and run it once.
+    """Load a model with the device and engine from the settings, and run it once.
 
     Raises:
-        ModelUnavailable: The settings contradict each other or the machine, the weights do not fit
-            the model or its labels, or the model does not run.
+        ModelUnavailable: The settings contradict each other or this machine, the weights do not
+            match the model or its labels, or the model does not run.
     """
     device = _device(settings)
     if device != "cpu":
@@ -72,7 +72,7 @@ def _loaded(spec: ModelSpec, settings: WorkerSettings, device: str) -> Runtime:
     photo = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), np.uint8)
     if not np.isfinite(runtime.predict(photo)).all():
         raise ModelUnavailable(
-            f"the model {spec.weights_path} answers NaN on {device} in {runtime.precision}: set "
+            f"the model {spec.weights_path} returns NaN on {device} in {runtime.precision}: set "
             "PRECISION=fp32, or use another checkpoint if it is set"
         )
     return runtime
@@ -95,7 +95,7 @@ def _openvino(spec: ModelSpec, settings: WorkerSettings, precision: str) -> Runt
 
 
 def _device(settings: WorkerSettings) -> str:
-    """`cpu` or `cuda:N`. torch, which knows for sure, is asked only where a GPU may be."""
+    """`cpu` or `cuda:N`; torch is imported only if this machine may have a GPU."""
     wanted = settings.device
     if wanted == "cpu" or (wanted == "auto" and settings.runtime == "openvino"):
         return "cpu"
@@ -131,7 +131,7 @@ def _gpu_name(device: str) -> str:
 
     try:
         return f"the GPU {torch.cuda.get_device_name(device)} ({device})"
-    except Exception:  # noqa: BLE001 - a GPU that does not work may not even tell its name
+    except Exception:  # noqa: BLE001 - a faulty GPU may not even report its name
         return f"the GPU {device}"
 
 

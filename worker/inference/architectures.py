@@ -1,7 +1,4 @@
-"""The torch modules that take pixels and return probabilities.
-
-Both engines begin here, so that both compute the same.
-"""
+"""The torch modules that turn pixels into probabilities; both engines are built from them."""
 
 import warnings
 from typing import Any
@@ -15,16 +12,16 @@ from worker.models.catalog import ModelSpec
 from worker.models.transforms import Recipe
 from worker.models.weights import ModelUnavailable
 
-# The last layer, whose rows are the classes.
+# The weights of the last layer, with one row per class.
 _HEAD = {"resnet50": "fc.weight", "efficientnet_lite0": "_fc.weight"}
 
 
 class Classifier(nn.Module):
-    """A network between the pixels that preprocessing gives and the answer.
+    """A network with normalization before it and softmax after it.
 
     Args:
-        network: Normalised NCHW float → logits.
-        recipe: Whose mean and std normalise.
+        network: Normalized float pixels (n, 3, h, w) → logits (n, classes).
+        recipe: The mean and std for the normalization.
     """
 
     mean: Tensor
@@ -33,7 +30,7 @@ class Classifier(nn.Module):
     def __init__(self, network: nn.Module, recipe: Recipe) -> None:
         super().__init__()
         self.network = network
-        # (p / 255 - mean) / std, for pixels p of 0..255
+        # (p / 255 - mean) / std, for pixels p from 0 to 255
         mean, std = torch.tensor(recipe.mean), torch.tensor(recipe.std)
         self.register_buffer("mean", (mean * 255).reshape(1, 3, 1, 1))
         self.register_buffer("scale", (1 / (std * 255)).reshape(1, 3, 1, 1))
@@ -44,7 +41,7 @@ class Classifier(nn.Module):
         return torch.softmax(logits.float(), dim=1)
 
     def features(self, pixels: Tensor) -> Tensor:
-        """Pixels, uint8 (n, h, w, 3) → what is averaged, (n, channels, h / 32, w / 32)."""
+        """Pixels, uint8 (n, h, w, 3) → the last features, (n, channels, h / 32, w / 32)."""
         photos = self._normalised(pixels)
         if isinstance(self.network, ResNet):
             for name, layer in self.network.named_children():
@@ -63,7 +60,7 @@ class Classifier(nn.Module):
         return self.network.get_parameter(_HEAD[name])
 
     def _normalised(self, pixels: Tensor) -> Tensor:
-        # Rows of NHWC seen as NCHW are torch's channels_last: nothing is copied.
+        # NHWC data viewed as NCHW is torch's channels_last: no copy.
         photos = pixels.permute(0, 3, 1, 2).float()
         return (photos - self.mean) * self.scale
 
@@ -72,11 +69,11 @@ def build(spec: ModelSpec) -> Classifier:
     """Load a model in fp32, in evaluation mode.
 
     Raises:
-        ModelUnavailable: The file has changed since it was chosen, holds no weights, or does not
-            fit the architecture or the labels.
+        ModelUnavailable: The file has changed since it was chosen, has no weights, or does not
+            match the architecture or the labels.
     """
     head = _HEAD[spec.name]
-    with torch.device("meta"):  # for the names only: nothing is allocated
+    with torch.device("meta"):  # only the names are needed: allocates no memory
         wanted = list(_network(spec.name, classes=1).state_dict())
     state = without_prefix(read_state(spec.weights_path, spec.sha256), wanted)
     if head not in state or state[head].ndim != 2:
@@ -87,7 +84,7 @@ def build(spec: ModelSpec) -> Classifier:
             f"the weights in {spec.weights_path} contain NaN or infinity in {len(faults)} tensors, "
             f"first in {faults[0]}: use a checkpoint from before that happened"
         )
-    # Files from before torch counted batches lack the counters, which nothing here reads.
+    # Files of old torch versions lack the batch counters, which are not used here.
     missing = [n for n in wanted if n not in state and not n.endswith("num_batches_tracked")]
     unexpected = [n for n in state if n not in wanted]
     if missing or unexpected:
@@ -95,7 +92,7 @@ def build(spec: ModelSpec) -> Classifier:
     classes = state[head].shape[0]
     network = _network(spec.name, classes)
     try:
-        # Copying casts what is stored in half precision.
+        # Copying converts weights in half precision to fp32.
         network.load_state_dict(state, strict=False)
     except RuntimeError as error:
         raise _misfit(spec, _first_faults(error)) from error
@@ -116,7 +113,7 @@ def _network(name: str, classes: int) -> nn.Module:
         network: nn.Module = resnet50(weights=None, num_classes=classes)
         return network
     with warnings.catch_warnings():
-        # its docstrings hold escapes that newer Pythons warn about
+        # newer Python versions warn of escapes in its docstrings
         warnings.simplefilter("ignore", (DeprecationWarning, SyntaxWarning))
         from efficientnet_lite_pytorch import EfficientNet  # noqa: PLC0415 - warns as it is imported
     lite: nn.Module = EfficientNet.from_name("efficientnet-lite0", num_classes=classes)
@@ -124,6 +121,6 @@ def _network(name: str, classes: int) -> nn.Module:
 
 
 def _first_faults(error: RuntimeError) -> str:
-    """The first lines of torch's list of shapes that do not match, as one."""
+    """The first lines of torch's list of mismatched shapes, joined to one line."""
     lines = [line.strip() for line in str(error).splitlines()[1:]]
     return "; ".join(line[:120] for line in lines[:2])

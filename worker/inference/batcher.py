@@ -1,7 +1,7 @@
-"""The micro-batcher: many task threads, one model.
+"""The micro-batcher: collects photos of many task threads into batches for one model.
 
-There is no timer. When the model is free it takes what waits, so that a lone photo never waits for
-company and a crowd travels together.
+There is no timer. When the model is free, it takes all waiting photos up to the batch size. So a
+single photo never waits for others, and photos that arrive together share a batch.
 """
 
 import threading
@@ -34,7 +34,7 @@ class Timer(Protocol):
         """A call of the model with this photo begins."""
 
     def end(self) -> None:
-        """The photo waits for another call."""
+        """The call ended, and the photo may wait for another call."""
 
 
 class NoTimer:
@@ -59,16 +59,16 @@ class _Waiting:
 
 
 def warm_up(runtime: Runtime, max_batch_size: int, limit_s: float = WARM_UP_S) -> int:
-    """Run the batch sizes of ordinary load and some larger ones, so that no client waits for it.
+    """Run common batch sizes once, so that no client waits for the slow first call of a size.
 
-    Sizes up to 8 all run, larger ones as powers of two and only until ``limit_s`` have passed:
-    to run all up to 256 is 33,000 photos, which takes hours on a processor.
+    All sizes up to 8 run, then powers of two until ``limit_s`` seconds have passed. All sizes up to
+    256 would be 33,000 photos, which takes hours on a processor.
 
     Returns:
         The largest batch to use: ``max_batch_size``, or less if the device's memory is too small.
 
     Raises:
-        OutOfMemory: Not even one photo fits.
+        OutOfMemory: The device's memory is too small even for one photo.
     """
     deadline = time.monotonic() + limit_s
     every = range(1, min(EVERY_SIZE, max_batch_size) + 1)
@@ -98,14 +98,14 @@ def warm_up(runtime: Runtime, max_batch_size: int, limit_s: float = WARM_UP_S) -
 class MicroBatcher:
     """Collects single photos into batches for a runtime.
 
-    One thread for each call that the runtime may usefully run at once. A batch that fails is tried
-    again photo by photo, so that one bad photo never fails its neighbours; a batch that does not
-    fit the device's memory is halved, and that size is kept. When a photo fails by itself, a
-    known-good photo shows whether the photo or this worker is at fault.
+    There is one thread for each call that the runtime can usefully run at the same time. If a batch
+    fails, each of its photos is tried by itself, so that one bad photo does not fail the others. If
+    a batch does not fit into the device's memory, it is halved, and the smaller size is kept. If a
+    photo fails by itself, a known-good photo shows whether the photo or this worker is at fault.
 
     Args:
-        runtime: What runs the batches.
-        max_batch_size: Most photos in one call.
+        runtime: Runs the batches.
+        max_batch_size: Maximum number of photos in one call.
         self_check: Classifies a known-good photo; raises WorkerFault if the model no longer works.
     """
 
@@ -126,12 +126,12 @@ class MicroBatcher:
         ]
 
     def start(self) -> None:
-        """Begin to take photos."""
+        """Start the threads."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Finish what waits, then end the threads."""
+        """Finish the waiting photos, then stop the threads."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -145,12 +145,13 @@ class MicroBatcher:
 
         Args:
             pixels: uint8 of shape (height, width, 3), all of one size.
-            queue: Decides its turn.
-            timer: Runs while the model is called with the photo, not while the photo waits.
+            queue: The queue of the photo, which affects its turn.
+            timer: Runs during calls of the model with the photo, not while the photo waits.
 
         Returns:
-            A future of float32 probabilities of shape (classes,), all finite. It raises what the
-            runtime raised for this photo by itself, or WorkerFault if the model no longer works.
+            A future of float32 probabilities of shape (classes,), all finite. It raises the
+            exception of the runtime for this photo by itself, or WorkerFault if the model no longer
+            works.
         """
         waiting = _Waiting(pixels, timer or NoTimer())
         with self._changed:
@@ -167,7 +168,8 @@ class MicroBatcher:
             self._free += 1
             self._changed.wait_for(lambda: any(self._queues.values()) or self._stopping)
             count = sum(map(len, self._queues.values()))
-            # With several free threads a crowd is shared out: two streams beat one batch on a CPU.
+            # Several free threads share the waiting photos: on a CPU, two streams are faster than
+            # one batch.
             share = -(-count // self._free)
             self._free -= 1
             return [self._next() for _ in range(min(share, self._max))]

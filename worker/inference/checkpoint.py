@@ -1,4 +1,4 @@
-"""A file of weights → a state dict, or one line that says what the file is instead."""
+"""Reads a file of weights into a state dict, or says what else the file is."""
 
 import hashlib
 import io
@@ -17,7 +17,7 @@ from worker.models.weights import ModelUnavailable
 State = dict[str, Tensor]
 
 SAVE = "save it with torch.save(model.state_dict(), path)"
-# Where training programs put the weights beside their own state, the likeliest first.
+# Keys under which training programs save the weights, the most likely first.
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "module", "weights")
 _ZIP = b"PK\x03\x04"
 _UNREADABLE = (
@@ -27,18 +27,18 @@ _UNREADABLE = (
 
 
 def read_state(path: Path, sha256: str) -> State:
-    """The weights of a file that was hashed before.
+    """The weights in a file.
 
     Args:
-        path: A `.safetensors` file, or one written by `torch.save`.
-        sha256: Of the file when it was chosen: what is loaded must be that file.
+        path: A `.safetensors` file, or a file written by `torch.save`.
+        sha256: SHA-256 of the file when it was chosen; the file must not have changed since.
 
     Returns:
-        Names and tensors, without what wrappers such as DataParallel, `torch.compile` or Lightning
-        put around the dictionary.
+        Tensors by name, without the dictionaries that wrappers such as DataParallel,
+        `torch.compile` or Lightning put around them.
 
     Raises:
-        ModelUnavailable: The file has changed, or holds no weights that can be loaded safely.
+        ModelUnavailable: The file has changed, or has no weights that can be loaded safely.
     """
     try:
         content = path.read_bytes()
@@ -60,8 +60,8 @@ def read_state(path: Path, sha256: str) -> State:
 def without_prefix(state: State, wanted: list[str]) -> State:
     """The same weights under the names that the architecture gives them.
 
-    `module.`, `_orig_mod.`, `model.` and other prefixes before the first name are removed. If the
-    prefix covers all that is wanted, what stands outside (the weights of a loss, say) is left out.
+    Prefixes such as `module.`, `_orig_mod.` and `model.` are removed. If all needed names have the
+    prefix, weights without the prefix (for example of a loss) are left out.
     """
     first = wanted[0]
     prefixes = sorted((n.removesuffix(first) for n in state if n.endswith("." + first)), key=len)
@@ -79,7 +79,7 @@ def not_finite(state: State) -> list[str]:
 
 
 def _not_weights(content: bytes) -> str | None:
-    """What a file is that is often found in place of weights."""
+    """What the file is, if it is something that is often found in place of weights."""
     start = content[:512].lstrip().lower()
     if not content:
         return "is empty: download or copy it again"
@@ -95,7 +95,7 @@ def _reason(content: bytes, error: Exception) -> str:
     if foreign:
         return f"holds {foreign[1]}, not only weights that can be loaded safely: {SAVE}"
     if isinstance(error, SafetensorError) or content.startswith(_ZIP):
-        return "is cut off or damaged, so that it cannot be loaded: download or copy it again"
+        return "is truncated or damaged and cannot be loaded: download or copy it again"
     return f"is not a file of weights that can be loaded safely: {SAVE}"
 
 
@@ -128,5 +128,5 @@ def _listed(names: Any, most: int = 4) -> str:
 
 
 def misfit(missing: list[str], unexpected: list[str]) -> str:
-    """The names that the architecture wants and the file lacks, and those that it has instead."""
+    """The names that are missing in the file, and the unexpected names in it, as text."""
     return f"wanted {_listed(missing)}; found {_listed(unexpected)}"

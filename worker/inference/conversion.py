@@ -1,7 +1,7 @@
-"""The torch module as an OpenVINO graph, converted once and kept in the cache.
+"""Converts the torch module into an OpenVINO graph, once, and keeps the graph in the cache.
 
-torch is imported in a separate process, which ends with the conversion: it would hold
-several hundred megabytes until the worker ends.
+Only a separate process, which exits after the conversion, imports torch. In the worker, torch would
+occupy several hundred megabytes until the worker exits.
 """
 
 import multiprocessing
@@ -24,7 +24,7 @@ from worker.models.weights import ModelUnavailable
 
 _log = log.get(__name__)
 
-# To be raised when the same weights and versions give another graph than before.
+# Increase this if the same weights and versions result in a different graph than before.
 GRAPH_VERSION = 1
 _PACKAGES = ("openvino", "torch", "torchvision", "efficientnet-lite-pytorch")
 
@@ -33,13 +33,13 @@ def converted(core: ov.Core, spec: ModelSpec, cache: Path) -> ov.Model:
     """The model's graph: uint8 (n, crop, crop, 3) → probabilities (n, classes), in fp32.
 
     Args:
-        core: Reads what is kept.
+        core: Reads the graph.
         spec: The model.
-        cache: Where graphs are kept, each in a folder named after its weights and the versions.
+        cache: The folder of all graphs, each in a folder named after its weights and the versions.
 
     Raises:
-        ModelUnavailable: The weights do not fit the architecture or the labels, or the conversion
-            could not be brought to its end.
+        ModelUnavailable: The weights do not match the architecture or the labels, or the conversion
+            failed.
     """
     folder = cache / "openvino" / cache_key(spec)
     file = folder / "model.xml"
@@ -64,7 +64,7 @@ def converted(core: ov.Core, spec: ModelSpec, cache: Path) -> ov.Model:
 
 
 def cache_key(spec: ModelSpec) -> str:
-    """Everything that the graph depends on, as the name of a folder."""
+    """The name of the graph's folder; it depends on everything that the graph depends on."""
     recipe = spec.recipe
     parts = [
         str(GRAPH_VERSION),
@@ -77,12 +77,12 @@ def cache_key(spec: ModelSpec) -> str:
 
 
 def checked(graph: ov.Model, spec: ModelSpec) -> ov.Model:
-    """The graph, if there is a label for each of its classes.
+    """The graph, after a check that each of its classes has a label.
 
     Raises:
-        ModelUnavailable: There is not.
+        ModelUnavailable: The graph has more or fewer classes than labels.
     """
-    # The labels are no part of the key: they may have changed since the conversion.
+    # The cache key does not include the labels, so they may have changed since the conversion.
     classes = graph.output(0).partial_shape[1].get_length()
     if classes != len(spec.labels):
         raise ModelUnavailable(
@@ -96,7 +96,7 @@ def _converted_for_once(core: ov.Core, spec: ModelSpec) -> ov.Model:
     try:
         with tempfile.TemporaryDirectory(prefix="image-classifier-") as scratch:
             _convert_apart(spec, Path(scratch))
-            # Mapped into memory, the file outlives its name.
+            # The file is mapped into memory, so it can be deleted.
             return checked(core.read_model(Path(scratch, "model.xml")), spec)
     except OSError as error:
         raise ModelUnavailable(
@@ -123,7 +123,7 @@ def _convert_apart(spec: ModelSpec, folder: Path) -> None:
 
 
 def _why_ended(code: int) -> str:
-    """What a converting process that sent no answer ended by."""
+    """Why the converting process exited without sending a result."""
     if code == -signal.SIGKILL:
         return (
             "the process that converts the model was killed, probably for lack of memory: it needs "
@@ -143,7 +143,7 @@ def _convert(spec: ModelSpec, folder: Path, sender: "Connection[Exception | None
     try:
         module = build(spec)
         with warnings.catch_warnings():
-            # torch warns of what tracing cannot see; the tests compare the graph with the module.
+            # torch warns of code that tracing cannot follow; tests compare graph and module.
             warnings.simplefilter("ignore")
             graph = ov.convert_model(
                 module,
@@ -164,8 +164,8 @@ def save(graph: ov.Model, folder: Path) -> None:
         OSError: The folder cannot be written.
     """
     try:
-        # fp32 must stay fp32: by default half the digits would be dropped.
+        # Keep fp32: by default the weights would be saved in fp16.
         ov.save_model(graph, folder / "model.xml", compress_to_fp16=False)
-    except RuntimeError as error:  # for every reason the same: "iostream error"
+    except RuntimeError as error:  # "iostream error", whatever the reason
         weights = [op.get_byte_size() for op in graph.get_ops() if isinstance(op, Constant)]
         raise write_error(folder, sum(weights)) from error

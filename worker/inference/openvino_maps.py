@@ -1,4 +1,4 @@
-"""Class activation maps from an OpenVINO graph, which is cut at its last convolution's features."""
+"""Class activation maps from an OpenVINO graph that is cut after its last convolution."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from worker.inference.runtime import activation_maps
 
-# What stands between the linear layer and the average without changing a value's meaning.
+# Nodes between the average and the linear layer that do not change the values' meaning.
 _PASSED = {"Reshape", "Squeeze", "FakeQuantize", "Convert"}
 
 
@@ -22,7 +22,7 @@ class Head:
 
 
 def head_of(graph: ov.Model) -> Head | None:
-    """The graph's end, or ``None`` where it is of another kind."""
+    """The graph's end, or ``None`` if the graph ends in other layers."""
     node = graph.get_results()[0].input_value(0).get_node()
     while node.get_type_name() in {"Softmax", "Add"}:
         node = node.input_value(0).get_node()
@@ -41,7 +41,7 @@ def _has_a_row_per_class(linear: ov.Node) -> bool:
 
 
 def _averages_the_photo(node: ov.Node) -> bool:
-    """Whether it makes one number of each channel: all of its places, each counted once."""
+    """Whether the node averages each channel over all places, with equal weights."""
     if node.get_type_name() == "ReduceMean":
         axes = node.input_value(1).get_node()
         rank = len(node.input_value(0).get_partial_shape())
@@ -59,14 +59,14 @@ def _averages_the_photo(node: ov.Node) -> bool:
 
 
 class Mapper:
-    """A graph compiled for maps: in fp32, whatever the answers are computed in.
+    """A graph compiled for activation maps, in fp32 whatever the precision of the predictions is.
 
     Args:
         compiled: Compiles a graph, for one call at a time.
         graph: The converted graph, not a quantized one.
 
     Raises:
-        ValueError: It has no end that maps can be made from.
+        ValueError: The graph does not end in an average and one linear layer.
     """
 
     def __init__(self, compiled: Callable[[ov.Model], ov.CompiledModel], graph: ov.Model) -> None:
@@ -80,7 +80,7 @@ class Mapper:
         self._request = compiled(cut).create_infer_request()
 
     def maps(self, photo: NDArray[np.uint8], classes: Sequence[int]) -> NDArray[np.float32]:
-        """As `Runtime.explain`; one call at a time."""
+        """See `Runtime.explain`; one call at a time."""
         self._request.infer({0: photo[None]}, share_inputs=True)
         features = self._request.get_output_tensor(0).data[0]
         return activation_maps(features, self._weights[list(classes)])

@@ -1,7 +1,7 @@
-"""The model in OpenVINO: the fast way on a processor.
+"""Runs the model with OpenVINO, the fastest engine on a processor.
 
-The first start converts the torch module and keeps the result; later ones read it and load no
-torch.
+The first start converts the torch module and keeps the result; later starts read the result and do
+not import torch.
 """
 
 import threading
@@ -26,17 +26,17 @@ from worker.inference.runtime import OutOfMemory
 from worker.models.catalog import ModelSpec
 from worker.models.weights import ModelUnavailable
 
-# As many as a worker has task threads; each holds the activations of one call.
+# The number of a worker's task threads; each stream holds the activations of one call.
 MAX_STREAMS = 8
 _Requests: TypeAlias = "SimpleQueue[ov.InferRequest]"
 _TYPES = {"fp32": ov.Type.f32, "bf16": ov.Type.bf16, "fp16": ov.Type.f16}
 
 
 class OpenVINORuntime:
-    """A model compiled for this processor, twice.
+    """A model that is compiled twice for this processor.
 
-    A call that runs by itself uses every core. Calls that run at the same time use a stream of one
-    core each, which together classify more photos per second.
+    A single call uses every core. Several calls at the same time each use a stream of one core;
+    together they classify more photos per second.
 
     Args:
         spec: The model.
@@ -45,13 +45,13 @@ class OpenVINORuntime:
             natively, else fp32. Layers that int8 leaves unquantized are computed as with `auto`.
 
     Raises:
-        ModelUnavailable: The weights do not fit, the processor lacks the precision, or the model
+        ModelUnavailable: The weights do not match, the processor lacks the precision, or the model
             is not calibrated for int8.
     """
 
     name = "openvino"
     device = "cpu"
-    # More photos in a call cost more each: their activations no longer fit into the caches.
+    # In larger batches each photo takes longer, because the activations exceed the CPU caches.
     best_batch = 1
 
     def __init__(self, spec: ModelSpec, cache: Path, precision: str) -> None:
@@ -59,9 +59,8 @@ class OpenVINORuntime:
         self.precision = _precision(core, precision)
         self.concurrency = min(MAX_STREAMS, processors())
         rounded = quantized(core, spec, cache) if precision == "int8" else None
-        # Kept for `explain`: by then the cache may be empty and the file of weights another one.
-        # OpenVINO maps a graph's weights from its file, so that a worker that never explains pays
-        # no memory for it.
+        # Kept for `explain`, because the cache or the file of weights may change until then.
+        # OpenVINO maps the weights from the graph's file: this costs no memory without `explain`.
         self._graph = converted(core, spec, cache)
         floats = _precision(core, "auto") if rounded else self.precision
         self.explains = head_of(self._graph) is not None
@@ -69,7 +68,7 @@ class OpenVINORuntime:
         self._mapping = threading.Lock()
         self._side = spec.recipe.crop
         compiled = partial(_compiled, core, rounded or self._graph, floats)
-        # A request holds the memory of one call, so each call takes one that is free.
+        # An inference request holds the memory of one call, so each call takes a free request.
         self._free = _requests(compiled(self.concurrency), self.concurrency)
         self._whole = _requests(compiled(1), 1) if self.concurrency > 1 else self._free
         self._core = core
@@ -77,7 +76,7 @@ class OpenVINORuntime:
         self._counting = threading.Lock()
 
     def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """As `Runtime.predict`; a call beyond `concurrency` waits for one that runs."""
+        """See `Runtime.predict`; a call beyond `concurrency` waits for a running call."""
         with self._counting:
             requests = self._free if self._calls else self._whole
             self._calls += 1
@@ -93,20 +92,20 @@ class OpenVINORuntime:
         try:
             with _memory_errors():
                 request.infer({0: batch}, share_inputs=True)
-                # The request keeps its memory for the next call.
+                # A copy: the next call overwrites the request's memory.
                 return np.array(request.get_output_tensor(0).data, np.float32)
         finally:
             requests.put(request)
 
     def explain(self, photo: NDArray[np.uint8], classes: Sequence[int]) -> NDArray[np.float32]:
-        """As `Runtime.explain`; the first call compiles a graph for it, which takes a second."""
+        """See `Runtime.explain`; the first call compiles a graph, which takes a second."""
         with self._mapping, _memory_errors():
             if self._mapper is None:
                 self._mapper = Mapper(partial(_compiled, self._core), self._graph)
             return self._mapper.maps(photo, classes)
 
     def warm_up(self, sizes: Iterable[int]) -> None:
-        """As `Runtime.warm_up`, on every request."""
+        """See `Runtime.warm_up`; runs every inference request."""
         for size in sizes:
             batch = np.zeros((size, self._side, self._side, 3), np.uint8)
             self._infer(self._whole, batch)
@@ -117,17 +116,17 @@ class OpenVINORuntime:
 def _compiled(
     core: ov.Core, graph: ov.Model, precision: str = "fp32", streams: int = 1
 ) -> ov.CompiledModel:
-    """Compile a graph for so many calls at once, which share the cores out among them."""
+    """Compile a graph for the given number of parallel calls, which share the cores."""
     accurate, fast = hint.ExecutionMode.ACCURACY, hint.ExecutionMode.PERFORMANCE
     options = {
         hint.inference_precision: _TYPES[precision],
         hint.execution_mode: accurate if precision == "fp32" else fast,
         properties.streams.num: properties.streams.Num(streams),
-        # Pinned threads take the first cores that they see: two workers, limited by a quota rather
-        # than by a set of cores, would all run on the same one.
+        # Pinned threads use the first cores: two workers that are limited by a quota, not by a set
+        # of cores, would use the same cores.
         hint.enable_cpu_pinning: False,
     }
-    if cpu_quota():  # of which OpenVINO knows nothing; without one it chooses better
+    if cpu_quota():  # OpenVINO ignores quotas; without a quota its own choice is better
         options[properties.inference_num_threads] = processors()
     return core.compile_model(graph, "CPU", options)
 
@@ -150,7 +149,7 @@ def _precision(core: ov.Core, wanted: str) -> str:
 
 @contextmanager
 def _memory_errors() -> Iterator[None]:
-    """Tell a lack of memory from every other fault: OpenVINO says it in words only."""
+    """Raise OutOfMemory for a lack of memory, which OpenVINO reports only in its message."""
     try:
         yield
     except MemoryError as error:

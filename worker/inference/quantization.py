@@ -1,4 +1,4 @@
-"""The graph in int8, calibrated on photos, and kept beside the one that it was made from."""
+"""Quantizes the graph to int8, calibrated on photos, and keeps it in the cache."""
 
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -42,15 +42,15 @@ def calibrate(spec: ModelSpec, cache: Path, photos: Sequence[NDArray[np.uint8]])
     """Quantize the model to int8 and keep it, in place of an earlier one.
 
     Args:
-        spec: The model; its graph in fp32 is made if need be.
-        cache: Where graphs are kept.
-        photos: What the ranges of the activations are measured on, each uint8 (crop, crop, 3).
+        spec: The model; it is first converted to fp32 if necessary.
+        cache: The folder of all graphs.
+        photos: Photos for measuring the ranges of the activations, each uint8 (crop, crop, 3).
 
     Returns:
         The folder of the graph.
 
     Raises:
-        ModelUnavailable: NNCF is missing, the weights do not fit, or the cache cannot be written.
+        ModelUnavailable: NNCF is missing, the weights do not match, or the cache is not writable.
     """
     if find_spec("nncf") is None:
         raise ModelUnavailable(f"NNCF is not installed: run `pip install -r {REQUIREMENTS}`")
@@ -59,7 +59,7 @@ def calibrate(spec: ModelSpec, cache: Path, photos: Sequence[NDArray[np.uint8]])
     graph = nncf.quantize(
         converted(ov.Core(), spec, cache),
         nncf.Dataset([photo[None] for photo in photos]),
-        # Activations around zero only where ReLU has not cut them: as exact as it gets.
+        # Activation ranges are symmetric around zero only without a ReLU: the most precise preset.
         preset=nncf.QuantizationPreset.MIXED,
         subset_size=len(photos),
     )
@@ -67,7 +67,7 @@ def calibrate(spec: ModelSpec, cache: Path, photos: Sequence[NDArray[np.uint8]])
 
 
 def keep(graph: ov.Model, spec: ModelSpec, cache: Path) -> Path:
-    """Write the graph in int8 in place of an earlier one, which stays if that fails.
+    """Write the int8 graph in place of an earlier graph, which is kept if writing fails.
 
     Returns:
         The folder of the graph.
@@ -85,5 +85,5 @@ def keep(graph: ov.Model, spec: ModelSpec, cache: Path) -> Path:
 
 
 def folder(spec: ModelSpec, cache: Path) -> Path:
-    """Where the int8 graph of these weights is kept."""
+    """The folder of the int8 graph of these weights."""
     return cache / "openvino" / f"{cache_key(spec)}-int8"

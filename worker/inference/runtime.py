@@ -1,4 +1,4 @@
-"""What both engines share: the protocol of a runtime, its errors, class activation maps."""
+"""The protocol of a runtime, its errors, and class activation maps, for both engines."""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol
@@ -27,18 +27,18 @@ class WorkerFault(Exception):
 
 
 class Runtime(Protocol):
-    """A model on a device, ready to answer; `predict` may be called from several threads."""
+    """A loaded model on a device; several threads may call `predict`."""
 
     name: str
     """`torch` or `openvino`."""
     device: str
     """`cpu`, `cuda:0`, …"""
     precision: str
-    """What the layers are computed in: `fp32`, `bf16`, `fp16` or `int8`."""
+    """The precision of the layers: `fp32`, `bf16`, `fp16` or `int8`."""
     concurrency: int
-    """How many calls of `predict` may usefully run at once."""
+    """How many calls of `predict` can usefully run at the same time."""
     best_batch: int
-    """Photos in one call, unless `MAX_BATCH_SIZE` says otherwise."""
+    """Default of `MAX_BATCH_SIZE`: maximum number of photos in one call."""
 
     def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Classify photos.
@@ -54,14 +54,14 @@ class Runtime(Protocol):
         """
 
     explains: bool
-    """Whether `explain` can be called: the model ends in an average and one linear layer."""
+    """Whether `explain` works: the model ends in an average and one linear layer."""
 
     def explain(self, photo: NDArray[np.uint8], classes: Sequence[int]) -> NDArray[np.float32]:
-        """Say where in a photo some classes were seen, by one more pass through the model.
+        """Compute where in a photo the model saw some classes, with one more pass.
 
         Args:
-            photo: RGB, shape (crop, crop, 3).
-            classes: Indices of the classes that are asked for.
+            photo: RGB, uint8, shape (crop, crop, 3).
+            classes: Indices of the classes.
 
         Returns:
             Class activation maps in fp32, shape (len(classes), h, w), 7 x 7 for 224 pixels; see
@@ -72,7 +72,7 @@ class Runtime(Protocol):
         """
 
     def warm_up(self, sizes: Iterable[int]) -> None:
-        """Run each batch size once, so that no client waits for what a first call costs."""
+        """Run each batch size once, because the first call of a size is slow."""
 
 
 def activation_maps(
@@ -81,12 +81,11 @@ def activation_maps(
     """Class activation maps: where in the photo each class was seen.
 
     Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016, equation 2.
-    The last convolution's features must be averaged over the photo and then go through one linear
-    layer: applied to each place instead, the layer says how much the features there speak for a
-    class.
+    The model must average the last convolution's features over the photo and then apply one linear
+    layer. A map is the linear layer applied to the features of each place.
 
     Args:
-        features: What the last convolution made of one photo, shape (channels, h, w).
+        features: The last convolution's features of one photo, shape (channels, h, w).
         rows: The classes' rows of the linear layer's weights, shape (classes, channels).
 
     Returns:

@@ -1,8 +1,8 @@
-"""Decides whose fault a failure is: the photo's or the worker's.
+"""Decides whether the photo or the worker is at fault when a photo fails.
 
 The check runs a known-good photo through the model. If that fails too, the process cannot classify
-any photo: after a CUDA error every later call fails, and a device that lost its memory stays short
-of it.
+any photo: after a CUDA error every later call fails, and a device without free memory does not
+recover.
 """
 
 import numpy as np
@@ -29,10 +29,10 @@ class SelfCheck:
         """Classify the known-good photo.
 
         Args:
-            photo_suspect: Whether another photo ran before, and may have caused the fault.
+            photo_suspect: Whether a photo ran before that may have caused the fault.
 
         Raises:
-            WorkerFault: The model raises an exception, or answers numbers that are not finite.
+            WorkerFault: The model raises an exception, or returns numbers that are not finite.
         """
         try:
             finite(self._runtime.predict(self._photo))

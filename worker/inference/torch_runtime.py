@@ -1,4 +1,4 @@
-"""The model in torch: the reference on a processor, and the fast way on an NVIDIA GPU."""
+"""Runs the model with torch: the reference on a processor, the fast engine on an NVIDIA GPU."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,19 +21,19 @@ class TorchRuntime:
 
     Args:
         spec: The model.
-        device: `cpu` or `cuda:N`, which exists.
-        precision: `fp32`, `bf16`, `fp16`, or `auto`: fp32 on a processor; on a GPU bf16 where it
-            has it, else fp16.
+        device: `cpu` or an existing `cuda:N`.
+        precision: `fp32`, `bf16`, `fp16`, or `auto`: fp32 on a processor; on a GPU bf16 if
+            supported, else fp16.
 
     Raises:
-        ModelUnavailable: The weights do not fit, or the device lacks the precision.
+        ModelUnavailable: The weights do not match, or the device lacks the precision.
     """
 
     name = "torch"
-    # A GPU's kernels queue behind each other, and on a processor one call takes every core.
+    # On a GPU, kernels run one after the other; on a processor, one call uses every core.
     concurrency = 1
     best_batch = 8
-    # Every architecture that is served ends in an average and one linear layer.
+    # Every supported architecture ends in an average and one linear layer.
     explains = True
 
     def __init__(self, spec: ModelSpec, device: str, precision: str) -> None:
@@ -42,12 +42,12 @@ class TorchRuntime:
         self._cuda = self._device.type == "cuda"
         self.precision = self._precision(precision)
         if self._cuda:
-            # fp32 means fp32: convolutions would otherwise round to TF32.
+            # Otherwise convolutions in fp32 would be rounded to TF32.
             torch.backends.cudnn.allow_tf32 = False
             torch.backends.cuda.matmul.allow_tf32 = False
-            # The first call of each batch size tries every algorithm: the warm-up makes it.
+            # The first call of each batch size tries every algorithm; the warm-up does these calls.
             torch.backends.cudnn.benchmark = True
-        elif cpu_quota():  # of which torch would know nothing
+        elif cpu_quota():  # torch ignores quotas
             torch.set_num_threads(processors())
         model = build(spec)
         with _memory_errors():
@@ -55,33 +55,33 @@ class TorchRuntime:
         self._side = spec.recipe.crop
 
     def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """As `Runtime.predict`."""
+        """See `Runtime.predict`."""
         try:
             with _memory_errors(), torch.inference_mode(), self._autocast():
                 answer: NDArray[np.float32] = self._model(self._move(batch)).cpu().numpy()
         except OutOfMemory:
             if self._cuda:
-                # What the failed call has left behind in pieces would be in the way of half of it.
+                # Fragments of the failed call's memory could make even half the batch fail.
                 torch.cuda.empty_cache()
             raise
         return answer
 
     def explain(self, photo: NDArray[np.uint8], classes: Sequence[int]) -> NDArray[np.float32]:
-        """As `Runtime.explain`."""
+        """See `Runtime.explain`."""
         with _memory_errors(), torch.inference_mode():
             features = self._model.features(self._move(photo[None]))[0].float().cpu().numpy()
             rows = self._model.head[list(classes)].float().cpu().numpy()
         return activation_maps(features, rows)
 
     def warm_up(self, sizes: Iterable[int]) -> None:
-        """As `Runtime.warm_up`."""
+        """See `Runtime.warm_up`."""
         for size in sizes:
             self.predict(np.zeros((size, self._side, self._side, 3), np.uint8))
 
     def _move(self, batch: NDArray[np.uint8]) -> torch.Tensor:
         if not self._cuda:
             return torch.from_numpy(batch if batch.flags.writeable else batch.copy())
-        # From pinned memory the copy runs beside the kernels; torch caches such memory.
+        # From pinned memory, the copy runs in parallel to the kernels; torch caches such memory.
         pinned = torch.empty(batch.shape, dtype=torch.uint8, pin_memory=True)
         pinned.numpy()[...] = batch
         return pinned.to(self._device, non_blocking=True)
@@ -106,13 +106,13 @@ class TorchRuntime:
 
 @contextmanager
 def _memory_errors() -> Iterator[None]:
-    """Tell a lack of memory from every other fault."""
+    """Raise OutOfMemory for a lack of memory."""
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise OutOfMemory(str(error)) from error
     except RuntimeError as error:
-        # torch has no class of its own for a processor's memory
+        # torch has no exception class for a lack of main memory
         if "can't allocate memory" in str(error) or "not enough memory" in str(error):
             raise OutOfMemory(str(error)) from error
         raise
