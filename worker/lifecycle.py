@@ -37,7 +37,7 @@ from worker.settings import WorkerSettings
 _log = log.get(__name__)
 
 REDIS_TIMEOUT_S = 2.0
-# An API marks its store again within a minute.
+# An API process writes a missing marker again within a minute.
 STORE_PATIENCE_S = 90.0
 
 
@@ -52,20 +52,20 @@ class Service:
     settings: WorkerSettings
     name: str
     stopping: threading.Event = field(default_factory=threading.Event)
-    # made before traces are started, whose ids it would else give to every message
+    # created before tracing starts; otherwise every message would contain the same trace id
     messages: MessageTemplate = field(default_factory=MessageTemplate)
-    # made by `start`, before the first message is taken
+    # created by `start`, before the first message is received
     pipeline: Pipeline = field(init=False)
 
     def __post_init__(self) -> None:
         self._parts: list[Heartbeat | Reconciler | Sweeper | MicroBatcher] = []
 
     def start(self) -> None:
-        """Report as starting, load and warm up the model, then be ready for messages.
+        """Report ``starting``, load and warm up the model, then report ready.
 
         Raises:
-            ModelUnavailable: There is no model that works, or too little memory for the settings;
-                the text says what to do.
+            ModelUnavailable: No model works, or there is too little memory for the settings; the
+                text says what to do.
             WrongStore: The upload store is not the API's.
         """
         settings = self.settings
@@ -122,7 +122,7 @@ class Service:
             _log.warning(card.notice)
 
     def stop(self) -> None:
-        """Stop the parts after the last task thread has ended; the heartbeat is last."""
+        """Stop all parts after the last task thread has ended, the heartbeat last."""
         self.stopping.set()
         for part in reversed(self._parts):
             part.stop()
@@ -131,7 +131,7 @@ class Service:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model that is warm and has classified a known-good photo."""
+    """A warmed-up model that has classified a known-good photo."""
 
     spec: ModelSpec
     runtime: Runtime
@@ -145,7 +145,7 @@ def load_model(settings: WorkerSettings, metrics: WorkerMetrics) -> LoadedModel:
     """Load the model and warm it up.
 
     Raises:
-        ModelUnavailable: There is no model that works.
+        ModelUnavailable: No model works.
     """
     spec = resolve(settings)
     runtime = load_runtime(spec, settings)
@@ -168,11 +168,11 @@ def load_model(settings: WorkerSettings, metrics: WorkerMetrics) -> LoadedModel:
 def wait_for_store(identity: StoreIdentity) -> None:
     """Wait until the worker sees the upload store that the API writes to.
 
-    An API that starts at the same time may not have marked its store yet. While Redis or the store
-    does not answer, nothing can be said about it, and the worker starts.
+    An API that starts at the same time may not have marked its store yet. If Redis or the store
+    does not respond, the store cannot be checked and the worker starts anyway.
 
     Raises:
-        WrongStore: It is another store.
+        WrongStore: The worker uses another store.
     """
     deadline = time.monotonic() + STORE_PATIENCE_S
     try:
@@ -188,7 +188,7 @@ def wait_for_store(identity: StoreIdentity) -> None:
 
 
 def describe(spec: ModelSpec, runtime: Runtime) -> ModelCard:
-    """What ``GET /model`` says of a model on a runtime."""
+    """The response of ``GET /model`` for a model on a runtime."""
     recipe = spec.recipe
     return ModelCard(
         name=spec.name,

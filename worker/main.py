@@ -1,7 +1,7 @@
-"""The Celery entry: ``celery -A worker.main worker -P threads``.
+"""The worker process: ``celery -A worker.main worker -P threads``.
 
-Order: settings → load → warm up → consume. A failure to load ends the process with one line.
-Importing this module connects to nothing and loads no model.
+It reads the settings, loads the model, warms it up and then receives messages. If the model cannot
+be loaded, it prints one line and exits. Import opens no connection and loads no model.
 """
 
 import atexit
@@ -34,7 +34,7 @@ def fail(line: str) -> None:
 
 
 def make_app(settings: WorkerSettings) -> Celery:
-    """The worker's Celery app; each option answers something that was seen to lose or hang."""
+    """The worker's Celery app; without these options, messages were lost or the worker hung."""
     return make_celery(
         settings.broker_url,
         broker_transport_options={
@@ -45,9 +45,9 @@ def make_app(settings: WorkerSettings) -> Celery:
             "priority_steps": [0],
             "queue_order_strategy": "worker.queue.transport:PreferInteractive",
         },
-        # A refused write (full Redis) must cost a reconnect, not the worker.
+        # After a refused write (full Redis), reconnect instead of ending the worker.
         broker_channel_error_retry=True,
-        # The default gives up after 100 tries and leaves a worker that consumes nothing.
+        # By default Celery gives up after 100 tries, but the worker stays without messages.
         broker_connection_max_retries=None,
         broker_connection_retry_on_startup=True,
         broker_connection_timeout=2,
@@ -56,15 +56,15 @@ def make_app(settings: WorkerSettings) -> Celery:
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
-        # With the fanout channel that this needs, kombu 5.7.0 ends the worker when Redis goes away
-        # with a message in flight (AttributeError while it restores on a detached transport).
+        # Remote control needs a fanout channel, with which kombu 5.7.0 ends the worker if Redis
+        # disconnects during a message (AttributeError while it restores on a detached transport).
         worker_enable_remote_control=False,
         task_acks_late=True,
     )
 
 
 def read_settings() -> WorkerSettings:
-    """The settings from the environment; ends the process when one is wrong."""
+    """Read the settings from the environment; if one is invalid, end the process."""
     try:
         return WorkerSettings()
     except ValidationError as error:
@@ -72,8 +72,8 @@ def read_settings() -> WorkerSettings:
         raise
 
 
-# Neither has a setting. Both open a fanout channel, see worker_enable_remote_control, and tell
-# workers about each other nothing that the job record does not know.
+# Neither has a setting to disable it. Both open a fanout channel, see worker_enable_remote_control,
+# and exchange only information that is in the job records too.
 Gossip.compatible_transports = Mingle.compatible_transports = frozenset()
 
 settings = read_settings()
@@ -84,7 +84,7 @@ app = make_app(settings)
 
 @app.task(name=TASK_CLASSIFY, acks_late=True, ignore_result=True)
 def classify(job_id: str, index: int, attempt: int, alone: bool) -> None:
-    """The one task: classify one item."""
+    """The only task: classify one item."""
     service.pipeline.run(ItemRef(str(job_id), int(index), int(attempt)), alone=bool(alone))
 
 
@@ -92,7 +92,7 @@ def classify(job_id: str, index: int, attempt: int, alone: bool) -> None:
 def _configure_logging(**_: Any) -> None:
     log.configure(settings.log_level, settings.log_format)
     if settings.log_level != "DEBUG":
-        # Two lines a photo that say less than the job record does.
+        # These log two lines per photo, with less information than the job record.
         for name in ("celery.app.trace", "celery.worker.strategy"):
             logging.getLogger(name).setLevel(logging.WARNING)
 
@@ -100,10 +100,10 @@ def _configure_logging(**_: Any) -> None:
 @signals.celeryd_after_setup.connect(weak=False)
 def _serve(sender: str, instance: Any, **_: Any) -> None:
     if not instance.pool_cls.__module__.endswith(".thread"):
-        fail("start me with -P threads: other pools fork after the model is loaded")
+        fail("start the worker with -P threads: other pools fork after the model is loaded")
     service.name = sender
     tracing.start(settings, "image-classifier-worker", consumes=True)
-    # After Celery has waited for the task threads: a result is written before the worker signs off.
+    # Runs after Celery has waited for the task threads, so results are written before it.
     atexit.register(service.stop)
     try:
         service.start()
@@ -111,7 +111,7 @@ def _serve(sender: str, instance: Any, **_: Any) -> None:
         fail(str(error))
     except Exception:  # noqa: BLE001 - Celery swallows it, and would consume without a model
         _log.exception("cannot load the model")
-        fail("the model could not be loaded; the lines above say why")
+        fail("the model could not be loaded; see the lines above")
 
 
 @signals.worker_shutting_down.connect(weak=False)

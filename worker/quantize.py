@@ -1,7 +1,8 @@
-"""`python -m worker.quantize PHOTOS/` makes the int8 model that `PRECISION=int8` serves.
+"""`python -m worker.quantize PHOTOS/` makes the int8 model for `PRECISION=int8`.
 
-It is calibrated on the user's own photos and compared with fp32 on others of them: whether the
-speed is worth the answers that change is for the user to say. Errors are one line and exit code 1.
+It calibrates the model on the user's photos and compares it with fp32 on other photos. The user
+decides whether the speed is worth the changed predictions. On an error it prints one line and exits
+with code 1.
 """
 
 import argparse
@@ -29,15 +30,15 @@ Pixels = NDArray[np.uint8]
 Probabilities = NDArray[np.float32]
 
 SUFFIXES = {".jpg", ".jpeg", ".png"}
-# More than this change the ranges no more; each costs one inference in fp32.
+# More photos than these do not change the ranges; each photo costs one inference in fp32.
 MOST_CALIBRATED, MOST_COMPARED = 300, 1_000
-# Below this an agreement in percent says little.
+# With fewer photos, an agreement in percent means little.
 LEAST = 20
 
 
 @dataclass
 class Tally:
-    """Counts over the views that were compared."""
+    """Counts over the compared views."""
 
     views: int = 0
     top_1: int = 0
@@ -45,7 +46,7 @@ class Tally:
     furthest: float = 0.0
 
     def add(self, ours: Probabilities, theirs: Probabilities) -> bool:
-        """Count one view; says whether both see the same class."""
+        """Count one view; returns whether both models have the same first class."""
         a, b = np.argsort(-ours)[:3], np.argsort(-theirs)[:3]
         same = bool(a[0] == b[0])
         self.views += 1
@@ -57,17 +58,17 @@ class Tally:
     def __str__(self) -> str:
         return (
             f"{self.views} views: top 1 agrees on {self.top_1 / self.views:.2%}, top 3 in order on "
-            f"{self.top_3 / self.views:.2%}, confidence differs by {self.furthest:.4f} at most"
+            f"{self.top_3 / self.views:.2%}, confidence differs by at most {self.furthest:.4f}"
         )
 
 
 def read(folder: Path, spec: ModelSpec, max_pixels: int) -> list[Pixels]:
-    """Every photo under a folder, in the order of their names, as the model sees it.
+    """The preprocessed photos in a folder and its subfolders, in the order of their names.
 
-    What cannot be decoded is named on stderr and left out.
+    Files that cannot be decoded are skipped and printed on stderr.
 
     Raises:
-        ModelUnavailable: There are too few.
+        ModelUnavailable: The folder has too few photos.
     """
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     photos: list[Pixels] = []
@@ -75,17 +76,17 @@ def read(folder: Path, spec: ModelSpec, max_pixels: int) -> list[Pixels]:
         try:
             photos.append(preprocess(file.read_bytes(), spec.recipe, max_pixels))
         except (ServiceError, OSError) as error:
-            say("quantize", f"left out {file}: {error}")
+            say("quantize", f"skipped {file}: {error}")
     if len(photos) < LEAST:
         raise ModelUnavailable(
-            f"{folder} has {len(photos)} photos (.jpg, .jpeg, .png): calibration needs {LEAST} at "
-            "least, of the kind that you classify; 300 are plenty"
+            f"{folder} has {len(photos)} photos (.jpg, .jpeg, .png): calibration needs at "
+            f"least {LEAST}, of the kind that you classify; 300 are plenty"
         )
     return photos
 
 
 def split(photos: Sequence[Pixels]) -> tuple[list[Pixels], list[Pixels]]:
-    """Photos to calibrate on, and others to compare on: every second one each, as far as needed."""
+    """Photos for the calibration and photos for the comparison: every second photo each."""
     calibrated = photos[::2][:MOST_CALIBRATED]
     rest = [*photos[1::2], *photos[::2][MOST_CALIBRATED:]]
     return list(calibrated), list(islice(rest, MOST_COMPARED))
@@ -94,7 +95,7 @@ def split(photos: Sequence[Pixels]) -> tuple[list[Pixels], list[Pixels]]:
 def measure(
     runtime: OpenVINORuntime, photos: Sequence[Pixels]
 ) -> tuple[list[Probabilities], float]:
-    """The answers to all photos, and how many a second came."""
+    """The probabilities of all photos, and the photos per second."""
     runtime.warm_up([1])
     began = time.perf_counter()
     with ThreadPoolExecutor(runtime.concurrency) as pool:
@@ -103,18 +104,18 @@ def measure(
 
 
 def quantize(folder: Path, settings: WorkerSettings) -> str:
-    """Calibrate, keep, compare.
+    """Calibrate the model, keep it and compare it with fp32.
 
     Returns:
-        What to tell the user.
+        The text to print.
 
     Raises:
-        ModelUnavailable: It cannot be done; the text says what to do.
+        ModelUnavailable: The calibration failed; the text says what to do.
     """
     spec, cache = resolve(settings), settings.model_cache.expanduser()
     calibrated, compared = split(read(folder, spec, settings.max_pixels))
     kept = calibrate(spec, cache, calibrated)
-    # One after the other: two models side by side would share the processor's caches.
+    # One after the other: two models at the same time would share the processor's caches.
     exact, before = measure(OpenVINORuntime(spec, cache, "fp32"), compared)
     rounded, after = measure(OpenVINORuntime(spec, cache, "int8"), compared)
     tally = Tally()
@@ -123,8 +124,8 @@ def quantize(folder: Path, settings: WorkerSettings) -> str:
     return (
         f"{spec.name} {spec.weights}, calibrated on {len(calibrated)} photos, is in {kept}\n"
         f"int8 against fp32, on {tally}\n"
-        f"photos a second: {after:.1f} in int8, {before:.1f} in fp32\n"
-        "PRECISION=int8 serves it"
+        f"photos per second: {after:.1f} in int8, {before:.1f} in fp32\n"
+        "set PRECISION=int8 to use it"
     )
 
 
@@ -132,9 +133,11 @@ def main() -> int:
     """Run the command; returns its exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m worker.quantize",
-        description="Calibrate the model that the settings ask for, for PRECISION=int8.",
+        description="Calibrate the model in the settings for PRECISION=int8.",
     )
-    parser.add_argument("photos", type=Path, help="folder of JPEG and PNG photos, to any depth")
+    parser.add_argument(
+        "photos", type=Path, help="folder of JPEG and PNG photos, including subfolders"
+    )
     folder = parser.parse_args().photos
     return run("quantize", lambda: quantize(folder, WorkerSettings()))
 

@@ -1,4 +1,4 @@
-"""The worker's settings, on top of the shared ones."""
+"""The settings of the worker, which extend the shared settings."""
 
 from pathlib import Path
 from typing import Literal
@@ -9,7 +9,7 @@ from shared.settings import SharedSettings
 
 
 class WorkerSettings(SharedSettings):
-    """What the worker serves and on what; every field is an environment variable."""
+    """The model, its engine and limits; every field is an environment variable."""
 
     model: Literal["resnet50", "efficientnet_lite0", "auto"] = "resnet50"
     # IMAGENET1K_V2, IMAGENET1K_V1, or the path of a .pth or .safetensors file
@@ -20,7 +20,7 @@ class WorkerSettings(SharedSettings):
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda|cuda:\d+)$")
     runtime: Literal["auto", "torch", "openvino"] = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = "auto"
-    # what suits the engine, unless it is set: Runtime.best_batch
+    # if unset, the engine's default: Runtime.best_batch
     max_batch_size: int | None = Field(default=None, ge=1, le=256)
     worker_threads: int = Field(default=8, ge=1, le=256)
     item_timeout_s: float = Field(default=30.0, gt=0)

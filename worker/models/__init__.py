@@ -1,1 +1,1 @@
-"""Which model is served: catalog, weights, download, transforms."""
+"""Finds the model in the settings: catalog, weights, download, transforms."""

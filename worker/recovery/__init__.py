@@ -1,1 +1,1 @@
-"""Finding lost items and left-over uploads."""
+"""Recovers lost items and deletes left-over uploads."""

@@ -1,20 +1,20 @@
-"""Thread that recovers what a dead worker held, what was never sent, and lost messages.
+"""Thread that recovers items of dead workers, items that were never sent, and lost messages.
 
-Every worker watches, and a Redis lock lets one of them act. Each trusts only what it has seen
-itself without a gap: after an outage of Redis every heartbeat looks old, and the first seconds of a
-new process prove nothing. All times are Redis's own.
+Every worker has this thread, and a Redis lock lets one of them act. Each thread relies only on its
+own observations without a gap: after an outage of Redis every heartbeat looks old, and a new
+process has not observed long enough. All times are by Redis's clock.
 
-* A *running* item is lost when its worker's incarnation has sent no heartbeat for ``DEAD_MS``, by
-  which is meant that the last one has stayed the same for so long: Redis's clock may be set back,
-  and then the age of a heartbeat says nothing for hours. The item is tried again in isolation,
-  before all that wait; see ``requeue.lua`` for what counts as a death.
-* An item that was *never sent* waits for the process that records its job; when the job has made
-  no progress for ``UNSENT_MS``, the reconciler sends the rest. Both may send at once: ``send.lua``
-  passes over what was sent.
-* A *queued* item that was sent is lost when its queue has been empty, or has started later
-  messages, for ``UNSENT_MS``, and neither a message of the queue nor one that a living worker has
-  taken is its own. Messages are numbered in the step that sends them, so that what merely waits
-  has a higher number than all that was started: asking costs nothing while nothing is missing.
+* A *running* item is lost if the heartbeat of its worker's incarnation has not changed for
+  ``DEAD_MS``. The age of the heartbeat is not used: if Redis's clock is set back, the age is wrong
+  for hours. The item is tried again in isolation, before all waiting items; see ``requeue.lua``
+  for what counts as a death.
+* The API process that records a job sends the job's messages. If the job has made no progress for
+  ``UNSENT_MS``, the reconciler sends the rest. Both may send at the same time: ``send.lua`` skips
+  items that were sent.
+* A *queued* item that was sent is lost if, for ``UNSENT_MS``, its queue was empty or later messages
+  were started, and its message is neither in the queue nor held by a living worker. Messages are
+  numbered in the step that sends them, so a waiting item has a higher number than all started
+  items: while no message is missing, this check costs nothing.
 """
 
 import threading
@@ -34,17 +34,17 @@ _log = log.get(__name__)
 TICK_S = 1.0
 DEAD_MS = 15_000
 UNSENT_MS = 10_000
-# A pause of the watcher itself: what it saw before no longer proves anything.
+# If this thread paused for longer, its earlier observations no longer count.
 GAP_MS = 5_000
 AT_A_TIME = 200
 
 
 class Reconciler:
-    """Thread that looks once a second and recovers what is lost.
+    """Thread that checks once a second for lost items and recovers them.
 
     Args:
         redis_index: Reads the index of unfinished items.
-        items: Makes lost items due again, and sends them.
+        items: Queues lost items again.
         messages: Writes their messages.
     """
 
@@ -66,7 +66,7 @@ class Reconciler:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop the thread, and let another worker take over at once."""
+        """Stop the thread and release the lock, so that another worker can take over."""
         self._stop.set()
         self._thread.join()
         try:
@@ -80,18 +80,18 @@ class Reconciler:
                 self.tick()
             except REDIS_DOWN as error:
                 _log.warning("reconciler is waiting for redis", reason=type(error).__name__)
-            except Exception:  # noqa: BLE001 - a dead reconciler would lose items in silence
+            except Exception:  # noqa: BLE001 - without the reconciler, items would be lost silently
                 _log.exception("reconciler failed, trying again")
 
     def tick(self) -> None:
-        """One look: observe, take or keep the lock, bring back what is lost."""
+        """Observe, take or keep the lock, and recover lost items."""
         now = self._observe()
         if self._seen and not 0 <= now.at_ms - self._seen[-1].at_ms <= GAP_MS:
             self._seen.clear()
         self._seen.append(now)
         while now.at_ms - self._seen[0].at_ms > DEAD_MS + GAP_MS:
             self._seen.popleft()
-        # A worker that takes the lock over from a dead one has watched as long as that one had.
+        # Observe first: a worker that takes over the lock has then observed long enough.
         if not self._redis_index.lock():
             return
         self._recover_dead_workers(now)
@@ -103,13 +103,13 @@ class Reconciler:
         try:
             return self._redis_index.observe()
         except BaseException:
-            # Only a failed observation ends the watch. If a refused send ended it too, no dead
-            # worker would be found in a full Redis in which one job is not sent.
+            # Only a failed observation discards the earlier ones. If a refused send did so too, no
+            # dead worker would be found while Redis is full and a job is unsent.
             self._seen.clear()
             raise
 
     def _dead(self, now: Observation) -> list[str]:
-        """The workers whose last heartbeat was there ``DEAD_MS`` ago and is still the last."""
+        """The workers whose last heartbeat has not changed for ``DEAD_MS``."""
         past = self._past(now, DEAD_MS)
         before = past.beats if past else {}
         return [name for name, beat_ms in now.beats.items() if before.get(name) == beat_ms]
@@ -145,7 +145,7 @@ class Reconciler:
         queue, total = job
         sent = 0
         for start in range(0, total, AT_A_TIME):
-            # thousands take longer than the lock is given for
+            # sending thousands of messages takes longer than the lock lasts
             if not self._redis_index.lock():
                 return
             indices = range(start, min(start + AT_A_TIME, total))
@@ -157,7 +157,7 @@ class Reconciler:
         _log.warning("rest of a job sent", job=job_id, items=sent)
 
     def _recover_lost(self, queue: QueueName, now: Observation) -> None:
-        """Send again what was taken from its queue and is nowhere; see the module's docstring."""
+        """Send lost messages of a queue again; see the module's docstring."""
         past = self._past(now, UNSENT_MS)
         if past is None:
             return
@@ -169,7 +169,7 @@ class Reconciler:
             living = sorted(set(now.beats) - set(self._dead(now)))
             taken = self._redis_index.unstarted_by(living)
             missing = [item for item in missing if item.ref not in taken]
-        if missing:  # only now is the queue read, which may be long
+        if missing:  # only then, because reading a long queue is expensive
             waiting = self._redis_index.messages_in(queue)
             missing = [item for item in missing if item.ref not in waiting]
         for start in range(0, len(missing), AT_A_TIME):
@@ -183,7 +183,7 @@ class Reconciler:
             _log_sent_again(again, "message_lost")
 
     def _past(self, now: Observation, age_ms: int) -> Observation | None:
-        """The newest observation that is so old; ``None`` while nothing was watched for so long."""
+        """The newest observation of at least this age; ``None`` if there is none."""
         past = [seen for seen in self._seen if now.at_ms - seen.at_ms >= age_ms]
         return past[-1] if past else None
 

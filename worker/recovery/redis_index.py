@@ -13,13 +13,13 @@ from shared.messages import ItemRef, WorkerBeat
 from shared.queue.names import QueueName
 
 LOCK_MS = 6_000
-# Queues are read in pieces: a reply of 20,000 messages at once would hold Redis up.
+# Queues are read in pieces: a response of 20,000 messages would block Redis.
 PIECE = 1_000
 
 
 @dataclass(frozen=True)
 class UnfinishedItem:
-    """An item as its record has it, with what its next message needs."""
+    """The state of an item, with the data for its next message."""
 
     ref: ItemRef
     queue: QueueName
@@ -28,15 +28,15 @@ class UnfinishedItem:
 
 @dataclass(frozen=True)
 class Observation:
-    """What one look saw; times in ms by Redis's clock.
+    """The state of queues and workers at one time; times in ms by Redis's clock.
 
     Attributes:
-        at_ms: When it was.
-        last_seq: The number of the message that was sent last.
-        started: The highest number that was started, in each queue.
-        waiting: Messages in each queue.
-        beats: Each worker's last heartbeat.
-        sending: When each job that is not sent to its end last made progress.
+        at_ms: Time of the observation.
+        last_seq: Number of the last message that was sent.
+        started: Highest number of a started message, by queue.
+        waiting: Number of messages, by queue.
+        beats: Time of each worker's last heartbeat.
+        sending: Time of the last progress of each job that still has messages to send.
     """
 
     at_ms: int
@@ -51,7 +51,7 @@ class RecoveryIndex:
     """Reads the index for one worker incarnation.
 
     Raises:
-        redis.exceptions.RedisError: From every method, when Redis does not answer.
+        redis.exceptions.RedisError: From every method, if Redis does not respond.
     """
 
     def __init__(self, client: redis.Redis, incarnation: str) -> None:
@@ -59,15 +59,15 @@ class RecoveryIndex:
         self._incarnation = incarnation
         self._lock = client.register_script(
             "local holder, left = redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])\n"
-            # more time left than a lock is ever given: it is older than a clock that was set back
+            # a longer time to live than a lock ever gets means that the clock was set back
             "local held = holder and holder ~= ARGV[1] and left <= tonumber(ARGV[2])\n"
             "if held then return 0 end\n"
-            # first a write that frees, so that a full Redis lets the script through
+            # the first write must delete data: a full Redis refuses other scripts
             "redis.call('DEL', KEYS[1])\n"
             "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])\n"
             "return 1"
         )
-        # in one step: between two, the worker that was taken for dead could begin an item
+        # in one step: between two steps, the worker that seemed dead could start an item
         self._forget = client.register_script(
             "if redis.call('SCARD', KEYS[1]) == 0 then\n"
             "redis.call('ZREM', KEYS[2], ARGV[1])\n"
@@ -78,7 +78,7 @@ class RecoveryIndex:
         )
 
     def lock(self) -> bool:
-        """Take or keep the lock; false while another worker holds it."""
+        """Take or keep the lock; ``False`` while another worker holds it."""
         return bool(self._lock(keys=[redis_keys.RECONCILER], args=[self._incarnation, LOCK_MS]))
 
     def unlock(self) -> None:
@@ -86,7 +86,7 @@ class RecoveryIndex:
         self._unlock(keys=[redis_keys.RECONCILER], args=[self._incarnation])
 
     def observe(self) -> Observation:
-        """One look at clock, index, queues and heartbeats, in one round trip."""
+        """Read clock, index, queues and heartbeats in one round trip."""
         with self._client.pipeline(transaction=True) as pipe:
             pipe.time()
             pipe.get(redis_keys.SEQ)
@@ -111,15 +111,15 @@ class RecoveryIndex:
         return self._items(sorted(map(str, members)))
 
     def queued_up_to(self, queue: QueueName, seq: int) -> list[UnfinishedItem]:
-        """Unstarted items in the order of their messages, up to and with number ``seq``.
+        """Queued items in the order of their messages, up to and including number ``seq``.
 
-        Costs nothing while there are none, however many wait behind.
+        Fast if there are none, however many items have higher numbers.
         """
         members = self._client.zrangebyscore(redis_keys.queued(queue), "-inf", seq)
         return self._items([str(member) for member in members])
 
     def job(self, job_id: str) -> tuple[QueueName, int] | None:
-        """A job's queue, and how many items it has; ``None`` for no such job."""
+        """A job's queue and its number of items; ``None`` if the job does not exist."""
         queue, total = self._client.hmget(redis_keys.job(job_id), ["queue", "total"])
         return (QueueName(str(queue)), int(str(total))) if queue else None
 
@@ -132,20 +132,20 @@ class RecoveryIndex:
         return [at for at, score in zip(indices, scores, strict=True) if score == math.inf]
 
     def messages_in(self, queue: QueueName) -> set[ItemRef]:
-        """Every delivery that waits in a Celery queue; what is no message of ours is skipped."""
+        """All deliveries that wait in a Celery queue; malformed messages are skipped."""
         refs: set[ItemRef] = set()
         length = self._client.llen(queue.value)
-        # Counted from the head, where messages arrive: what moves while we read is seen twice, and
-        # never missed.
+        # Read from the end at which messages arrive: a message that moves meanwhile is read twice,
+        # but never missed.
         for start in range(0, length, PIECE):
             piece = self._client.lrange(queue.value, start, start + PIECE - 1)
             refs.update(ref for raw in piece if (ref := _ref_of(raw)) is not None)
         return refs
 
     def unstarted_by(self, incarnations: list[str]) -> set[ItemRef]:
-        """What these workers' heartbeats say: messages taken whose items they have not begun.
+        """Messages that these workers have received, but whose items they have not started.
 
-        They wait there for a photo that has the process for itself, or for Redis to answer.
+        The items wait there for a photo in isolation, or for a response of Redis.
         """
         refs: set[ItemRef] = set()
         for text in self._client.hmget(redis_keys.WORKERS, incarnations) if incarnations else []:
@@ -157,13 +157,13 @@ class RecoveryIndex:
         return refs
 
     def live_attempt(self, job_id: str, index: int) -> int | None:
-        """The attempt under which an item is queued or running; ``None`` when it has ended."""
+        """The attempt of a queued or running item; ``None`` if the item is finished."""
         line = self._client.hget(redis_keys.states(job_id), str(index))
         state, attempt = str(line).split("|")[:2] if line else ("", "")
         return int(attempt) if state in {"queued", "running"} else None
 
     def forget_worker(self, incarnation: str) -> None:
-        """Remove a dead worker from the list once it holds nothing any more."""
+        """Remove a dead worker from the list, if it holds no items."""
         keys = [redis_keys.held(incarnation), redis_keys.BEATS, redis_keys.WORKERS]
         self._forget(keys=keys, args=[incarnation])
 
@@ -179,7 +179,7 @@ class RecoveryIndex:
 
 
 def _item(job_id: str, index: str, queue: str | None, line: str | None) -> UnfinishedItem:
-    """The item by its state line; of a job that is gone, an attempt that no record has."""
+    """The item from its state line; without a record, its attempt is one that never exists."""
     _, attempt, _, alone, *_ = line.split("|") if line else ("", "0", "0", "0")
     ref = ItemRef(job_id, int(index), int(attempt))
     return UnfinishedItem(ref, QueueName(queue or QueueName.BATCH), alone == "1")

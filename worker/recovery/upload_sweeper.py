@@ -1,7 +1,7 @@
-"""Thread that removes uploads that no unfinished item needs.
+"""Thread that deletes uploads that no unfinished item needs.
 
-A finished item deletes its own upload; what is left comes from requests that broke off, creates of
-unknown outcome, and workers that died between the result and the delete.
+Normally an upload is deleted when its item is finished. Others are left by interrupted requests,
+jobs whose creation had an unknown outcome, and workers that died between result and delete.
 """
 
 import threading
@@ -17,7 +17,7 @@ _log = log.get(__name__)
 PERIOD_S = 60.0
 # Longer than any request may take to upload: its photos are stored before its job is recorded.
 SPARE_S = 2 * 3600.0
-# One object that cannot be deleted keeps no other; a store that refuses all is left for a minute.
+# After this many refused deletes, a sweep ends; the next sweep is a minute later.
 REFUSALS = 3
 
 
@@ -25,9 +25,9 @@ class Sweeper:
     """Thread that checks the store once a minute, in the worker that holds the reconciler's lock.
 
     Args:
-        redis_index: Knows which items are unfinished.
+        redis_index: Reads which items are unfinished.
         uploads: The store.
-        spare_s: Seconds that an upload without a record is left alone.
+        spare_s: Seconds for which an upload without a record is kept.
         refused: Called for each upload that could not be deleted.
     """
 
@@ -61,17 +61,17 @@ class Sweeper:
                     self.sweep()
             except (*REDIS_DOWN, OSError) as error:
                 _log.warning("sweep interrupted", reason=type(error).__name__)
-            except Exception:  # noqa: BLE001 - a dead sweeper would fill the disk in silence
+            except Exception:  # noqa: BLE001 - without the sweeper, the disk would fill up silently
                 _log.exception("sweep failed, trying again")
 
     def sweep(self) -> int:
-        """Delete every old upload without a live item, or those until `stop`; returns how many.
+        """Delete old uploads without an unfinished item, until `stop`; returns their number.
 
-        Names that this service did not make are left alone, but for its own half-written files.
+        Files with other names are kept, except temporary files of this service.
         """
         gone = refusals = 0
         for key in self._uploads.old_keys(self._spare_s):
-            if self._stop.is_set():  # a store with many left would keep a worker from its end
+            if self._stop.is_set():  # a long sweep must not delay the worker's exit
                 break
             item = parse_upload_key(key.removesuffix(".part"))
             if item is None or self._redis_index.live_attempt(*item) is not None:

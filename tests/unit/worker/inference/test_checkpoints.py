@@ -92,7 +92,7 @@ OTHER_HEAD = {"head.weight": torch.zeros(5, 4), "conv1.weight": torch.zeros(1)}
     ("name", "content", "line"),
     [
         ("random.pth", b"x" * 5000, "not a file of weights that can be loaded safely"),
-        ("random.safetensors", b"x" * 5000, "is cut off or damaged"),
+        ("random.safetensors", b"x" * 5000, "is truncated or damaged"),
         ("empty.pth", b"", "is empty: download or copy it again"),
         ("empty.safetensors", b"", "is empty: download or copy it again"),
         ("page.pth", PAGE, "is a web page or an error message of a server"),
@@ -131,7 +131,7 @@ def test_a_file_that_is_cut_off_is_told_as_one(
     save_file(state, path) if name.endswith("tensors") else torch.save(state, path)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * kept)])
-    assert "is cut off or damaged" in told(lambda: build(of_file(path)))
+    assert "is truncated or damaged" in told(lambda: build(of_file(path)))
 
 
 @pytest.mark.parametrize(
@@ -177,4 +177,4 @@ def test_numbers_that_answer_nan_end_the_start(
     state = network.state_dict()
     torch.save({**state, "fc.weight": state["fc.weight"] * 1e38}, path)
     chosen = settings(tmp_path / "cache", runtime=engine, precision="fp32")
-    assert "answers NaN on cpu in fp32" in told(lambda: load_runtime(of_file(path), chosen))
+    assert "returns NaN on cpu in fp32" in told(lambda: load_runtime(of_file(path), chosen))

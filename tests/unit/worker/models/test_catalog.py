@@ -107,7 +107,7 @@ def test_without_network_auto_says_loudly_that_another_model_answers(
     spec = resolve(WorkerSettings(model="auto", model_cache=tmp_path))
     assert spec.name == "efficientnet_lite0"
     assert spec.notice is not None
-    assert spec.notice.startswith("EfficientNet-Lite0 answers")
+    assert spec.notice.startswith("EfficientNet-Lite0 is used")
     assert "no connection to 127.0.0.1" in spec.notice
 
 

@@ -84,7 +84,7 @@ def test_another_file_than_published_is_refused_and_not_kept(
 
 def test_a_missing_file_says_what_to_do_instead(server: Server, tmp_path: Path) -> None:
     server.script = [404]
-    with pytest.raises(DownloadFailed, match=r"answered 404 Not Found: put the file") as caught:
+    with pytest.raises(DownloadFailed, match=r"returned 404 Not Found: put the file") as caught:
         fetch(server.published(), tmp_path)
     assert not isinstance(caught.value, Unreachable)
     assert len(server.requests) == 1
@@ -94,7 +94,7 @@ def test_a_server_with_a_problem_is_asked_again(server: Server, tmp_path: Path) 
     server.script = [503, 500]
     assert fetch(server.published(), tmp_path, pause_s=0).read_bytes() == CONTENT
     server.script = [503] * TRIES
-    with pytest.raises(DownloadFailed, match="answered 503 Service Unavailable"):
+    with pytest.raises(DownloadFailed, match="returned 503 Service Unavailable"):
         fetch(server.published(), tmp_path / "again", pause_s=0)
 
 
