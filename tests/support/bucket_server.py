@@ -105,7 +105,7 @@ class BucketServer:
         self._process.wait(10)
 
     def pause(self) -> None:
-        """SIGSTOP: it takes connections and answers nobody; returns when all of it stands."""
+        """Pause the server with SIGSTOP: it accepts connections but sends no response."""
         self._signal(signal.SIGSTOP)
         assert self._process is not None
         while psutil.Process(self._process.pid).status() != psutil.STATUS_STOPPED:

@@ -1,4 +1,4 @@
-"""A server of one file, and a port that nobody answers at."""
+"""Fixtures: a server that has one file, and a port without a server."""
 
 import socket
 import threading

@@ -34,15 +34,15 @@ def test_the_command_without_network_says_one_line(tmp_path: Path, closed_port: 
 def test_the_command_falls_back_when_any_model_will_do(tmp_path: Path, closed_port: int) -> None:
     ran = run_command(tmp_path, HTTPS_PROXY=f"http://127.0.0.1:{closed_port}", MODEL="auto")
     assert ran.returncode == 0
-    assert "EfficientNet-Lite0 answers" in ran.stderr
+    assert "EfficientNet-Lite0 is used" in ran.stderr
     assert ran.stdout.startswith("efficientnet_lite0 ")
 
 
 @pytest.mark.parametrize(
     ("settings", "line"),
     [
-        ({"HTTPS_PROXY": "nonsense://x"}, "look at HTTP_PROXY"),
-        ({"SSL_CERT_FILE": "/nowhere/cert.pem"}, "look at HTTP_PROXY"),
+        ({"HTTPS_PROXY": "nonsense://x"}, "check HTTP_PROXY"),
+        ({"SSL_CERT_FILE": "/nowhere/cert.pem"}, "check HTTP_PROXY"),
         ({"MODEL": "resnet18"}, "MODEL: Input should be"),
         ({"MODEL_WEIGHTS": "/nowhere/my.pth", "MODEL_RECIPE": "IMAGENET1K_V1"}, "cannot be read"),
     ],
