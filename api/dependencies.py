@@ -49,10 +49,10 @@ _ID = re.compile(r"[0-9a-f]{32}")
 
 
 async def only_known_parameters(request: Request) -> None:
-    """Refuse an unknown query parameter; FastAPI would ignore a typing error.
+    """Refuse an unknown or repeated query parameter, of which FastAPI would ignore all but one.
 
     Raises:
-        InvalidParameter: Names the unknown parameter and the known ones.
+        InvalidParameter: Names the parameter, and the known ones.
     """
     if not request.query_params:
         return
@@ -63,6 +63,8 @@ async def only_known_parameters(request: Request) -> None:
             near = get_close_matches(name.lower(), known, 1)
             hint = f"did you mean '{near[0]}'?" if near else f"known parameters: {_listed(known)}."
             raise InvalidParameter(f"Unknown query parameter '{name[:64]}': {hint}")
+        if len(request.query_params.getlist(name)) > 1:
+            raise InvalidParameter(f"'{name}' is given more than once. Send it once.")
 
 
 def _query_names(dependant: Dependant) -> Iterator[str]:

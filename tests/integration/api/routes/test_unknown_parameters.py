@@ -36,3 +36,14 @@ def test_a_misspelled_parameter_is_named(
 @pytest.mark.parametrize("path", ["/", "/health/live", "/openapi.json", "/metrics"])
 def test_probes_and_pages_may_be_asked_with_anything(api: ApiProcess, path: str) -> None:
     assert api.client.get(path, params={"utm_source": "x", "t": "17"}).status_code == 200
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize(
+    ("path", "name"), [("/predict", "top_k"), ("/jobs", "explain"), (f"{JOB}/results", "format")]
+)
+def test_a_parameter_that_is_given_twice_is_refused(api: ApiProcess, path: str, name: str) -> None:
+    method = "GET" if path.startswith(JOB) else "POST"
+    answer = api.client.request(method, f"{path}?{name}=1&{name}=2", content=PHOTO)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["detail"] == f"'{name}' is given more than once. Send it once."
