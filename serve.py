@@ -42,7 +42,7 @@ async def serve(settings: ServeSettings) -> None:
 
 
 def main() -> int:
-    """Serve, or say in one line why not."""
+    """Run the service; print one line if it cannot start."""
     try:
         settings = ServeSettings()
         port_lock.check_port(settings)

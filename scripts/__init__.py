@@ -1,1 +1,1 @@
-"""What a developer runs: installing, serving, and keeping openapi.json up to date."""
+"""Commands for developers: install, serve, check."""

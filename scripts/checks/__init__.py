@@ -1,1 +1,1 @@
-"""Checks and pictures that a developer runs."""
+"""Checks and screenshots for developers."""

@@ -31,7 +31,7 @@ Manifest = dict[str, Any]
 
 
 def build(folder: Path) -> list[Manifest]:
-    """What a Kustomize folder amounts to.
+    """Build a Kustomize folder.
 
     Raises:
         subprocess.CalledProcessError: It does not build; kubectl has said why.
@@ -61,7 +61,7 @@ def build_own(overlay: dict[str, Any]) -> list[Manifest]:
 
 
 def faults(manifest: Manifest) -> list[str]:
-    """What the schemas have against one object."""
+    """The schema errors of one object."""
     errors: list[tuple[str, Any]] = []
     if manifest["apiVersion"].startswith("keda.sh/"):
         errors += [("KEDA", error) for error in _keda_schema().iter_errors(manifest)]
@@ -89,7 +89,7 @@ def _keda_schema() -> jsonschema.Draft202012Validator:
 
 
 def main() -> int:
-    """Print what is wrong; returns the exit code."""
+    """Print all errors; returns the exit code."""
     wrong = []
     seen: list[Manifest] = []
     try:

@@ -1,4 +1,4 @@
-"""Writes the api's description to openapi.json, or checks that the committed one is up to date."""
+"""Writes the OpenAPI description to openapi.json, or checks that the file is up to date."""
 
 import argparse
 import json
@@ -12,13 +12,13 @@ TARGET = Path(__file__).parents[2] / "openapi.json"
 
 
 def describe() -> str:
-    """The description, as text that compares well."""
+    """The OpenAPI description as text."""
     app = create_app(ApiSettings())
     return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
 
 
 def main() -> None:
-    """Write, or with --check compare."""
+    """Write the file, or with --check compare it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="fail if openapi.json is out of date")
     check = parser.parse_args().check

@@ -1,4 +1,4 @@
-"""The virtual environment: made once, filled once, and remembered: standard library only."""
+"""Creates and fills the virtual environment once; uses only the standard library."""
 
 import contextlib
 import hashlib
@@ -29,7 +29,7 @@ LARGE_MB = 20
 
 
 class InstallError(Exception):
-    """What stopped the installation, in one line that says what to do."""
+    """The installation failed; the text is one line that says what to do."""
 
 
 def fingerprint(lock: Path) -> str:
@@ -86,7 +86,9 @@ def pip(venv: Path, *arguments: str) -> None:
                 say(f"[{time.monotonic() - began:3.0f} s] {step}")
     if process.returncode != 0:
         sys.stderr.writelines(lines[-8:])
-        raise InstallError(f"pip failed; all it said is in {log}. Mend that and run make again")
+        raise InstallError(
+            f"pip failed; its output is in {log}. Fix the problem and run make again"
+        )
 
 
 def say(text: str) -> None:
@@ -106,7 +108,7 @@ def create(venv: Path) -> None:
         if answer.stdout.strip() == sys.version:
             return
     if venv.exists() and any(venv.iterdir()) and not (venv / "pyvenv.cfg").is_file():
-        raise InstallError(f"{venv} is no virtual environment: name an empty folder as VENV")
+        raise InstallError(f"{venv} is not a virtual environment: set VENV to an empty folder")
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(venv)], check=True)
 
 
@@ -120,7 +122,7 @@ def ensure(venv: Path, target: str) -> None:
         return
     build = torch_build()
     if any(venv.glob(stamp(venv, "*").name)):
-        say("the requirements have changed: installing what is new")
+        say("the requirements have changed: installing the new packages")
     else:
         say(f"the first run takes about {COST[build]}, later ones seconds")
     create(venv)

@@ -1,1 +1,1 @@
-"""What ``make serve`` runs: Redis, the workers and the api on one screen."""
+"""``make serve``: runs Redis, the workers and the API on one screen."""

@@ -1,4 +1,4 @@
-"""Why ``make serve`` ends."""
+"""The error that ends ``make serve``."""
 
 
 class ServeError(Exception):

@@ -47,6 +47,6 @@ def claim_folder(settings: ServeSettings) -> TextIO:
 def _taken(settings: ServeSettings) -> ServeError:
     other = settings.port + 1 if settings.port < 65_535 else 8000
     return ServeError(
-        f"port {settings.port} on {settings.bind_address} is taken: "
-        f"stop what uses it, or take another with `make serve PORT={other}`"
+        f"port {settings.port} on {settings.bind_address} is taken: stop the program that uses it, "
+        f"or choose another port with `make serve PORT={other}`"
     )

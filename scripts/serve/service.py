@@ -141,9 +141,7 @@ class Service:
             await process.wait()
             raise
         if code != 0:
-            raise ServeError(
-                "there is no model to serve: see the line that begins with `download:`"
-            )
+            raise ServeError("no model is available: see the line that begins with `download:`")
 
     async def _end(self) -> None:
         """The api first, so that nothing new comes in; Redis last, so that nothing is lost."""

@@ -104,7 +104,7 @@ async def test_without_a_model_nothing_is_left_running(
     settings: ServeSettings, monkeypatch: pytest.MonkeyPatch, before: set[int]
 ) -> None:
     monkeypatch.setattr(service, "FETCH_MODEL", ["false"])
-    with pytest.raises(ServeError, match="there is no model to serve"):
+    with pytest.raises(ServeError, match="no model is available"):
         await serve(settings, lambda _: False)
     assert children() == before
 
@@ -118,7 +118,7 @@ async def test_as_json_every_line_is_an_object(
     )
     out = io.StringIO()
     as_json = settings.model_copy(update={"log_format": "json"})
-    with pytest.raises(ServeError, match="there is no model to serve"):
+    with pytest.raises(ServeError, match="no model is available"):
         await Service(as_json, Screen(out, as_json=True)).run(asyncio.Event())
     events = [json.loads(line)["event"] for line in out.getvalue().splitlines()]
     assert {"to stdout", "to stderr"} < set(events)

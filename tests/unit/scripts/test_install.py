@@ -102,7 +102,7 @@ def test_a_failing_pip_shows_its_last_lines_and_one_that_says_where_all_are(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     environment.create(tmp_path / "venv")
-    with pytest.raises(environment.InstallError, match="pip failed; all it said is in"):
+    with pytest.raises(environment.InstallError, match="pip failed; its output is in"):
         environment.pip(tmp_path / "venv", "-r", str(tmp_path / "missing.txt"))
     assert "missing.txt" in capfd.readouterr().err
     assert "missing.txt" in (tmp_path / "venv" / "pip.log").read_text()
@@ -110,7 +110,7 @@ def test_a_failing_pip_shows_its_last_lines_and_one_that_says_where_all_are(
 
 def test_a_folder_that_is_no_environment_is_not_emptied(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(environment.InstallError, match="is no virtual environment"):
+    with pytest.raises(environment.InstallError, match="is not a virtual environment"):
         environment.create(tmp_path)
     assert (tmp_path / "thesis.txt").exists()
 

@@ -198,5 +198,5 @@ def test_a_gpu_that_computes_nan_ends_the_start(
     nan = SimpleNamespace(predict=lambda _: np.array([[np.nan, 0.5]]), precision="fp16")
     monkeypatch.setattr(torch_runtime, "TorchRuntime", lambda *_: nan)
     line = told(lambda: load_runtime(of_file(Path(__file__)), settings(tmp_path, device="cuda")))
-    assert "answers NaN on cuda:0 in fp16: set PRECISION=fp32" in line
+    assert "returns NaN on cuda:0 in fp16: set PRECISION=fp32" in line
     assert not gpus.started
