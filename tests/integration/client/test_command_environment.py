@@ -76,6 +76,18 @@ def test_the_response_of_a_proxy_names_the_proxy(tmp_path: Path, status: int, co
     assert said.count("\n") == 1
 
 
+@pytest.mark.parametrize("kind", ["https://gateway.example/unauthorized", "about:blank"])
+def test_a_problem_of_a_gateway_is_no_reason_to_check_the_key(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "a.png").write_bytes(coloured(1))
+    body = json.dumps({"type": kind, "status": 403, "detail": "Blocked."}).encode()
+    refusal = Reply(403, body, {"content-type": "application/problem+json"})
+    with ScriptedHttp(refusal) as server:
+        code, _, said = Command("a.png", url=server.url, cwd=tmp_path).end()
+    assert code == 4
+    assert "Blocked." in said
+    assert "CLASSIFIER_API_KEY" not in said
+
+
 def test_only_the_service_itself_can_ask_for_a_key(tmp_path: Path) -> None:
     """A load balancer that refuses an address knows nothing of keys."""
     (tmp_path / "a.png").write_bytes(coloured(1))

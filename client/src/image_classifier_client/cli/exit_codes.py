@@ -94,7 +94,7 @@ def _explain(error: ClassifierError) -> tuple[ExitCode, str]:
             return ExitCode.UNAVAILABLE, f"{text}; {hint}"
         case ServiceUnavailable() | WaitTimeout():
             return ExitCode.UNAVAILABLE, text
-        case Unauthorized():
+        case Unauthorized() if error.problem.type == "/problems/unauthorized":
             hint = "the API key is read from the environment variable CLASSIFIER_API_KEY"
             return ExitCode.REFUSED, f"{text} ({hint})"
     return ExitCode.REFUSED, text
