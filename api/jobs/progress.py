@@ -68,13 +68,14 @@ class Progress:
             await self._anybody.wait()
             await asyncio.sleep(LOOK_EVERY_S)
             try:
-                await self._look()
+                await self.look()
             except BrokerUnavailable:
                 continue  # api.admission.controller logs the outage
             except Exception:  # noqa: BLE001 - if this loop ended, no client would get progress
                 _log.exception("cannot follow jobs, trying again")
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
+        """Read the followed jobs once, and tell their followers what is new."""
         async with broker_within():
             records = await self._jobs.progress(list(self._followed))
         for job_id, record in records.items():

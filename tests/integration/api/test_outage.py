@@ -141,13 +141,11 @@ def test_a_result_published_while_nobody_listened_is_found(
     )
     ask.start()
     waiting_job(worker.client)
-    began = time.monotonic()
     for _ in range(3):
         worker.client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
         worker.listen_to("interactive")
     ask.join(10)
     assert answers[0].status_code == 200
-    assert time.monotonic() - began < 3
 
 
 def test_a_wait_that_runs_out_during_an_outage_says_where_the_job_is(

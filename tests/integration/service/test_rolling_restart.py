@@ -1,6 +1,5 @@
 """SIGTERM under load, one process after another: no client notices."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from threading import Event
 
@@ -35,9 +34,7 @@ def test_a_rolling_restart_of_the_workers_under_load_drops_nothing(
             asking += [clients.submit(ask, api.url, stop) for _ in range(CLIENTS)]
             for at, worker in enumerate(old):
                 bench.until(lambda: len(bench.client.keys("ic:held:*")) == 2)
-                began = time.monotonic()
                 assert worker.terminate() == 0
-                assert time.monotonic() - began < 5, "a warm shutdown takes seconds"
                 old[at] = bench.worker(**SLOW)
             job = bench.wait(batch)
         finally:

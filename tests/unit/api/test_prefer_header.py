@@ -1,7 +1,5 @@
 """The Prefer header, as RFC 7240 has it and as clients send it."""
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,7 +45,7 @@ def test_any_header_is_understood_or_ignored(headers: list[str]) -> None:
 
 
 @pytest.mark.parametrize("piece", ['"', ",", "a=", 'a="', ";", " ", "wait=1 "])
+@pytest.mark.timeout(30)
 def test_a_hostile_header_takes_no_time(piece: str) -> None:
-    began = time.process_time()
-    parse_prefer([piece * 20_000], 30)
-    assert time.process_time() - began < 0.1
+    """So long that anything but a linear look at it would take hours."""
+    parse_prefer([piece * 500_000], 30)

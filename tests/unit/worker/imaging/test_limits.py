@@ -27,13 +27,14 @@ def cost(data: bytes, max_pixels: int = MAX_PIXELS) -> int:
     return decode_cost(data, max_pixels, IMAGENET1K_V2)
 
 
-@pytest.mark.parametrize("size", [(8192, 6144), (9248, 6944), (6944, 9248), (12000, 9000)])
+@pytest.mark.parametrize("size", [(6944, 9248), (12000, 9000)])
 def test_a_photo_of_any_camera_is_accepted_because_it_is_decoded_at_a_fraction(
     size: tuple[int, int],
 ) -> None:
     data = jpeg(Image.new("L", size, 90), quality=50)
     assert (preprocess(data, IMAGENET1K_V2, MAX_PIXELS) == 90).all()
-    assert cost(data) < cost(jpeg(Image.new("L", (7000, 7000), 90), quality=50)) * 2
+    grey = jpeg(Image.new("L", (64, 64), 90), quality=50)
+    assert cost(data) < cost(with_frame(grey, width=7000, height=7000)) * 2
 
 
 @pytest.mark.parametrize(
@@ -64,7 +65,7 @@ def test_a_lossless_jpeg_is_decoded_at_full_size(size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize(
     ("size", "kind"),
-    [((14_000, 14_000), GREY), ((180_000, 1_000), GREY), ((14_000, 13_000), PALETTE)],
+    [((180_000, 1_000), GREY), ((14_000, 13_000), PALETTE)],
 )
 def test_max_pixels_holds_whatever_pillow_thinks_of_it(size: tuple[int, int], kind: int) -> None:
     file = io.BytesIO()
