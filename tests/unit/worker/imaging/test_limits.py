@@ -55,7 +55,7 @@ def test_what_costs_more_than_max_pixels_is_refused_from_the_header(data: bytes)
             judge(data)
 
 
-@pytest.mark.parametrize("size", [(1_900, 1_860), (4_000, 2_000)])
+@pytest.mark.parametrize("size", [(480, 470), (950, 930)])
 def test_a_lossless_jpeg_is_decoded_at_full_size(size: tuple[int, int]) -> None:
     samples = np.full(size[::-1], 128, np.uint8)
     samples[size[1] // 3 :] = 200
