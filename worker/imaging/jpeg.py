@@ -134,7 +134,8 @@ class Jpeg:
 
     def _without_end(self, shrink: int) -> NDArray[np.uint8]:
         """Decode a file that lacks only its end marker, as browsers do."""
-        if not self.header.scans_complete:
+        # An arithmetic decoder reads zeros behind the data and cannot tell how many are missing.
+        if self.header.arithmetic or not self.header.scans_complete:
             raise InvalidImage(ENDS_TOO_EARLY)
         try:
             return self._strictly(self.data + END_OF_IMAGE, shrink)

@@ -22,6 +22,7 @@ MAX_SEGMENTS = 1_000
 _SOI, _EOI, _SOS, _APP0, _APP1, _ADOBE, _COMMENT = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xEE, 0xFE
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # these three are tables
 _LOSSLESS = {0xC3, 0xC7, 0xCB, 0xCF}
+_ARITHMETIC = frozenset(range(0xC9, 0xD0))
 _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}
 # A marker other than a stuffed byte, a restart marker or a fill byte.
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
@@ -54,6 +55,7 @@ class JpegHeader:
     samplings: list[tuple[int, int]] = field(default_factory=list)
     lossless: bool = False
     progressive: bool = False
+    arithmetic: bool = False
     orientation: int = 1
     scans: int = 0
     data_at: int = 0
@@ -142,6 +144,7 @@ def _read_frame(data: bytes, marker: int, at: int, header: JpegHeader) -> None:
     header.components = components
     header.lossless = marker in _LOSSLESS
     header.progressive = marker in _PROGRESSIVE
+    header.arithmetic = marker in _ARITHMETIC
     header.samplings = [(max(1, both >> 4), max(1, both & 15)) for both in entries[1::3]]
     header.precision = {
         component: bytearray([_NOT_SENT]) * _COEFFICIENTS for component in entries[::3]

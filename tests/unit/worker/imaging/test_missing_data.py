@@ -53,6 +53,15 @@ def test_a_jpeg_may_not_lack_a_byte_of_its_scan(data: bytes) -> None:
         refused(data[:-missing])
 
 
+@pytest.mark.parametrize("missing", [2, 3, 200])
+def test_an_arithmetic_jpeg_may_not_lack_its_end_marker(missing: int) -> None:
+    """Zeros stand for what is missing in its scan, so nobody can tell how much that is."""
+    mosaic = np.random.default_rng(1).integers(128, 256, (60, 80), dtype=np.uint8)
+    data = arithmetic(mosaic)
+    seen(data)
+    refused(data[:-missing])
+
+
 @each_jpeg
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])
 def test_an_end_marker_does_not_stand_in_for_scan_data(data: bytes, share: float) -> None:
