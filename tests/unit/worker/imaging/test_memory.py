@@ -3,8 +3,6 @@
 import subprocess
 import sys
 
-import pytest
-
 from worker.imaging.memory import KEPT_BYTES
 
 # A process of its own, because what is tested is how it allocates. One large photo after the other,
@@ -39,33 +37,3 @@ with ThreadPoolExecutor(THREADS) as pool:
 def test_what_large_photos_took_is_given_back() -> None:
     run = subprocess.run([sys.executable, "-c", ROUNDS], capture_output=True, text=True, check=True)
     assert int(run.stdout) < THREADS * KEPT_BYTES, "more than each thread's heap may keep"
-
-
-# Memory that was returned to the system comes back page by page, each a fault. At twice the draft
-# factor these photos took 1,500 and 3,200 of them (measured).
-FAULTS = """
-import io, resource, sys
-from PIL import Image
-from worker.imaging import memory
-from worker.imaging.preprocess import preprocess
-from worker.models.transforms import IMAGENET1K_V1
-
-memory.give_back_large_blocks()
-file = io.BytesIO()
-Image.new("RGB", (int(sys.argv[1]), int(sys.argv[2])), "teal").save(file, "JPEG")
-def decode():
-    preprocess(file.getvalue(), IMAGENET1K_V1, 50_000_000)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-decode(), decode()
-before = decode()
-for _ in range(10):
-    after = decode()
-print((after - before) / 10)
-"""
-
-
-@pytest.mark.parametrize("size", [(1600, 1200), (1800, 1020), (4000, 3000)])
-def test_an_ordinary_large_jpeg_is_decoded_into_memory_that_is_kept(size: tuple[int, int]) -> None:
-    arguments = [sys.executable, "-c", FAULTS, *map(str, size)]
-    run = subprocess.run(arguments, capture_output=True, text=True, check=True)
-    assert float(run.stdout) < 100
