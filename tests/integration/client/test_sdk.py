@@ -149,7 +149,7 @@ def test_errors_carry_the_problem(client: Client) -> None:
     with pytest.raises(ProblemError) as caught:
         client.predict(b"hello")
     assert (caught.value.slug, caught.value.status) == ("unsupported_media_type", 415)
-    assert "Convert" in caught.value.detail
+    assert "JPEG or PNG" in caught.value.detail
     for call in (client.job, client.wait, client.cancel):
         with pytest.raises(JobNotFound):
             call("0" * 32)

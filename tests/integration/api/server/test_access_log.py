@@ -21,7 +21,7 @@ def requests(process: ApiProcess, **fields: object) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("method", "path", "route", "status"),
     [
-        ("GET", f"/jobs/{'0' * 32}?api_key=secret", "/jobs/{job_id}", 404),
+        ("GET", f"/jobs/{'0' * 32}?api_key=secret", "/jobs/{job_id}", 422),
         ("GET", "/predict", "/predict", 405),
         ("GET", "/no/such/path", "unmatched", 404),
         ("HEAD", "/", "/", 200),
