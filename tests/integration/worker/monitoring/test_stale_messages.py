@@ -11,9 +11,11 @@ from tests.integration.worker.conftest import Bench, photo
 from tests.support.scripted_worker import HANGS
 
 STALE = 1_500
-# One call of 0.1 s a photo: no worker can end more than ten a second.
+# One call of 0.1 s a photo: no worker can end more than ten a second. A heartbeat between the end
+# of an item and the end of its busy time counts one item early; dropped messages would lift the
+# rate to hundreds.
 SLOW = {"SCRIPTED_SERVICE_TIME_S": "0.1", "MAX_BATCH_SIZE": "1"}
-MOST_PER_S = 10.5
+MOST_PER_S = 15
 
 
 def cancelled_batch(bench: Bench) -> None:
