@@ -55,7 +55,7 @@ def test_a_jpeg_may_not_lack_a_byte_of_its_scan(data: bytes) -> None:
 
 @pytest.mark.parametrize("missing", [2, 3, 200])
 def test_an_arithmetic_jpeg_may_not_lack_its_end_marker(missing: int) -> None:
-    """Zeros stand for what is missing in its scan, so nobody can tell how much that is."""
+    """Zeros stand for what is missing in its scan, so how much that is cannot be told."""
     mosaic = np.random.default_rng(1).integers(128, 256, (60, 80), dtype=np.uint8)
     data = arithmetic(mosaic)
     seen(data)
