@@ -62,7 +62,9 @@ class Everything:
             client.get(path).raise_for_status()
         client.post("/predict", content=coloured(4)).raise_for_status()
         asynchronous = {"prefer": "respond-async"}
-        assert client.post("/predict", content=coloured(5), headers=asynchronous).status_code == 202
+        answer = client.post("/predict", content=coloured(5), headers=asynchronous)
+        # 200 where the worker was faster than the answer
+        assert answer.status_code in {200, 202}, answer.text
         again = [self.post(coloured(6), **{"idempotency-key": "a"}) for _ in range(2)]
         assert again[0] == again[1]
         (self.api.uploads / "unknown.0").touch()

@@ -50,7 +50,9 @@ def test_a_photo_that_breaks_every_model_fails_after_two_tries_alone(bench: Benc
     photos[7], photos[9] = photo(POISONS), photo(FAILS)
     with bench.worker(restart=True) as worker:
         job = bench.wait(bench.submit(photos), 120)
-        bench.until(lambda: worker.starts == 4)
+        # two exits with the photo in isolation, and one before if it first failed beside others
+        bench.until(lambda: worker.starts >= 3)
+        assert worker.starts <= 4
     expected = [str(at) for at in range(30)]
     expected[7] = expected[9] = "inference_failed"
     assert ends(job) == expected
