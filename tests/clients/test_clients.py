@@ -99,4 +99,4 @@ def test_a_refusal_before_the_bodys_end_arrives(client: str, send: Send, too_lar
     assert answer.status == 413, answer
     problem = json.loads(answer.body)
     assert problem["type"] == "/problems/upload_too_large"
-    assert f"at most {LIMIT} bytes. Send a smaller one" in problem["detail"]
+    assert f"at most {LIMIT} bytes. Send a smaller photo" in problem["detail"]
