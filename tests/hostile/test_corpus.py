@@ -47,12 +47,15 @@ def before(live: Live) -> dict[str, tuple[psutil.Process, int]]:
     """Api and worker, and what they hold in memory, before anything hostile came.
 
     What allocators keep of the most that is ordinary is no growth, so first comes ordinary work at
-    its largest: photos eight at a time, a job of as many items as one may have, and photos in JSON
-    of nearly as many bytes as are allowed, eight at a time.
+    its largest: photos eight at a time, a job of as many items as one may have, a job of photos of
+    ordinary and of nearly the largest size, and photos in JSON of nearly as many bytes as are
+    allowed, eight at a time.
     """
     assert {a.status_code for a in side_by_side(live.predict, [jpeg()] * PHOTOS)} == {200}
     live.job([Picture("empty", b"")] * ITEMS)
-    large = base64.b64encode(jpeg() + bytes(JSON_BYTES)).decode()
+    heavy = jpeg() + bytes(JSON_BYTES)
+    live.job([*[Picture("photo", jpeg())] * PHOTOS, *[Picture("heavy", heavy)] * 8])
+    large = base64.b64encode(heavy).decode()
     assert {a.status_code for a in side_by_side(live.predict_json, [large] * PHOTOS_IN_JSON)} == {
         200
     }
