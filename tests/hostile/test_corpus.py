@@ -52,7 +52,8 @@ def before(live: Live) -> dict[str, tuple[psutil.Process, int]]:
     allowed, eight at a time.
     """
     assert {a.status_code for a in side_by_side(live.predict, [jpeg()] * PHOTOS)} == {200}
-    live.job([Picture("empty", b"")] * ITEMS)
+    for _ in range(2):  # the second of two such jobs still takes a little more
+        live.job([Picture("empty", b"")] * ITEMS)
     heavy = jpeg() + bytes(JSON_BYTES)
     live.job([*[Picture("photo", jpeg())] * PHOTOS, *[Picture("heavy", heavy)] * 8])
     large = base64.b64encode(heavy).decode()
