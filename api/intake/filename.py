@@ -45,7 +45,7 @@ def _extended(disposition: bytes) -> str | None:
         return None
     try:
         return text.encode("latin-1").decode(charset or "utf-8", "replace")
-    except (LookupError, UnicodeEncodeError):
+    except (LookupError, ValueError):  # not a charset, or bytes that are not in it
         return None
 
 

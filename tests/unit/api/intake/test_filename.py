@@ -38,6 +38,9 @@ def sent(disposition: str) -> str | None:
         ('filename="2*3=6.jpg"', "2*3=6.jpg"),
         ('filename="a;b.jpg"', "a;b.jpg"),
         ("filename*=klingon''%41.jpg; filename=\"b.jpg\"", "b.jpg"),
+        ("filename*=utf\0-8''%41.jpg; filename=\"b.jpg\"", "b.jpg"),
+        ("filename*=hex''%41.jpg; filename=\"b.jpg\"", "b.jpg"),
+        ("filename*=idna''xn--%ff.jpg; filename=\"b.jpg\"", "b.jpg"),
         ('filename*=utf-8; filename="b.jpg"', "b.jpg"),
     ],
 )
