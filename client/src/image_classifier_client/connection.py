@@ -64,14 +64,15 @@ class Connection:
         key = os.environ.get("CLASSIFIER_API_KEY") if api_key is None else api_key
         if key and (key := key.strip()):
             if not (key.isascii() and key.isprintable()):
-                raise ValueError("the API key has characters that no HTTP header can carry")
+                place = "the API key" if api_key is not None else "CLASSIFIER_API_KEY"
+                raise ValueError(f"{place} has characters that no HTTP header can carry")
             headers["Authorization"] = f"Bearer {key}"
         # written so that NaN is refused, too
         if not 0 < timeout_s <= TIMEOUT_MAX_S:
             raise ValueError(f"timeout_s must be above 0 and at most {TIMEOUT_MAX_S}")
         if not retry_for_s >= 0:
             raise ValueError("the time to retry for must not be negative")
-        base = base_url(url or os.environ.get("CLASSIFIER_URL") or DEFAULT_URL)
+        base = base_url(url) if url else _base_url_of_environment()
         return cls(base, headers, timeout_s, retry_for_s, on_retry, proxy_for(base))
 
     @property
@@ -152,6 +153,13 @@ def _certificates(url: httpx2.URL) -> ssl.SSLContext:
         raise ValueError(
             f"the certificates of SSL_CERT_FILE or SSL_CERT_DIR cannot be read: {error}"
         ) from error
+
+
+def _base_url_of_environment() -> httpx2.URL:
+    try:
+        return base_url(os.environ.get("CLASSIFIER_URL") or DEFAULT_URL)
+    except ValueError as error:  # nothing on the command line shows where the value came from
+        raise ValueError(f"CLASSIFIER_URL: {error}") from error
 
 
 def base_url(text: str) -> httpx2.URL:

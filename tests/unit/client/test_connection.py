@@ -33,6 +33,22 @@ def test_an_argument_overrides_the_environment(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CLASSIFIER_URL", "localhost:8291"),
+        ("CLASSIFIER_URL", "http://a:99999"),
+        ("CLASSIFIER_API_KEY", "a\u2026b"),
+    ],
+)
+def test_a_wrong_value_of_the_environment_is_named_by_its_variable(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=f"^{name}"):
+        connection()
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "service:8000",

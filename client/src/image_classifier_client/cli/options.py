@@ -12,8 +12,6 @@ UrlOption = Annotated[
     str | None,
     typer.Option(
         "--url",
-        envvar="CLASSIFIER_URL",
-        show_envvar=False,
         metavar="URL",
         help=f"URL of the service (environment: CLASSIFIER_URL; default: {DEFAULT_URL}).",
     ),
