@@ -23,7 +23,7 @@ from api.http.openapi_examples import JOB_QUEUED, PHOTO_URI, PREDICTION
 from api.http.responses import job_response, json_response, respond_error, respond_item
 from api.http.schemas import Job, PredictAnswer
 from api.intake.body import read_photo
-from api.jobs.completion import DisconnectWatch
+from api.jobs.disconnect import DisconnectWatch
 from api.jobs.snapshots import as_created
 from shared import errors, log
 from shared.messages import ItemResult, ItemState
