@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from worker.inference import load_runtime
-from worker.models.catalog import resolve
+from worker.models.selection import resolve
 from worker.settings import WorkerSettings
 
 ROUNDS = 60

@@ -28,7 +28,7 @@ from benchmarks.tables.results import Results, Sample
 from scripts.install.environment import InstallError
 from tests.support.photos import free_port
 from worker.inference import load_runtime
-from worker.models.catalog import ModelSpec, ModelUnavailable, resolve
+from worker.models.selection import ModelSpec, ModelUnavailable, resolve
 from worker.settings import WorkerSettings
 
 PLACE = ROOT / ".bench"

@@ -6,8 +6,8 @@ On an error it prints one line on stderr and exits with code 1.
 import sys
 
 from worker.cli import run, say
-from worker.models.catalog import ModelSpec, published_weights, resolve
 from worker.models.downloader import fetch
+from worker.models.selection import ModelSpec, published_weights, resolve
 from worker.settings import WorkerSettings
 
 

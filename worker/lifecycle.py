@@ -18,7 +18,7 @@ from worker.inference import load_runtime
 from worker.inference.batcher import MicroBatcher, warm_up
 from worker.inference.runtime import Runtime, WorkerFault
 from worker.inference.self_check import SelfCheck
-from worker.models.catalog import ModelSpec, resolve
+from worker.models.selection import ModelSpec, resolve
 from worker.models.weights import ModelUnavailable
 from worker.monitoring.heartbeat import Heartbeat
 from worker.monitoring.in_flight import InFlightItems

@@ -18,7 +18,7 @@ from shared.messages import ItemRef
 from shared.queue.celery_app import TASK_CLASSIFY, make_celery
 from shared.settings import explain
 from worker.lifecycle import Service, WrongStore
-from worker.models.catalog import ModelUnavailable
+from worker.models.selection import ModelUnavailable
 from worker.queue import transport
 from worker.settings import WorkerSettings
 

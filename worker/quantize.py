@@ -22,7 +22,7 @@ from worker.cli import run, say
 from worker.imaging.preprocess import preprocess
 from worker.inference.openvino_runtime import OpenVINORuntime
 from worker.inference.quantization import calibrate
-from worker.models.catalog import ModelSpec, resolve
+from worker.models.selection import ModelSpec, resolve
 from worker.models.weights import ModelUnavailable
 from worker.settings import WorkerSettings
 

@@ -19,7 +19,7 @@ import torch
 
 from benchmarks.gpu import checks, inputs, service, speed
 from benchmarks.gpu.report import Row, written
-from worker.models.catalog import ModelSpec
+from worker.models.selection import ModelSpec
 
 Step = tuple[str, Callable[[], list[Row]]]
 

@@ -19,7 +19,7 @@ from worker.inference.batcher import MicroBatcher
 from worker.inference.runtime import OutOfMemory
 from worker.inference.self_check import SelfCheck
 from worker.inference.torch_runtime import TorchRuntime
-from worker.models.catalog import ModelSpec
+from worker.models.selection import ModelSpec
 
 MOST_DIFFERENT = {"fp32": 1e-3, "bf16": 0.1}
 MIB = 1 << 20

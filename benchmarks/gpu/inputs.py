@@ -12,7 +12,7 @@ from PIL import Image
 from torchvision.models import resnet50
 
 from benchmarks.harness.photos import SIZES
-from worker.models.catalog import ModelSpec, resolve
+from worker.models.selection import ModelSpec, resolve
 from worker.settings import WorkerSettings
 
 Pixels = NDArray[np.uint8]

@@ -13,7 +13,7 @@ from benchmarks.harness import batch as batches
 from benchmarks.harness.generator import ROOT, run
 from benchmarks.harness.server import Contender, Server
 from tests.support.photos import free_port
-from worker.models.catalog import ModelSpec
+from worker.models.selection import ModelSpec
 
 _QUERY = ("--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", "--loop-ms=200")
 

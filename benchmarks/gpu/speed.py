@@ -14,7 +14,7 @@ from worker.inference import load_runtime
 from worker.inference.architectures import build
 from worker.inference.batcher import warm_up
 from worker.inference.runtime import Runtime
-from worker.models.catalog import ModelSpec
+from worker.models.selection import ModelSpec
 
 MEASURED_S = 2.0
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmarks.harness.generator import ROOT
 from benchmarks.harness.server import Contender
 from benchmarks.peers import install
-from worker.models.catalog import ModelSpec
+from worker.models.selection import ModelSpec
 
 OURS = "ours"
 # what a peer must not do while it is measured: ask home

@@ -29,7 +29,7 @@ from worker.imaging.preprocess import preprocess
 from worker.inference.conversion import converted
 from worker.inference.openvino_runtime import OpenVINORuntime
 from worker.inference.quantization import quantized
-from worker.models.catalog import ModelSpec, resolve
+from worker.models.selection import ModelSpec, resolve
 from worker.settings import WorkerSettings
 
 BATCHES = (1, 2, 4, 8)

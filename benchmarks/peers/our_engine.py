@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from benchmarks.peers.answer import TOP, Prediction, predictions
 from worker.imaging.preprocess import preprocess
 from worker.inference import load_runtime
-from worker.models.catalog import resolve
+from worker.models.selection import resolve
 from worker.settings import WorkerSettings
 
 

@@ -23,7 +23,7 @@ from torchvision import models, transforms
 
 from worker.imaging.preprocess import preprocess
 from worker.inference import load_runtime
-from worker.models.catalog import ModelSpec, resolve
+from worker.models.selection import ModelSpec, resolve
 from worker.quantize import Probabilities, Tally
 from worker.settings import WorkerSettings
 

@@ -13,7 +13,7 @@ from scripts.checks.agreement import PHOTOS, Probabilities, Reference, Tally, Vi
 from worker.imaging.preprocess import preprocess
 from worker.inference import load_runtime
 from worker.inference.runtime import Runtime
-from worker.models.catalog import ModelSpec, resolve
+from worker.models.selection import ModelSpec, resolve
 from worker.settings import WorkerSettings
 
 Answers = list[tuple[View, Probabilities]]

@@ -9,7 +9,7 @@ from scripts.checks.agreement import views
 from worker import quantize
 from worker.imaging.preprocess import preprocess
 from worker.inference import load_runtime
-from worker.models.catalog import ModelUnavailable, resolve
+from worker.models.selection import ModelUnavailable, resolve
 from worker.quantize import Tally
 from worker.settings import WorkerSettings
 

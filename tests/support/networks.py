@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torchvision.transforms.functional import normalize, to_tensor
 
-from worker.models.catalog import ModelSpec, ModelUnavailable
+from worker.models.selection import ModelSpec, ModelUnavailable
 from worker.models.transforms import IMAGENET1K_V2
 from worker.settings import WorkerSettings
 

@@ -19,7 +19,7 @@ import worker.queue.transport
 import worker.recovery.reconciler
 import worker.recovery.redis_index
 from worker.inference.runtime import OutOfMemory, Runtime
-from worker.models.catalog import ModelSpec
+from worker.models.selection import ModelSpec
 from worker.models.transforms import RECIPES
 
 KILLS, HANGS, FAILS, NO_NUMBER, POISONS = 250, 240, 230, 220, 210

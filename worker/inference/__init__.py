@@ -7,7 +7,7 @@ import numpy as np
 
 from shared import log
 from worker.inference.runtime import OutOfMemory, Runtime
-from worker.models.catalog import ModelSpec
+from worker.models.selection import ModelSpec
 from worker.models.weights import ModelUnavailable
 from worker.settings import WorkerSettings
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torchvision.models import ResNet, resnet50
 
 from worker.inference.checkpoint import misfit, not_finite, read_state, without_prefix
-from worker.models.catalog import ModelSpec
+from worker.models.selection import ModelSpec
 from worker.models.transforms import Recipe
 from worker.models.weights import ModelUnavailable
 

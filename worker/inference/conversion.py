@@ -19,7 +19,7 @@ from openvino.op import Constant
 
 from shared import log
 from worker.models.cache import NEEDED_MB, why_not_written, write_error, written_whole
-from worker.models.catalog import ModelSpec
+from worker.models.selection import ModelSpec
 from worker.models.weights import ModelUnavailable
 
 _log = log.get(__name__)

@@ -23,7 +23,7 @@ from worker.inference.conversion import converted
 from worker.inference.openvino_maps import Mapper, head_of
 from worker.inference.quantization import quantized
 from worker.inference.runtime import OutOfMemory
-from worker.models.catalog import ModelSpec
+from worker.models.selection import ModelSpec
 from worker.models.weights import ModelUnavailable
 
 # The number of a worker's task threads; each stream holds the activations of one call.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from worker.inference.conversion import cache_key, checked, converted, save
 from worker.models.cache import why_not_written, written_whole
-from worker.models.catalog import ModelSpec
+from worker.models.selection import ModelSpec
 from worker.models.weights import ModelUnavailable
 
 QUANTIZE_COMMAND = "python -m worker.quantize PHOTOS/"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from worker.cgroup import cpu_quota, processors
 from worker.inference.architectures import build
 from worker.inference.runtime import OutOfMemory, activation_maps
-from worker.models.catalog import ModelSpec
+from worker.models.selection import ModelSpec
 from worker.models.weights import ModelUnavailable
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}

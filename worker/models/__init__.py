@@ -1,1 +1,1 @@
-"""Finds the model in the settings: catalog, weights, download, transforms."""
+"""Selects and downloads the model that the settings name, and its weights and transform."""

@@ -14,7 +14,7 @@ from worker.imaging.preprocess import MemoryBudget, decode_cost, preprocess
 from worker.inference.batcher import TRIES, MicroBatcher, finite
 from worker.inference.runtime import Runtime, WorkerFault
 from worker.inference.self_check import SelfCheck
-from worker.models.catalog import ModelSpec
+from worker.models.selection import ModelSpec
 from worker.monitoring.in_flight import InFlightItem, InFlightItems
 from worker.monitoring.metrics import WorkerMetrics
 

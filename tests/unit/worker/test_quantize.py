@@ -8,7 +8,7 @@ import pytest
 from tests.support.photos import jpeg
 from worker import quantize
 from worker.inference import load_runtime, quantization
-from worker.models.catalog import ModelUnavailable, resolve
+from worker.models.selection import ModelUnavailable, resolve
 from worker.settings import WorkerSettings
 
 

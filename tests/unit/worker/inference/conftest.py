@@ -15,7 +15,7 @@ from torchvision import models
 from tests.support.networks import CLASSES, noise, normalised, of_file, settings
 from worker.inference import load_runtime
 from worker.inference.runtime import Runtime
-from worker.models.catalog import ModelSpec
+from worker.models.selection import ModelSpec
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from torchvision.transforms.functional import normalize, to_tensor
 from worker.inference import load_runtime
 from worker.inference.openvino_maps import head_of
 from worker.inference.openvino_runtime import OpenVINORuntime
-from worker.models.catalog import ModelSpec
+from worker.models.selection import ModelSpec
 from worker.models.transforms import EFFICIENTNET_LITE0, IMAGENET1K_V1, Recipe
 from worker.settings import WorkerSettings
 

@@ -21,7 +21,7 @@ from worker.inference import load_runtime, openvino_runtime
 from worker.inference.openvino_runtime import OpenVINORuntime
 from worker.inference.runtime import OutOfMemory, Runtime
 from worker.inference.torch_runtime import TorchRuntime
-from worker.models.catalog import resolve
+from worker.models.selection import resolve
 from worker.models.transforms import EFFICIENTNET_LITE0
 
 # torch and OpenVINO warn about themselves, and the weights' package about its age

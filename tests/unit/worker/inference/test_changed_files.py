@@ -12,7 +12,7 @@ from torchvision import models
 
 from tests.support.networks import noise, of_file, settings, told
 from worker.inference import load_runtime
-from worker.models.catalog import ModelSpec
+from worker.models.selection import ModelSpec
 
 # torch warns about itself
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

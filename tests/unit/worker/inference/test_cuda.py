@@ -14,7 +14,7 @@ from worker import inference
 from worker.inference import load_runtime, torch_runtime
 from worker.inference.runtime import OutOfMemory
 from worker.inference.torch_runtime import TorchRuntime
-from worker.models.catalog import ModelSpec
+from worker.models.selection import ModelSpec
 
 # torch and OpenVINO warn about themselves, and the weights' package about its age
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

@@ -15,7 +15,7 @@ from openvino import opset15 as opset
 from tests.support.networks import CLASSES, noise
 from worker.inference import conversion
 from worker.inference.openvino_runtime import OpenVINORuntime
-from worker.models.catalog import ModelSpec
+from worker.models.selection import ModelSpec
 from worker.models.transforms import EFFICIENTNET_LITE0, IMAGENET1K_V1
 
 # torch and OpenVINO warn about themselves, and the weights' package about its age
@@ -28,7 +28,7 @@ WARM_START = """
 import sys
 import numpy as np
 from worker.inference import load_runtime
-from worker.models.catalog import resolve
+from worker.models.selection import resolve
 from worker.settings import WorkerSettings
 
 settings = WorkerSettings()

@@ -10,7 +10,7 @@ import pytest
 from tests.support.networks import CLASSES, LABELS, settings, told
 from worker.inference import load_runtime
 from worker.inference.runtime import Runtime
-from worker.models.catalog import ModelSpec
+from worker.models.selection import ModelSpec
 
 # torch and OpenVINO warn about themselves, and the weights' package about its age
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[4]
 
 START = """
 from worker.inference import load_runtime
-from worker.models.catalog import resolve
+from worker.models.selection import resolve
 from worker.settings import WorkerSettings
 
 settings = WorkerSettings()

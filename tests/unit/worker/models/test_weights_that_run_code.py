@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from worker.inference import architectures
-from worker.models.catalog import ModelUnavailable, resolve
+from worker.models.selection import ModelUnavailable, resolve
 from worker.settings import WorkerSettings
 
 

@@ -17,7 +17,7 @@ from shared.queue.names import QueueName
 from shared.records.items import Finish, StartedItem
 from worker.inference.batcher import MicroBatcher
 from worker.inference.self_check import SelfCheck
-from worker.models.catalog import ModelSpec
+from worker.models.selection import ModelSpec
 from worker.models.transforms import RECIPES
 from worker.monitoring.in_flight import InFlightItems
 from worker.monitoring.metrics import WorkerMetrics

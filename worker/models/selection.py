@@ -1,4 +1,4 @@
-"""Finds the model for the settings: its architecture, weights, transform and labels."""
+"""Selects the model for the settings: its architecture, weights, transform and labels."""
 
 from dataclasses import dataclass
 from importlib.resources import files
@@ -46,7 +46,7 @@ class ModelSpec:
 
 
 def resolve(settings: WorkerSettings) -> ModelSpec:
-    """Find the model for the settings; only `MODEL=auto` may download it.
+    """Select the model for the settings; only `MODEL=auto` may download it.
 
     Raises:
         ModelUnavailable: The model's file is missing or not the expected file.

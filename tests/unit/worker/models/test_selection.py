@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from torchvision.models import ResNet50_Weights
 
-from worker.models.catalog import ModelUnavailable, resolve
+from worker.models.selection import ModelUnavailable, resolve
 from worker.models.transforms import EFFICIENTNET_LITE0, IMAGENET1K_V1, IMAGENET1K_V2, RECIPES
 from worker.models.weights import DEFAULT_WEIGHTS, RESNET50, Published
 from worker.settings import WorkerSettings
@@ -173,7 +173,7 @@ def test_labels_that_cannot_be_used_are_named(
 
 def test_finding_a_model_loads_neither_torch_nor_openvino() -> None:
     script = (
-        "import sys; from worker.models.catalog import resolve; from worker.settings import *;"
+        "import sys; from worker.models.selection import resolve; from worker.settings import *;"
         "import worker.imaging.preprocess, worker.inference.runtime;"
         "resolve(WorkerSettings(model='efficientnet_lite0'));"
         "print({'torch', 'torchvision', 'openvino'} & set(sys.modules))"
