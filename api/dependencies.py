@@ -116,15 +116,27 @@ Explain = Annotated[
 ]
 
 
+MinConfidence = Annotated[
+    float,
+    Query(
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="leave out the classes with a lower `confidence`, after `top_k`; possibly all",
+    ),
+]
+
+
 class ClassifyOptions(NamedTuple):
     """What each photo's result contains."""
 
     top_k: int
     explain: bool
+    min_confidence: float
 
 
 async def classify_options(
-    top_k: TopK = TOP_K_DEFAULT, *, explain: Explain = False
+    top_k: TopK = TOP_K_DEFAULT, *, explain: Explain = False, min_confidence: MinConfidence = 0.0
 ) -> ClassifyOptions:
     """The query parameters of a request with photos.
 
@@ -136,7 +148,7 @@ async def classify_options(
             f"top_k: with explain=true at most {EXPLAIN_TOP_K_MAX}. Ask for fewer classes, or "
             "without explain."
         )
-    return ClassifyOptions(top_k, explain)
+    return ClassifyOptions(top_k, explain, min_confidence)
 
 
 ClassifyOptionsDep = Annotated[ClassifyOptions, Depends(classify_options)]

@@ -53,17 +53,38 @@ class Wire(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
 
+def absent(value: Any) -> bool:
+    """Whether a response leaves the field out."""
+    return value is None
+
+
 class Prediction(Wire):
     """One class and its probability."""
 
     label: str
+    wnid: str | None = Field(
+        default=None,
+        exclude_if=absent,
+        description="WordNet id of an ImageNet class; absent if the labels are your own",
+        examples=["n02123045"],
+    )
     class_index: int = Field(ge=0)
     confidence: float = Field(ge=0, le=1, description="softmax probability, 0 to 1")
     heatmap: list[list[float]] | None = Field(
         default=None,
-        exclude_if=lambda value: value is None,
+        exclude_if=absent,
         description="with `explain=true`: the class activation map, 7 rows of 7 values over the "
         "centre crop that the model saw. Its mean plus the class's bias is the class's logit",
+    )
+
+
+class Concept(Wire):
+    """What the classes of a photo agree on: the concept above them in WordNet, and their sum."""
+
+    label: str
+    wnid: str = Field(description="WordNet id", examples=["n02121808"])
+    confidence: float = Field(
+        ge=0, le=1, description="sum of the confidences of all classes below the concept"
     )
 
 
@@ -117,8 +138,9 @@ class Problem(Wire):
 
 
 class ItemResult(Wire):
-    """The result of one item: predictions, model and timing, or an error."""
+    """The result of one item: concept, predictions, model and timing, or an error."""
 
+    concept: Concept | None = None
     predictions: list[Prediction] | None = None
     model: ModelInfo | None = None
     timing_ms: TimingMs | None = None

@@ -28,6 +28,7 @@ from worker.monitoring.watchdog import Watchdog
 from worker.processing.classification import Classifier
 from worker.processing.fault_exit import FaultExit
 from worker.processing.pipeline import Pipeline
+from worker.processing.predictions import Labeller
 from worker.processing.retrying_stores import PatientItems, UploadReader
 from worker.recovery.reconciler import Reconciler
 from worker.recovery.redis_index import RecoveryIndex
@@ -99,7 +100,8 @@ class Service:
                 runtime=model.runtime,
                 self_check=model.self_check,
                 activity=activity,
-                spec=model.spec,
+                recipe=model.spec.recipe,
+                labeller=Labeller.of(model.spec),
                 info=ModelInfo.model_validate(model.card.model_dump()),
                 max_pixels=settings.max_pixels,
                 metrics=metrics,

@@ -19,10 +19,11 @@ PREDICTION: dict[str, Any] = {
     "job_id": "5f0c6f4e0f6b4d0f9d9d6f3b5a1c2e3d",
     "filename": "cat.jpg",
     "status": "succeeded",
+    "concept": {"label": "domestic cat", "wnid": "n02121808", "confidence": 0.96},
     "predictions": [
-        {"label": "tabby", "class_index": 281, "confidence": 0.62},
-        {"label": "Egyptian cat", "class_index": 285, "confidence": 0.21},
-        {"label": "tiger cat", "class_index": 282, "confidence": 0.12},
+        {"label": "tabby", "wnid": "n02123045", "class_index": 281, "confidence": 0.62},
+        {"label": "Egyptian cat", "wnid": "n02124075", "class_index": 285, "confidence": 0.21},
+        {"label": "tiger cat", "wnid": "n02123159", "class_index": 282, "confidence": 0.12},
     ],
     "model": _MODEL,
     "timing_ms": {"queued": 0.9, "decode": 1.9, "inference": 12.1, "total": 18.3},
@@ -78,9 +79,10 @@ JOB_CANCELLED: dict[str, Any] = {
     "items": [{**item, "status": "cancelled"} for item in JOB_QUEUED["items"]],
 }
 RESULTS_NDJSON = "".join(json.dumps(item) + "\n" for item in JOB_COMPLETED["items"])
-RESULTS_CSV = """index,path,status,label_1,class_index_1,confidence_1,error,detail
-0,cat.jpg,succeeded,tabby,281,0.62,,
-1,notes.txt,failed,,,,unsupported_media_type,The content is text. Send the bytes of a JPEG or PNG.
+RESULTS_CSV = """\
+index,path,status,concept,concept_wnid,concept_confidence,label_1,wnid_1,class_index_1,confidence_1,error,detail
+0,cat.jpg,succeeded,domestic cat,n02121808,0.96,tabby,n02123045,281,0.62,,
+1,notes.txt,failed,,,,,,,,unsupported_media_type,The content is text. Send a JPEG or PNG.
 """
 _PROGRESS = {name: JOB_COMPLETED[name] for name in JOB_COMPLETED if name not in {"items", "next"}}
 EVENTS = f"id: end\nevent: end\ndata: {json.dumps(_PROGRESS)}\n\n"

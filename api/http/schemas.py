@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from shared.messages import (
+    Concept,
     ItemResult,
     ItemState,
     JobState,
@@ -15,12 +16,9 @@ from shared.messages import (
     TimingMs,
     Wire,
     WorkerReport,
+    absent,
 )
 from shared.records.jobs import ItemRecord, JobRecord
-
-
-def _absent(value: Any) -> bool:
-    return value is None
 
 
 def _with_milliseconds(time: datetime) -> str:
@@ -35,12 +33,19 @@ Time = Annotated[
 ]
 
 
+_CONCEPT = (
+    "the most specific concept above the classes whose confidences add up to 0.8 or more; absent "
+    "if there is none, and if the labels are your own"
+)
+
+
 class PredictAnswer(Wire):
     """The result of one photo, the most probable class first."""
 
     job_id: str
     filename: str | None
     status: Literal["succeeded"] = "succeeded"
+    concept: Concept | None = Field(default=None, exclude_if=absent, description=_CONCEPT)
     predictions: list[Prediction]
     model: ModelInfo
     timing_ms: TimingMs
@@ -48,7 +53,9 @@ class PredictAnswer(Wire):
     @classmethod
     def of(cls, job_id: str, item: ItemRecord, result: ItemResult) -> "PredictAnswer":
         """From the record of an item that succeeded."""
-        outcome = {name: getattr(result, name) for name in ("predictions", "model", "timing_ms")}
+        outcome = {
+            name: getattr(result, name) for name in ("concept", "predictions", "model", "timing_ms")
+        }
         return cls.model_construct(job_id=job_id, filename=item.filename, **outcome)
 
 
@@ -71,10 +78,11 @@ class JobItem(Wire):
     index: int
     filename: str | None
     status: ItemState
-    predictions: list[Prediction] | None = Field(default=None, exclude_if=_absent)
-    model: ModelInfo | None = Field(default=None, exclude_if=_absent)
-    timing_ms: TimingMs | None = Field(default=None, exclude_if=_absent)
-    error: Problem | None = Field(default=None, exclude_if=_absent)
+    concept: Concept | None = Field(default=None, exclude_if=absent, description=_CONCEPT)
+    predictions: list[Prediction] | None = Field(default=None, exclude_if=absent)
+    model: ModelInfo | None = Field(default=None, exclude_if=absent)
+    timing_ms: TimingMs | None = Field(default=None, exclude_if=absent)
+    error: Problem | None = Field(default=None, exclude_if=absent)
 
     @classmethod
     def of(cls, item: ItemRecord) -> "JobItem":
@@ -84,6 +92,7 @@ class JobItem(Wire):
             index=item.index,
             filename=item.filename,
             status=item.status,
+            concept=result.concept,
             predictions=result.predictions,
             model=result.model,
             timing_ms=result.timing_ms,
@@ -177,7 +186,7 @@ class Health(Wire):
     workers: list[WorkerHealth]
     queues: QueueDepths
     notice: str | None = Field(
-        default=None, exclude_if=_absent, description="set when a fallback model is in use"
+        default=None, exclude_if=absent, description="set when a fallback model is in use"
     )
 
 

@@ -39,6 +39,7 @@ class BatchIntake:
         budget: Limits the memory of all requests together.
         fingerprint: Updated with each photo; ``None`` without an idempotency key.
         explain: Whether to compute activation maps for each photo.
+        min_confidence: Leaves out classes with a lower confidence.
     """
 
     job_id: str
@@ -47,6 +48,7 @@ class BatchIntake:
     budget: MemoryBudget
     fingerprint: Fingerprint | None = None
     explain: bool = False
+    min_confidence: float = 0.0
     items: list[NewItem] = field(default_factory=list)
 
     async def read(self, request: Request) -> list[NewItem]:
@@ -108,7 +110,7 @@ class BatchIntake:
             return NewItem(filename, None, Problem.of(error))
         key = upload_key(self.job_id, len(self.items))
         await self.jobs.store(key, part.data)
-        return NewItem(filename, key, explain=self.explain)
+        return NewItem(filename, key, None, self.explain, self.min_confidence)
 
 
 def _job_too_large(limit: int) -> UploadTooLarge:

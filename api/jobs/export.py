@@ -16,6 +16,8 @@ PAGE = 100
 # How long a document that was begun waits while Redis is unreachable; then it is cut off.
 PATIENCE_S = 10.0
 RETRY_S = 0.5
+CONCEPT_COLUMNS = ("concept", "concept_wnid", "concept_confidence")
+CLASS_COLUMNS = ("label", "wnid", "class_index", "confidence")
 # A spreadsheet treats a cell that begins with one of these as a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\N{FULLWIDTH EQUALS SIGN}",
             "\N{FULLWIDTH PLUS SIGN}", "\N{FULLWIDTH HYPHEN-MINUS}",
@@ -95,22 +97,26 @@ def _object(item: ItemRecord) -> str:
 async def _csv(first: JobRecord, items: Pages) -> AsyncIterator[str]:
     """One row per photo; the web page and the command ``classify`` write the same columns."""
     ranks = range(1, first.top_k + 1)
-    names = [f"{name}_{rank}" for rank in ranks for name in ("label", "class_index", "confidence")]
-    yield _lines([["index", "path", "status", *names, "error", "detail"]])
+    names = [f"{name}_{rank}" for rank in ranks for name in CLASS_COLUMNS]
+    yield _lines([["index", "path", "status", *CONCEPT_COLUMNS, *names, "error", "detail"]])
     async for page in items:
         yield _lines([_row(item, len(names)) for item in page])
 
 
 def _row(item: ItemRecord, width: int) -> list[str | int | float]:
     result = item.result or ItemResult()
+    concept: list[str | float] = ["", "", ""]
+    if result.concept:
+        concept = [result.concept.label, result.concept.wnid, result.concept.confidence]
     classes: list[str | int | float] = []
     for found in result.predictions or ():
-        classes += [safe_cell(found.label), found.class_index, found.confidence]
+        classes += [safe_cell(found.label), found.wnid or "", found.class_index, found.confidence]
     classes += [""] * (width - len(classes))
     error = result.error
     slug = error.type.removeprefix(PROBLEM_BASE) if error else ""
     detail = safe_cell(error.detail) if error else ""
-    return [item.index, safe_cell(item.filename or ""), item.status, *classes, slug, detail]
+    name = safe_cell(item.filename or "")
+    return [item.index, name, item.status, *concept, *classes, slug, detail]
 
 
 def safe_cell(text: str) -> str:

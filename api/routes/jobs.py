@@ -6,7 +6,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from structlog.contextvars import bind_contextvars
 
-from api.dependencies import STRICT, ClassifyOptionsDep, JobId, Services, ServicesDep, owner_of
+from api.dependencies import (
+    STRICT,
+    ClassifyOptions,
+    ClassifyOptionsDep,
+    JobId,
+    Services,
+    ServicesDep,
+    owner_of,
+)
 from api.http.openapi import PHOTO, example, form, problems
 from api.http.openapi_examples import JOB_CANCELLED, JOB_COMPLETED, JOB_QUEUED
 from api.http.responses import job_response, json_response
@@ -79,16 +87,18 @@ async def create_job(
     jobs, job_id, owner = services.jobs, uuid.uuid4().hex, owner_of(request)
     key = own_key(idempotency_key, owner) if idempotency_key else None
     await _admit(services, key)
-    top_k, explain = options
-    if explain:
+    if options.explain:
         services.admission.check_explain()
     bind_contextvars(job=job_id)
-    fingerprint = Fingerprint(top_k=top_k, explain=explain) if key else None
-    intake = BatchIntake(job_id, jobs, services.settings, services.budget, fingerprint, explain)
+    fingerprint = _fingerprint(options) if key else None
+    intake = BatchIntake(
+        job_id, jobs, services.settings, services.budget, fingerprint,
+        options.explain, options.min_confidence,
+    )  # fmt: skip
     job = NewJob(
         job_id=job_id,
         queue=QueueName.BATCH,
-        top_k=top_k,
+        top_k=options.top_k,
         items=await intake.read(request),
         idempotency=fingerprint.under(key) if fingerprint and key else None,
         owner=owner,
@@ -107,6 +117,12 @@ async def create_job(
     except errors.BrokerUnavailable:  # the job is accepted; after a 503 the client would resend it
         record = as_created(job, PAGE_DEFAULT)
     return job_response(Job.of(record, 0, PAGE_DEFAULT), 202)
+
+
+def _fingerprint(options: ClassifyOptions) -> Fingerprint:
+    """Of a request's parameters; without `min_confidence` the same as in releases before it."""
+    more = {"min_confidence": options.min_confidence} if options.min_confidence else {}
+    return Fingerprint(top_k=options.top_k, explain=options.explain, **more)
 
 
 async def _admit(services: Services, key: str | None) -> None:

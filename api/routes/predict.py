@@ -33,8 +33,9 @@ from shared.uploads import upload_key
 
 _log = log.get(__name__)
 
-# What a photo that succeeded has, in this order.
+# What a photo that succeeded has, in this order; some have no concept.
 RESULT_FIELDS = [name for name in ItemResult.model_fields if name != "error"]
+NO_CONCEPT = [name for name in RESULT_FIELDS if name != "concept"]
 
 router = APIRouter(tags=["predict"], dependencies=STRICT)
 
@@ -141,7 +142,7 @@ async def _take(request: Request, services: Services, options: ClassifyOptions) 
         job_id=job_id,
         queue=QueueName.INTERACTIVE,
         top_k=options.top_k,
-        items=[NewItem(photo.filename, key, explain=options.explain)],
+        items=[NewItem(photo.filename, key, None, options.explain, options.min_confidence)],
         reply_to=services.completions.channel,
         owner=owner_of(request),
         request_id=log.request_id(),
@@ -212,7 +213,7 @@ def published_answer(job: NewJob, ended: str) -> bytes | None:
     if state != ItemState.SUCCEEDED or not result.startswith("{"):
         return None
     try:
-        if list(from_json(result)) != RESULT_FIELDS:
+        if list(from_json(result)) not in (RESULT_FIELDS, NO_CONCEPT):
             return None
     except ValueError:
         return None

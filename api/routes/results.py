@@ -53,9 +53,10 @@ async def job_results(
     """The response is streamed. The `status` of each item shows whether the item is finished.
 
     `json` is the job with all of its items, `ndjson` one item per line. `csv` has the columns
-    `index,path,status`, then `label_1,class_index_1,confidence_1` and so on for each class, then
-    `error,detail`. In `csv`, a name or label that a spreadsheet would run as a formula has an
-    apostrophe in front. If the connection closes early, send the request again.
+    `index,path,status,concept,concept_wnid,concept_confidence`, then
+    `label_1,wnid_1,class_index_1,confidence_1` and so on for each class, then `error,detail`. A
+    name or label that a spreadsheet would run as a formula has an apostrophe in front. If the
+    connection closes early, send the request again.
     """
     first = await services.jobs.read(job_id, 0, PAGE)
     name = f'attachment; filename="{job_id}.{form}"'

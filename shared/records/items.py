@@ -39,6 +39,7 @@ class StartedItem:
     queued_ms: float
     request_id: str
     explain: bool = False
+    min_confidence: float = 0.0
 
 
 class ItemStore:
@@ -83,6 +84,7 @@ class ItemStore:
             queued_ms=float(queued_ms),
             request_id=request_id,
             explain=kept.get("explain", False),
+            min_confidence=kept.get("min_confidence", 0.0),
         )
 
     def finish(self, ref: ItemRef, result: ItemResult) -> Finish:

@@ -32,6 +32,7 @@ class NewItem:
     upload_key: str | None
     problem: Problem | None = None
     explain: bool = False
+    min_confidence: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,8 @@ class JobStore:
 
 def _dump(item: NewItem) -> str:
     kept = {"filename": item.filename, "upload": item.upload_key}
-    return json.dumps({**kept, "explain": True} if item.explain else kept)
+    options = {"explain": item.explain, "min_confidence": item.min_confidence}
+    return json.dumps(kept | {name: value for name, value in options.items() if value})
 
 
 def _item_record(index: int, item: str, state: str, result: str | None) -> ItemRecord:

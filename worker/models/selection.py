@@ -34,6 +34,7 @@ class ModelSpec:
         recipe: The transform that belongs to the weights.
         labels: One label per class, in the order of the model's outputs.
         notice: A text about this choice for people who use the service, or ``None``.
+        imagenet: Whether the classes are ImageNet's, not the user's own.
     """
 
     name: str
@@ -43,6 +44,7 @@ class ModelSpec:
     recipe: Recipe
     labels: tuple[str, ...]
     notice: str | None = None
+    imagenet: bool = False
 
 
 def resolve(settings: WorkerSettings) -> ModelSpec:
@@ -96,7 +98,10 @@ def _published(settings: WorkerSettings, published: Published, path: Path) -> Mo
             f"run `{DOWNLOAD_COMMAND}`"
         )
     labels = _labels(settings)
-    return ModelSpec("resnet50", published.name, path, digest, published.recipe, labels)
+    return ModelSpec(
+        "resnet50", published.name, path, digest, published.recipe, labels,
+        imagenet=settings.model_labels is None,
+    )  # fmt: skip
 
 
 def _own(settings: WorkerSettings) -> ModelSpec:
@@ -114,7 +119,10 @@ def _own(settings: WorkerSettings) -> ModelSpec:
         )
     digest = _sha256(path, "MODEL_WEIGHTS")
     recipe = RECIPES[settings.model_recipe]
-    return ModelSpec("resnet50", path.name, path, digest, recipe, _labels(settings))
+    return ModelSpec(
+        "resnet50", path.name, path, digest, recipe, _labels(settings),
+        imagenet=settings.model_labels is None,
+    )  # fmt: skip
 
 
 def _packaged(settings: WorkerSettings, notice: str | None = None) -> ModelSpec:
@@ -128,8 +136,9 @@ def _packaged(settings: WorkerSettings, notice: str | None = None) -> ModelSpec:
     digest = _sha256(path, "the packaged model")
     labels = _labels(settings)
     return ModelSpec(
-        "efficientnet_lite0", path.name, path, digest, EFFICIENTNET_LITE0, labels, notice
-    )
+        "efficientnet_lite0", path.name, path, digest, EFFICIENTNET_LITE0, labels, notice,
+        imagenet=settings.model_labels is None,
+    )  # fmt: skip
 
 
 def _sha256(path: Path, what: str) -> str:

@@ -14,9 +14,10 @@ from worker.imaging.preprocess import MemoryBudget, decode_cost, preprocess
 from worker.inference.batcher import TRIES, MicroBatcher, finite
 from worker.inference.runtime import Runtime, WorkerFault
 from worker.inference.self_check import SelfCheck
-from worker.models.selection import ModelSpec
+from worker.models.transforms import Recipe
 from worker.monitoring.in_flight import InFlightItem, InFlightItems
 from worker.monitoring.metrics import WorkerMetrics
+from worker.processing.predictions import Labeller
 
 _log = log.get(__name__)
 
@@ -33,7 +34,8 @@ class Classifier:
     runtime: Runtime
     self_check: SelfCheck
     activity: InFlightItems
-    spec: ModelSpec
+    recipe: Recipe
+    labeller: Labeller
     info: ModelInfo
     max_pixels: int
     metrics: WorkerMetrics
@@ -64,11 +66,15 @@ class Classifier:
         self.metrics.decoded(decoded - decode_began)
         with tracing.span("inference"):
             probabilities = self._infer(pixels, started, entry)
-        predictions = top_k(probabilities, self.spec.labels, started.top_k)
+        confidences = self.labeller.confidences(probabilities)
+        predictions = self.labeller.predictions(
+            probabilities, confidences, started.top_k, started.min_confidence
+        )
         if started.explain:
             predictions = self._explain(pixels, predictions, entry)
         inferred = time.monotonic()
         return ItemResult(
+            concept=self.labeller.concept(confidences),
             predictions=predictions,
             model=self.info,
             timing_ms=TimingMs(
@@ -81,7 +87,7 @@ class Classifier:
 
     def _decode(self, data: bytes, entry: InFlightItem) -> NDArray[np.uint8]:
         """Decode into RGB, uint8, shape (crop, crop, 3); a lack of memory is a worker fault."""
-        recipe, cost = self.spec.recipe, 0
+        recipe, cost = self.recipe, 0
         for _ in range(TRIES):
             try:
                 cost = decode_cost(data, self.max_pixels, recipe)
@@ -108,6 +114,8 @@ class Classifier:
         """Add a class activation map to each prediction; not batched, as it is rarely used."""
         if not self.runtime.explains:
             raise InvalidParameter(NO_MAPS)
+        if not predictions:
+            return predictions
         classes = [prediction.class_index for prediction in predictions]
         with self.activity.timed(entry):
             try:
@@ -132,24 +140,3 @@ def require_memory(size: int) -> None:
         bytearray(size)
     except MemoryError as error:
         raise WorkerFault("memory", f"{size} bytes cannot be allocated") from error
-
-
-def top_k(
-    probabilities: NDArray[np.float32], labels: tuple[str, ...], count: int
-) -> list[Prediction]:
-    """The most probable classes, most probable first; equal ones in class order.
-
-    Args:
-        probabilities: float32 of shape (classes,), each 0 to 1.
-        labels: One name per class.
-        count: How many to return, at most all of them.
-    """
-    best = np.argsort(-probabilities, kind="stable")[:count]
-    return [
-        Prediction(
-            label=labels[index],
-            class_index=int(index),
-            confidence=min(1.0, round(float(probabilities[index]), 6)),
-        )
-        for index in best
-    ]

@@ -9,7 +9,7 @@ import { Sending } from "./sending.js";
 const LIVE = new Set(["waiting", "sending", "queued", "running"]);
 
 export class Batch extends EventTarget {
-  items = []; // {index, name, path, file?, job?, status, predictions?, model?, timing_ms?, error?}
+  items = []; // {index, name, path, file?, job?, status, concept?, predictions?, model?, timing_ms?, error?}
   jobs = []; // paths, such as jobs/5f0c…
   leftOut = []; // {path, reason}: files that are not photos
   #leave = new AbortController(); // ends watching
@@ -91,12 +91,12 @@ export class Batch extends EventTarget {
       this.items.push(items.at(-1));
     }
     const changed = [];
-    for (const { index, filename, status, predictions, model, timing_ms, error } of job.items) {
+    for (const { index, filename, status, concept, predictions, model, timing_ms, error } of job.items) {
       const item = items[index];
       // an item that failed may be in another job by now
       if (item.job !== path || (item.status === status && item.name)) continue;
       const name = item.name || filename || "photo";
-      Object.assign(item, { name, path: item.path || name, status, predictions, model, timing_ms, error: error && Problem.ofItem(error) });
+      Object.assign(item, { name, path: item.path || name, status, concept, predictions, model, timing_ms, error: error && Problem.ofItem(error) });
       changed.push(item);
     }
     this.#dispatch("change", changed);

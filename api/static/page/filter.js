@@ -35,7 +35,8 @@ function gradeOf(text, query) {
 }
 
 const isLetter = (character) => /[\p{L}\p{N}]/u.test(character ?? "");
-const textOf = ({ predictions, path }) => `${predictions?.[0]?.label ?? ""}\n${path}`.toLowerCase();
+const labelsOf = ({ concept, predictions }) => [concept, predictions?.[0]].filter(Boolean).map(({ label }) => label);
+const textOf = (item) => [...labelsOf(item), item.path].join("\n").toLowerCase();
 
 function isIn(show, { status }) {
   if (show === "all") return true;
@@ -55,7 +56,7 @@ export function showCounts(counts) {
 /** Offer the labels that were found. */
 export function showLabels(items) {
   const labels = new Set();
-  for (const { predictions } of items) if (predictions) labels.add(predictions[0].label);
+  for (const item of items) for (const label of labelsOf(item)) labels.add(label);
   const list = byId("labels");
   if (list.childElementCount === Math.min(labels.size, LABELS_MOST)) return;
   list.replaceChildren(...[...labels].sort().slice(0, LABELS_MOST).map((label) => new Option(label)));

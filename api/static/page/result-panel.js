@@ -21,12 +21,13 @@ export function showWaiting(panel, text) {
   panel.replaceChildren(ghosts(), make("p", { className: "hint" }, text));
 }
 
-/** The panel with an item as the API returns it: predictions, timing_ms, model. */
-export function showPredictions(panel, { predictions, timing_ms: timing, model }) {
+/** The panel with an item as the API returns it: concept, predictions, timing_ms, model. */
+export function showPredictions(panel, { concept, predictions, timing_ms: timing, model }) {
   const shown = predictions.filter(({ confidence }, at) => !at || confidence >= BAR_FROM);
   const rest = predictions.slice(shown.length);
   panel.dataset.state = "done";
   panel.replaceChildren(
+    ...conceptOf(concept),
     make("ol", { className: "bars", "aria-label": "Most likely classes" }, ...shown.map(bar)),
     ...(rest.length ? [make("p", { className: "rest" }, `Below 1%: ${rest.map(({ label }) => label).join(", ")}`)] : []),
     ...timingOf(timing), ...modelOf(model));
@@ -49,6 +50,11 @@ export function showItem(panel, item) {
 function ghosts() {
   const rows = Array.from({ length: GHOSTS }, () => make("li", {}, make("span", { className: "track" })));
   return make("ol", { className: "bars ghosts", "aria-hidden": "true" }, ...rows);
+}
+
+function conceptOf(concept) {
+  if (!concept) return [];
+  return [make("p", { className: "concept" }, make("strong", {}, concept.label), ` ${percent(concept.confidence)}`)];
 }
 
 function bar({ label, confidence }) {

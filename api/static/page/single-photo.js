@@ -50,7 +50,8 @@ onStatus(() => {
 
 function shown(panel, item) {
   showPredictions(panel, item);
-  say(item.predictions.map(({ label, confidence }) => `${label}, ${percent(confidence)}`).join("; "));
+  const named = [...(item.concept ? [item.concept] : []), ...item.predictions];
+  say(named.map(({ label, confidence }) => `${label}, ${percent(confidence)}`).join("; "));
 }
 
 /** Show the problem. Returns when the request is due again, by its Retry-After or by the button. */

@@ -91,13 +91,14 @@ function arrange(list, tiles) {
 
 function paint(tile, item) {
   const button = tile.firstChild;
-  const [best] = item.predictions ?? [];
+  const named = [item.concept, item.predictions?.[0]].filter(Boolean);
+  const [best] = named;
   const label = best?.label ?? item.error?.title ?? stateWord(item.status);
   const share = best ? roundPercent(best.confidence) : "";
   button.dataset.state = item.status;
   setText(button.querySelector(".tile-label"), label);
   setText(button.querySelector(".tile-share"), share);
   setText(button.querySelector(".tile-name"), item.name);
-  button.title = `${item.path || item.name}\n${label}`;
+  button.title = [item.path || item.name, ...(best ? named.map((one) => one.label) : [label])].join("\n");
   button.setAttribute("aria-label", `${item.name}: ${label} ${share}`.trim());
 }

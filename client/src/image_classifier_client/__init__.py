@@ -16,6 +16,7 @@ from image_classifier_client.errors import (
     WaitTimeout,
 )
 from image_classifier_client.models import (
+    Concept,
     Counts,
     Health,
     Job,
@@ -33,6 +34,7 @@ from image_classifier_client.photos import Photo
 __all__ = [
     "AsyncImageClassifier",
     "ClassifierError",
+    "Concept",
     "Counts",
     "Health",
     "ImageClassifier",

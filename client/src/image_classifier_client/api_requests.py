@@ -44,7 +44,7 @@ class ApiRequest(Generic[T]):
     method: str
     path: str
     parse: Callable[[httpx2.Response], T]
-    params: Mapping[str, int] = field(default_factory=dict)
+    params: Mapping[str, int | float] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     photos: Sequence[tuple[str, Photo]] = ()
 
@@ -73,7 +73,12 @@ PROXY = "image_classifier_client.proxy"
 
 
 def predict(
-    photo: Photo, top_k: int, wait_s: int = PREDICT_WAIT_S, *, explain: bool = False
+    photo: Photo,
+    top_k: int,
+    wait_s: int = PREDICT_WAIT_S,
+    *,
+    explain: bool = False,
+    min_confidence: float = 0.0,
 ) -> ApiRequest[PredictAnswer | Job]:
     """``POST /predict``: the result, or after ``wait_s`` the job that continues."""
 
@@ -83,23 +88,29 @@ def predict(
         return _model(PredictAnswer)(response)
 
     headers = {"Prefer": f"wait={wait_s}"}
-    query = _query(top_k, explain=explain)
+    query = _query(top_k, explain, min_confidence)
     return ApiRequest("POST", "/predict", parse, query, headers, [("file", photo)])
 
 
 def submit(
-    photos: Sequence[Photo], top_k: int, idempotency_key: str, *, explain: bool = False
+    photos: Sequence[Photo],
+    top_k: int,
+    idempotency_key: str,
+    *,
+    explain: bool = False,
+    min_confidence: float = 0.0,
 ) -> ApiRequest[Job]:
     """``POST /jobs``. Sent twice with the same key, it creates one job."""
     headers = {"Idempotency-Key": idempotency_key}
     files = [("files", photo) for photo in photos]
-    query = _query(top_k, explain=explain)
+    query = _query(top_k, explain, min_confidence)
     return ApiRequest("POST", "/jobs", _model(Job), query, headers, files)
 
 
-def _query(top_k: int, *, explain: bool) -> dict[str, int]:
-    # an older service does not know the parameter
-    return {"top_k": top_k, "explain": 1} if explain else {"top_k": top_k}
+def _query(top_k: int, explain: bool, min_confidence: float) -> dict[str, int | float]:
+    # an older service knows only top_k
+    options = {"explain": int(explain), "min_confidence": min_confidence}
+    return {"top_k": top_k} | {name: value for name, value in options.items() if value}
 
 
 def job(job_id: str, offset: int = 0, limit: int = 100) -> ApiRequest[Job]:

@@ -58,12 +58,17 @@ class AsyncImageClassifier:
         *,
         top_k: int = 3,
         explain: bool = False,
+        min_confidence: float = 0.0,
         timeout_s: float | None = PREDICT_TIMEOUT_S,
     ) -> PredictAnswer:
         """See ``ImageClassifier.predict``."""
         loaded = await asyncio.to_thread(load_photo, photo)
         wait_s = self._connection.predict_wait_s
-        return await self._run(polling.predict(loaded, top_k, wait_s, timeout_s, explain=explain))
+        return await self._run(
+            polling.predict(
+                loaded, top_k, wait_s, timeout_s, explain=explain, min_confidence=min_confidence
+            )
+        )
 
     async def submit(
         self,
@@ -71,12 +76,15 @@ class AsyncImageClassifier:
         *,
         top_k: int = 3,
         explain: bool = False,
+        min_confidence: float = 0.0,
         idempotency_key: str | None = None,
     ) -> Job:
         """See ``ImageClassifier.submit``."""
         loaded = await asyncio.to_thread(load_photos, photos)
         key = idempotency_key or uuid.uuid4().hex
-        return await self._send(api_requests.submit(loaded, top_k, key, explain=explain))
+        return await self._send(
+            api_requests.submit(loaded, top_k, key, explain=explain, min_confidence=min_confidence)
+        )
 
     async def job(self, job_id: str, *, offset: int = 0, limit: int = 100) -> Job:
         """See ``ImageClassifier.job``."""

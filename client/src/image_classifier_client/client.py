@@ -75,6 +75,7 @@ class ImageClassifier:
         *,
         top_k: int = 3,
         explain: bool = False,
+        min_confidence: float = 0.0,
         timeout_s: float | None = PREDICT_TIMEOUT_S,
     ) -> PredictAnswer:
         """Classify one photo and wait for the result.
@@ -86,6 +87,7 @@ class ImageClassifier:
             top_k: How many classes to return, 1 to 100.
             explain: Whether to return a class activation map with each class; ``top_k`` may then
                 be at most 10.
+            min_confidence: Leave out classes with a lower confidence, 0 to 1; possibly all.
             timeout_s: Seconds to wait for the result, once the service has accepted the photo;
                 ``None`` to wait for ever.
 
@@ -100,8 +102,11 @@ class ImageClassifier:
         """
         wait_s = self._connection.predict_wait_s
         return self._run(
-            polling.predict(load_photo(photo), top_k, wait_s, timeout_s, explain=explain)
-        )
+            polling.predict(
+                load_photo(photo), top_k, wait_s, timeout_s,
+                explain=explain, min_confidence=min_confidence,
+            )
+        )  # fmt: skip
 
     def submit(
         self,
@@ -109,6 +114,7 @@ class ImageClassifier:
         *,
         top_k: int = 3,
         explain: bool = False,
+        min_confidence: float = 0.0,
         idempotency_key: str | None = None,
     ) -> Job:
         """Submit photos as a job, without waiting for their results.
@@ -121,6 +127,7 @@ class ImageClassifier:
             top_k: How many classes to return, 1 to 100.
             explain: Whether to return a class activation map with each class; ``top_k`` may then
                 be at most 10.
+            min_confidence: Leave out classes with a lower confidence, 0 to 1; possibly all.
             idempotency_key: The same photos with the same key are the same job. Default: a new
                 key, which makes the retries within this call safe.
 
@@ -132,7 +139,9 @@ class ImageClassifier:
         """
         loaded = load_photos(photos)
         key = idempotency_key or uuid.uuid4().hex
-        return self._send(api_requests.submit(loaded, top_k, key, explain=explain))
+        return self._send(
+            api_requests.submit(loaded, top_k, key, explain=explain, min_confidence=min_confidence)
+        )
 
     def job(self, job_id: str, *, offset: int = 0, limit: int = 100) -> Job:
         """Return a job's progress, and at most ``limit`` (1,000) of its items from ``offset`` on.

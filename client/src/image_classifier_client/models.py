@@ -19,15 +19,30 @@ class Prediction(Answer):
 
     Attributes:
         label: The name of the class.
+        wnid: The WordNet id of an ImageNet class; ``None`` if the service has labels of its own.
         class_index: The index of the class in the model, from 0.
         confidence: Softmax probability, 0 to 1.
         heatmap: With ``explain=True``: the class activation map, 7 x 7 values over the centre crop.
     """
 
     label: str
+    wnid: str | None = None
     class_index: int
     confidence: float
     heatmap: list[list[float]] | None = None
+
+
+class Concept(Answer):
+    """What the classes agree on: the concept above them in WordNet.
+
+    Attributes:
+        wnid: The WordNet id.
+        confidence: The sum of the confidences of all classes below the concept, at least 0.8.
+    """
+
+    label: str
+    wnid: str
+    confidence: float
 
 
 class ModelInfo(Answer):
@@ -90,10 +105,16 @@ class Problem(Answer):
 
 
 class PredictAnswer(Answer):
-    """The result of one photo, with the most probable class first."""
+    """The result of one photo, with the most probable class first.
+
+    Attributes:
+        concept: What the classes agree on; ``None`` if there is no such concept.
+        predictions: May be empty with ``min_confidence``.
+    """
 
     job_id: str
     filename: str | None = None
+    concept: Concept | None = None
     predictions: list[Prediction]
     model: ModelInfo
     timing_ms: TimingMs
@@ -105,6 +126,7 @@ class JobItem(Answer):
     index: int
     filename: str | None = None
     status: ItemStatus
+    concept: Concept | None = None
     predictions: list[Prediction] | None = None
     model: ModelInfo | None = None
     timing_ms: TimingMs | None = None

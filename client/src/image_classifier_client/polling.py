@@ -53,8 +53,14 @@ def wait(
         pause = min(pause * POLL_GROWTH, POLL_MAX_S)
 
 
-def predict(
-    photo: Photo, top_k: int, wait_s: int, timeout_s: float | None, *, explain: bool = False
+def predict(  # noqa: PLR0913 - the options of a request
+    photo: Photo,
+    top_k: int,
+    wait_s: int,
+    timeout_s: float | None,
+    *,
+    explain: bool = False,
+    min_confidence: float = 0.0,
 ) -> Operation[PredictAnswer]:
     """Classify one photo, also when that takes longer than one request may.
 
@@ -64,6 +70,7 @@ def predict(
         wait_s: Seconds that the first request may take; after that the service returns a job.
         timeout_s: Seconds after which to stop waiting for that job; ``None`` for never.
         explain: Whether to return class activation maps.
+        min_confidence: Leaves out classes with a lower confidence.
 
     Raises:
         WaitTimeout: The job is not finished after ``timeout_s``.
@@ -71,7 +78,9 @@ def predict(
     """
     deadline = _deadline(timeout_s)
     wait_s = wait_s if timeout_s is None else int(min(wait_s, max(0, timeout_s)))
-    answer: PredictAnswer | Job = yield api_requests.predict(photo, top_k, wait_s, explain=explain)
+    answer: PredictAnswer | Job = yield api_requests.predict(
+        photo, top_k, wait_s, explain=explain, min_confidence=min_confidence
+    )
     if isinstance(answer, PredictAnswer):
         return answer
     job_id = answer.job_id

@@ -34,6 +34,37 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize("count", [2, 5], ids=["one by one", "as a job"])
+def test_photos_without_a_class_that_is_sure_enough(
+    service: LiveService, tmp_path: Path, count: int
+) -> None:
+    names = [f"{at}.png" for at in range(count)]
+    for at, name in enumerate(names):
+        (tmp_path / name).write_bytes(coloured(at))
+    start = [*names, "--min-confidence", "0.95"]
+    code, printed, said = Command(*start, url=service.url, cwd=tmp_path).end()
+    assert (code, said) == (0, "")
+    assert printed == "".join(f"{name}\t\t\n" for name in names)
+    code, printed, _ = Command(*start, "--json", url=service.url, cwd=tmp_path).end()
+    assert code == 0
+    assert [json.loads(line)["predictions"] for line in printed.splitlines()] == [[]] * count
+    code, _, said = Command(*start, "-o", "out.csv", url=service.url, cwd=tmp_path).end()
+    assert code == 0
+    assert f"{count} classified" in said
+    rows = (tmp_path / "out.csv").read_text().splitlines()
+    assert rows[1] == "0,0.png,succeeded" + "," * (3 + 4 * 3 + 2)
+
+
+@pytest.mark.parametrize("value", ["1.01", "-0.1", "nan", "much"])
+def test_a_least_confidence_that_is_none_is_wrong_usage(
+    service: LiveService, tmp_path: Path, value: str
+) -> None:
+    arguments = ["a.png", f"--min-confidence={value}"]
+    code, _, said = Command(*arguments, url=service.url, cwd=tmp_path).end()
+    assert code == 2
+    assert "--min-confidence" in said
+
+
 def test_a_folder_of_mixed_files(service: LiveService, home: Path) -> None:
     arguments = ["my photos", "-r", "--out", "results.ndjson"]
     code, printed, said = Command(*arguments, url=service.url, cwd=home).end()
@@ -78,7 +109,7 @@ def test_many_photos_are_sent_as_several_jobs(service: LiveService, tmp_path: Pa
         (tmp_path / f"{at:02d}.png").write_bytes(coloured(at))
     code, printed, said = Command(".", "--top-k", "1", url=service.url, cwd=tmp_path).end()
     assert (code, said) == (0, "")
-    assert printed.splitlines() == [f"./{at:02d}.png\tclass {at}\t0.900000" for at in range(30)]
+    assert printed.splitlines() == [f"./{at:02d}.png\t\t\tclass {at}\t0.900000" for at in range(30)]
 
 
 @pytest.mark.parametrize("count", [1, 6])

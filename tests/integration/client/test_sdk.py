@@ -43,6 +43,17 @@ def test_a_photo_can_be_passed_in_several_forms(client: Client, tmp_path: Path) 
         assert answer.timing_ms.total > 0
 
 
+def test_classes_below_the_least_confidence_are_left_out(client: Client) -> None:
+    """The scripted model is 0.9 sure of one class."""
+    [only] = client.predict(coloured(7), min_confidence=0.5).predictions
+    assert (only.class_index, only.wnid) == (7, None)
+    assert client.predict(coloured(7), min_confidence=0.95).predictions == []
+    job = client.submit([coloured(1), coloured(2)], min_confidence=0.95)
+    assert [item.predictions for item in client.results(job.job_id)] == [[], []]
+    with pytest.raises(ProblemError, match="min_confidence"):
+        client.predict(coloured(7), min_confidence=1.5)
+
+
 def test_a_job_from_its_start_to_its_results(client: Client) -> None:
     seen: list[int] = []
     photos = [Photo(coloured(at), f"{at}.png") for at in range(5)]

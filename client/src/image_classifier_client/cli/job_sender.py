@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Thread
+from typing import Any
 
 from image_classifier_client.cli.photos.batches import Batch
 from image_classifier_client.cli.photos.reader import PhotoFile, read
@@ -44,6 +45,7 @@ class JobSender:
         top_k: Classes per photo.
         on_progress: Called with the number of finished photos in the job that is waited for.
         cancel_timeout_s: How long ``cancel`` waits for each job.
+        min_confidence: Leaves out classes with a lower confidence.
     """
 
     def __init__(
@@ -52,9 +54,11 @@ class JobSender:
         top_k: int,
         on_progress: Callable[[int], None],
         cancel_timeout_s: float = CANCEL_TIMEOUT_S,
+        *,
+        min_confidence: float = 0.0,
     ) -> None:
         self._client = client
-        self._top_k = top_k
+        self._options: dict[str, Any] = {"top_k": top_k, "min_confidence": min_confidence}
         self._on_progress = on_progress
         self._cancel_timeout_s = cancel_timeout_s
         self._submitted: deque[SubmittedJob] = deque()
@@ -113,7 +117,7 @@ class JobSender:
     def _cancel_by_key(self, photos: list[Photo], key: str) -> None:
         # the client may be closed in the meantime, and then any error can be raised
         with suppress(Exception):
-            job = self._client.submit(photos, top_k=self._top_k, idempotency_key=key)
+            job = self._client.submit(photos, idempotency_key=key, **self._options)
             self._client.cancel(job.job_id)
 
     def _submit(self, batch: Batch) -> None:
@@ -124,7 +128,7 @@ class JobSender:
         key = uuid.uuid4().hex
         self._uploading = photos, key
         try:
-            job = self._client.submit(photos, top_k=self._top_k, idempotency_key=key)
+            job = self._client.submit(photos, idempotency_key=key, **self._options)
         except ProblemError as error:
             self._uploading = None
             if error.status != 413:
@@ -159,7 +163,11 @@ class JobSender:
 
 
 def one_by_one(
-    client: ImageClassifier, paths: Iterable[str], top_k: int, timeout_s: float
+    client: ImageClassifier,
+    paths: Iterable[str],
+    top_k: int,
+    min_confidence: float,
+    timeout_s: float,
 ) -> Iterator[Row]:
     """Send each photo on its own and yield its row.
 
@@ -172,11 +180,15 @@ def one_by_one(
             yield Row(path, problem=file.problem)
             continue
         try:
-            answer = client.predict(file.photo, top_k=top_k, timeout_s=timeout_s)
+            answer = client.predict(
+                file.photo, top_k=top_k, min_confidence=min_confidence, timeout_s=timeout_s
+            )
         except ProblemError as error:
             # only these are about the photo itself
             if error.problem.job_id is None and error.status not in {413, 415, 422}:
                 raise
             yield Row(path, problem=error.problem)
         else:
-            yield Row(path, answer.predictions, answer.model, answer.timing_ms)
+            yield Row(
+                path, answer.predictions, answer.model, answer.timing_ms, concept=answer.concept
+            )

@@ -31,7 +31,7 @@ FILES: Files = [
 ]
 
 
-def post(client: httpx.Client, key: str | None, files: Files, **more: int) -> httpx.Response:
+def post(client: httpx.Client, key: str | None, files: Files, **more: float) -> httpx.Response:
     headers = {"idempotency-key": key} if key else {}
     return client.post("/jobs", files=files, headers=headers, params=more)
 
@@ -87,7 +87,14 @@ def test_other_parameters_under_the_same_key_are_refused(client: httpx.Client) -
     key = new_key()
     post(client, key, FILES)
     assert slug(post(client, key, FILES, top_k=5)) == "idempotency_conflict"
+    assert slug(post(client, key, FILES, min_confidence=0.5)) == "idempotency_conflict"
     assert post(client, key, FILES, top_k=3).status_code == 202
+    assert post(client, key, FILES, min_confidence=0).status_code == 202
+    other = new_key()
+    post(client, other, FILES, min_confidence=0.5)
+    assert slug(post(client, other, FILES)) == "idempotency_conflict"
+    assert slug(post(client, other, FILES, min_confidence=0.4)) == "idempotency_conflict"
+    assert post(client, other, FILES, min_confidence=0.50).status_code == 202
 
 
 def test_many_at_once_under_one_key_are_one_job(api: ApiProcess) -> None:

@@ -15,7 +15,7 @@ from shared.records.items import StartedItem
 from tests.support.answers import slug
 from tests.support.api_process import ApiProcess
 from tests.support.photos import jpeg
-from tests.support.played_worker import MODEL, PlayedWorker, succeed
+from tests.support.played_worker import MODEL, PlayedWorker, name_all, succeed
 from tests.support.served import eventually
 
 PHOTO = jpeg()
@@ -66,6 +66,51 @@ def test_the_worker_reads_the_bytes_that_were_sent(api: ApiProcess, worker: Play
     assert api.client.post("/predict", files={"file": PHOTO}).status_code == 200
     assert api.client.post("/predict", content=PNG).status_code == 200
     assert read == [PHOTO, PNG]
+
+
+def test_an_imagenet_answer_has_ids_and_a_concept(
+    client: httpx.Client, worker: PlayedWorker
+) -> None:
+    worker.answer = name_all
+    body = client.post("/predict", content=PHOTO).json()
+    assert body["concept"] == {"label": "domestic cat", "wnid": "n02121808", "confidence": 0.97}
+    assert [found["wnid"] for found in body["predictions"]] == [f"n{at:08}" for at in range(3)]
+    item = client.get(f"/jobs/{body['job_id']}").json()["items"][0]
+    assert item["concept"] == body["concept"]
+    assert item["predictions"] == body["predictions"]
+
+
+@pytest.mark.parametrize("path", ["/predict", "/jobs"])
+def test_the_least_confidence_reaches_the_worker(
+    client: httpx.Client, worker: PlayedWorker, path: str
+) -> None:
+    asked: list[float] = []
+
+    def none(item: StartedItem) -> ItemResult:
+        asked.append(item.min_confidence)
+        return succeed(item).model_copy(update={"predictions": []})
+
+    worker.answer = none
+    field = "file" if path == "/predict" else "files"
+    answer = client.post(f"{path}?min_confidence=0.25&top_k=2", files={field: PHOTO}).json()
+    where = f"/jobs/{answer['job_id']}"
+    eventually(lambda: client.get(where).json()["finished_at"] is not None, 10)
+    item = client.get(where).json()["items"][0]
+    assert (item["status"], item["predictions"]) == ("succeeded", [])
+    assert answer.get("predictions", []) == []
+    assert asked == [0.25]
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize("path", ["/predict", "/jobs"])
+@pytest.mark.parametrize("value", ["-0.1", "1.1", "nan", "inf", "much", ""])
+def test_a_least_confidence_that_is_none_is_refused(
+    client: httpx.Client, path: str, value: str
+) -> None:
+    answer = client.post(f"{path}?min_confidence={value}", content=PHOTO)
+    assert answer.status_code == 422
+    assert slug(answer) == "invalid_parameter"
+    assert answer.json()["detail"].startswith("min_confidence: Input should be")
 
 
 @pytest.mark.usefixtures("worker")

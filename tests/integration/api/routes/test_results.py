@@ -20,7 +20,7 @@ from shared.records.jobs import JobStore, NewItem, NewJob
 from tests.support.answers import slug
 from tests.support.api_process import ApiProcess
 from tests.support.photos import jpeg
-from tests.support.played_worker import PlayedWorker
+from tests.support.played_worker import Answer, PlayedWorker, name_all, succeed
 from tests.support.redis_server import RedisServer
 from tests.support.served import eventually
 
@@ -55,8 +55,11 @@ def finished(client: httpx.Client, where: str) -> dict[str, Any]:
 NAMES = [f"{at}.txt" if at % 10 == 0 else f"{at}.jpg" for at in range(250)]
 
 
-@pytest.mark.usefixtures("worker")
-def test_each_form_holds_what_the_pages_hold(client: httpx.Client) -> None:
+@pytest.mark.parametrize("answer_with", [succeed, name_all], ids=["own labels", "ImageNet"])
+def test_each_form_holds_what_the_pages_hold(
+    client: httpx.Client, worker: PlayedWorker, answer_with: Answer
+) -> None:
+    worker.answer = answer_with
     where = submit(client, NAMES)
     job = finished(client, where)
     assert len(job["items"]) == 250
@@ -79,9 +82,13 @@ def test_each_form_holds_what_the_pages_hold(client: httpx.Client) -> None:
         assert row["index"] == str(item["index"])
         assert row["path"] == item["filename"]
         assert row["status"] == item["status"]
+        concept = item.get("concept", {})
+        for name, column in (("label", ""), ("wnid", "_wnid"), ("confidence", "_confidence")):
+            assert row[f"concept{column}"] == str(concept.get(name, ""))
         best = item.get("predictions", [{"label": "", "class_index": "", "confidence": ""}] * 2)
         for rank, found in enumerate(best, 1):
             assert row[f"label_{rank}"] == found["label"]
+            assert row[f"wnid_{rank}"] == found.get("wnid", "")
             assert row[f"class_index_{rank}"] == str(found["class_index"])
             assert row[f"confidence_{rank}"] == str(found["confidence"])
         assert row["detail"] == item.get("error", {}).get("detail", "")
@@ -112,8 +119,8 @@ def test_what_has_not_ended_says_so(client: httpx.Client, worker: PlayedWorker) 
     assert answer.headers["job-status"] == client.get(where).json()["status"] == "running"
     rows = list(csv.reader(io.StringIO(answer.text)))
     assert rows[0][:3] == ["index", "path", "status"]
-    assert rows[1] == ["0", "0.jpg", "queued", *[""] * 8]
-    assert {len(row) for row in rows} == {11}
+    assert rows[1] == ["0", "0.jpg", "queued", *[""] * 13]
+    assert {len(row) for row in rows} == {16}
 
 
 def test_a_cancelled_job_says_so(client: httpx.Client, worker: PlayedWorker) -> None:

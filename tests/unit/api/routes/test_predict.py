@@ -1,21 +1,28 @@
 """The answer to a photo, from what its worker published."""
 
+import json
+
 import pytest
 
 from api.http.schemas import PredictAnswer
 from api.routes.predict import published_answer
-from shared.messages import ItemResult, ItemState, ModelInfo, Prediction, TimingMs
+from shared.messages import Concept, ItemResult, ItemState, ModelInfo, Prediction, TimingMs
 from shared.queue.names import QueueName
 from shared.records.jobs import ItemRecord, NewItem, NewJob
 
 JOB_ID = "0" * 32
 RESULT = ItemResult(
     predictions=[
-        Prediction(label="Schloß", class_index=1, confidence=0.1),
+        Prediction(label="Schloß", wnid="n03877845", class_index=1, confidence=0.1),
         Prediction(label="cat", class_index=2, confidence=1e-06, heatmap=[[0.5, -1.0]]),
     ],
     model=ModelInfo(name="m", weights="w", sha256="s", device="cpu", precision="bf16"),
     timing_ms=TimingMs(queued=0.1, decode=3, inference=38.8, total=42.0),
+)
+
+
+NAMED = RESULT.model_copy(
+    update={"concept": Concept(label="domestic cat", wnid="n02121808", confidence=0.97)}
 )
 
 
@@ -31,10 +38,14 @@ def job(filename: str | None) -> NewJob:
 @pytest.mark.parametrize(
     "filename", ["cat.jpg", None, 'a "quoted\\" name', "\U0001f408\u200d,\x7f"]
 )
-def test_a_published_result_is_the_answer_byte_for_byte(filename: str | None) -> None:
-    item = ItemRecord(0, filename, None, ItemState.SUCCEEDED, RESULT)
-    answer = PredictAnswer.of(JOB_ID, item, RESULT).model_dump_json()
-    assert published_answer(job(filename), published(RESULT)) == answer.encode()
+@pytest.mark.parametrize("result", [RESULT, NAMED], ids=["no concept", "concept"])
+def test_a_published_result_is_the_answer_byte_for_byte(
+    filename: str | None, result: ItemResult
+) -> None:
+    item = ItemRecord(0, filename, None, ItemState.SUCCEEDED, result)
+    answer = PredictAnswer.of(JOB_ID, item, result).model_dump_json()
+    assert published_answer(job(filename), published(result)) == answer.encode()
+    assert ("concept" in json.loads(answer)) is (result is NAMED)
 
 
 @pytest.mark.parametrize(

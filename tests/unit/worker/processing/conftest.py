@@ -4,7 +4,6 @@ import io
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,13 +16,13 @@ from shared.queue.names import QueueName
 from shared.records.items import Finish, StartedItem
 from worker.inference.batcher import MicroBatcher
 from worker.inference.self_check import SelfCheck
-from worker.models.selection import ModelSpec
 from worker.models.transforms import RECIPES
 from worker.monitoring.in_flight import InFlightItems
 from worker.monitoring.metrics import WorkerMetrics
 from worker.processing.classification import Classifier
 from worker.processing.fault_exit import FaultExit
 from worker.processing.pipeline import Pipeline
+from worker.processing.predictions import Labeller
 from worker.processing.retrying_stores import PatientItems, UploadReader
 
 REF = ItemRef("job", 0, 1)
@@ -42,6 +41,7 @@ class PlayedRecord:
 
     def __init__(self) -> None:
         self.stale = self.explain = False
+        self.min_confidence = 0.0
         self.start_errors: list[Exception] = []
         self.finish_errors: list[Exception] = []
         self.outcome = Finish.COUNTED
@@ -53,7 +53,9 @@ class PlayedRecord:
         self.tokens.append(token)
         if self.start_errors:
             raise self.start_errors.pop(0)
-        started = StartedItem(ref, KEY, QueueName.BATCH, 2, 5.0, "request", self.explain)
+        started = StartedItem(
+            ref, KEY, QueueName.BATCH, 2, 5.0, "request", self.explain, self.min_confidence
+        )
         return None if self.stale else started
 
     def finish(self, _: ItemRef, result: ItemResult) -> Finish:
@@ -140,21 +142,13 @@ class Played:
         self_check = SelfCheck(self.runtime, 224)
         self.batcher = MicroBatcher(self.runtime, 4, self_check.run)
         info = ModelInfo(name="m", weights="w", sha256="0", device="cpu", precision="fp32")
-        spec = ModelSpec(
-            name="m",
-            weights="w",
-            weights_path=Path("/"),
-            sha256="0",
-            recipe=RECIPES["IMAGENET1K_V1"],
-            labels=("a", "b", "c"),
-            notice=None,
-        )
         self.pipeline = Pipeline(
             items=PatientItems(self.record, self.stopping, retry_s=0),
             uploads=self.store,
             reader=UploadReader(self.store, self.store, self.stopping, store_within_s=0),
             classifier=Classifier(
-                self.batcher, self.runtime, self_check, self.activity, spec, info,
+                self.batcher, self.runtime, self_check, self.activity,
+                RECIPES["IMAGENET1K_V1"], Labeller(("a", "b", "c")), info,
                 max_pixels=10_000, metrics=self.metrics,
             ),
             activity=self.activity,

@@ -1,6 +1,7 @@
 """The command ``classify PHOTO…``: photos and folders to results, on stdout or in a file."""
 
 from importlib.metadata import version
+from math import isnan
 from pathlib import Path
 from typing import Annotated
 
@@ -62,6 +63,13 @@ def classify(  # noqa: PLR0913, PLR0917 - typer: an argument for each option
     top_k: Annotated[
         int, typer.Option("--top-k", "-k", min=1, max=100, metavar="N", help="Classes per photo.")
     ] = 3,
+    min_confidence: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, metavar="SHARE",
+            help="Leave out classes with a lower confidence, 0 to 1; possibly all of a photo.",
+        ),
+    ] = 0.0,
     retry_failed: Annotated[
         bool,
         typer.Option(
@@ -90,10 +98,13 @@ def classify(  # noqa: PLR0913, PLR0917 - typer: an argument for each option
 ) -> None:  # fmt: skip
     """Classify photos: JPEG and PNG files, and folders of them.
 
-    Each result has the most probable classes with their confidence, 0 to 1.
+    Each result has the most probable classes with their confidence, 0 to 1, and before them the
+    concept that the classes agree on, if there is one.
     """
     if out and as_json:
         raise CommandError(ExitCode.USAGE, "--json prints to stdout, --out writes a file: use one")
+    if isnan(min_confidence):
+        raise CommandError(ExitCode.USAGE, "--min-confidence is a number from 0 to 1")
     if retry_failed and not out:
         raise CommandError(
             ExitCode.USAGE, "--retry-failed needs the results of an earlier run: --out FILE"
@@ -102,7 +113,9 @@ def classify(  # noqa: PLR0913, PLR0917 - typer: an argument for each option
         raise CommandError(ExitCode.USAGE, "--bom needs a CSV file: --out FILE.csv")
     if bool(names) == (job is not None) or job == "":
         raise CommandError(ExitCode.USAGE, "pass either photos and folders, or --watch JOB")
-    run = ClassificationRun(url, top_k, retry_for, out=out, bom=bom, as_json=as_json, quiet=quiet)
+    run = ClassificationRun(
+        url, top_k, min_confidence, retry_for, out=out, bom=bom, as_json=as_json, quiet=quiet
+    )
     with as_command_error():
         if job is not None:
             code = watch(run, job)

@@ -39,6 +39,7 @@ class ClassificationRun:
     Args:
         url: URL of the service.
         top_k: Classes per photo.
+        min_confidence: Leaves out classes with a lower confidence.
         retry_for_s: Seconds to retry while the service is unreachable or busy.
         out: The file of results; ``None`` for stdout.
         bom: Begin a new CSV file with a byte order mark.
@@ -48,6 +49,7 @@ class ClassificationRun:
 
     url: str | None
     top_k: int
+    min_confidence: float
     retry_for_s: float
     out: Path | None
     bom: bool
@@ -109,7 +111,8 @@ class ClassificationRun:
             client.health()  # no retries: if nothing answers at first, say so at once
             if len(paths) <= FEW:
                 timeout_s = PREDICT_WAIT_S + retry_for_s
-                for row in one_by_one(client, paths, self.top_k, timeout_s):
+                options = self.top_k, self.min_confidence, timeout_s
+                for row in one_by_one(client, paths, *options):
                     self.save([row], output, progress)
             else:
                 self._send_jobs(client, paths, output, progress)
@@ -121,7 +124,9 @@ class ClassificationRun:
         output: Output,
         progress: ProgressDisplay,
     ) -> None:
-        sender = JobSender(client, self.top_k, progress.show_finished)
+        sender = JobSender(
+            client, self.top_k, progress.show_finished, min_confidence=self.min_confidence
+        )
         try:
             for rows in sender.rows(batches(paths)):
                 self.save(rows, output, progress)

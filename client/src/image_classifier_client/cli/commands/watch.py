@@ -22,7 +22,7 @@ def watch(run: ClassificationRun, job_id: str) -> ExitCode:
         code = ExitCode.INTERRUPTED if interrupted else ExitCode.TERMINATED
         text = f"the job continues; to wait for it again: classify --watch {job_id}"
         raise CommandError(code, text) from error
-    run.top_k = max((len(row.predictions or ()) for row in rows), default=run.top_k)
+    run.top_k = max([1, *(len(row.predictions or ()) for row in rows)])
     with run.output() as output, run.progress(len(rows)) as progress:
         run.save(rows, output, progress)
         return run.finish(output)

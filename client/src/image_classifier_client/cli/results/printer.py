@@ -48,10 +48,13 @@ def print_json(text: str) -> None:
 
 
 def styled(row: Row) -> Text:
-    """Path and classes with their confidence as a percentage; the first class is bold."""
+    """Path, concept and classes with their confidence as a percentage; the first one is bold."""
     text = Text(printable(row.path), style="cyan")
-    for rank, prediction in enumerate(row.predictions or ()):
-        text.append("  ")
-        text.append(prediction.label, style="dim" if rank else "bold")
-        text.append(f" {prediction.confidence:.1%}", style="dim" if rank else "green")
+    named = [row.concept] if row.concept else []
+    for rank, one in enumerate([*named, *(row.predictions or ())]):
+        text.append(": " if rank == len(named) == 1 else "  ")
+        text.append(one.label, style="dim" if rank else "bold")
+        text.append(f" {one.confidence:.1%}", style="dim" if rank else "green")
+    if not row.predictions:
+        text.append("  no class above the minimum confidence", style="dim")
     return text

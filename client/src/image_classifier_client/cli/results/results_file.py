@@ -183,7 +183,10 @@ class ResultsFile:
 
     def _wrong_content(self, head: bytes = b"") -> CommandError:
         if head.removeprefix(BOM).startswith(b"index,path,status,"):
-            text = "it was written with another --top-k: use the same, or name another file"
+            text = (
+                "it was written with another --top-k or by an earlier version: use the same "
+                "--top-k, or name another file"
+            )
         else:
             text = "it contains something other than results: name another file"
         return CommandError(ExitCode.USAGE, f"--out {self.path}: {text}")

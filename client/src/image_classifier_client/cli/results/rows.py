@@ -6,12 +6,23 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from image_classifier_client.models import JobItem, ModelInfo, Prediction, Problem, TimingMs
+from image_classifier_client.models import (
+    Concept,
+    JobItem,
+    ModelInfo,
+    Prediction,
+    Problem,
+    TimingMs,
+)
 
 # A spreadsheet takes a cell that begins with one of these as a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\N{FULLWIDTH EQUALS SIGN}",
            "\N{FULLWIDTH PLUS SIGN}", "\N{FULLWIDTH HYPHEN-MINUS}",
            "\N{FULLWIDTH COMMERCIAL AT}")  # fmt: skip
+
+
+CONCEPT_COLUMNS = ("concept", "concept_wnid", "concept_confidence")
+CLASS_COLUMNS = ("label", "wnid", "class_index", "confidence")
 
 
 @dataclass(frozen=True)
@@ -23,11 +34,12 @@ class Row:
     model: ModelInfo | None = None
     timing_ms: TimingMs | None = None
     problem: Problem | None = None
+    concept: Concept | None = None
 
     @classmethod
     def of(cls, path: str, item: JobItem) -> "Row":
         """From a finished item of a job."""
-        return cls(path, item.predictions, item.model, item.timing_ms, item.error)
+        return cls(path, item.predictions, item.model, item.timing_ms, item.error, item.concept)
 
     @property
     def status(self) -> str:
@@ -40,6 +52,8 @@ class Row:
 def as_json(row: Row) -> str:
     """One line of JSON. A path that is not valid text is escaped."""
     value: dict[str, Any] = {"path": row.path, "status": row.status}
+    if row.concept:
+        value["concept"] = row.concept.model_dump()
     if row.predictions is not None:
         value["predictions"] = [p.model_dump(exclude_none=True) for p in row.predictions]
     if row.model:
@@ -53,12 +67,8 @@ def as_json(row: Row) -> str:
 
 def csv_columns(top_k: int) -> list[str]:
     """The names of the columns, the same as in the CSV files of the service."""
-    classes = [
-        f"{name}_{rank}"
-        for rank in range(1, top_k + 1)
-        for name in ("label", "class_index", "confidence")
-    ]
-    return ["index", "path", "status", *classes, "error", "detail"]
+    classes = [f"{name}_{rank}" for rank in range(1, top_k + 1) for name in CLASS_COLUMNS]
+    return ["index", "path", "status", *CONCEPT_COLUMNS, *classes, "error", "detail"]
 
 
 def as_csv(row: Row, index: int, top_k: int) -> str:
@@ -67,10 +77,13 @@ def as_csv(row: Row, index: int, top_k: int) -> str:
     # no formula, and still the path of the same file
     path = f"./{row.path}" if row.path.startswith(FORMULA) else row.path
     for prediction in row.predictions or ():
-        classes += [_safe(prediction.label), prediction.class_index, prediction.confidence]
-    classes += [""] * (3 * top_k - len(classes))
+        classes += [_safe(prediction.label), prediction.wnid or ""]
+        classes += [prediction.class_index, prediction.confidence]
+    classes += [""] * (len(CLASS_COLUMNS) * top_k - len(classes))
+    concept = [row.concept.label, row.concept.wnid, row.concept.confidence] if row.concept else []
+    concept += [""] * (len(CONCEPT_COLUMNS) - len(concept))
     problem = (row.problem.slug, row.problem.detail) if row.problem else ("", "")
-    return csv_record([index, path, row.status, *classes, *map(_safe, problem)])
+    return csv_record([index, path, row.status, *concept, *classes, *map(_safe, problem)])
 
 
 def _safe(text: str) -> str:
@@ -86,9 +99,14 @@ def csv_record(values: list[Any]) -> str:
 
 
 def as_text(row: Row) -> str:
-    """Path, classes and confidences, separated by tabs."""
-    classes = [f"{p.label}\t{p.confidence:.6f}" for p in row.predictions or ()]
-    return "\t".join([printable(row.path), *classes])
+    """Path, concept and classes, each with its confidence, separated by tabs.
+
+    Without a concept its two fields are empty, so that each class has the same
+    place on every line.
+    """
+    named = [row.concept, *(row.predictions or ())]
+    fields = [f"{one.label}\t{one.confidence:.6f}" if one else "\t" for one in named]
+    return "\t".join([printable(row.path), *fields])
 
 
 def printable(path: str) -> str:

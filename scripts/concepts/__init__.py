@@ -1,0 +1,1 @@
+"""Writes the table of ImageNet classes and their concepts."""

@@ -1,0 +1,106 @@
+"""Probabilities become predictions: ids, rounding, the least confidence, the order."""
+
+import json
+
+import numpy as np
+import pytest
+
+from shared.messages import ItemResult
+from tests.unit.worker.processing.conftest import KEY, Played, photo
+from worker.models.concepts import imagenet
+from worker.processing.predictions import Labeller
+
+THREE = Labeller(("a", "b", "c"))
+CATS = {281: 0.39, 282: 0.34, 285: 0.18, 849: 0.09}
+
+
+def photo_of(shares: dict[int, float]) -> np.ndarray:
+    probabilities = np.zeros(1000, np.float32)
+    for index, share in shares.items():
+        probabilities[index] = share
+    return probabilities
+
+
+def test_classes_of_imagenet_have_their_ids_and_a_concept() -> None:
+    labeller = Labeller(tuple(f"class {at}" for at in range(1000)), imagenet())
+    probabilities = photo_of(CATS)
+    confidences = labeller.confidences(probabilities)
+    found = labeller.predictions(probabilities, confidences, 3)
+    assert [one.wnid for one in found] == ["n02123045", "n02123159", "n02124075"]
+    assert [one.confidence for one in found] == [0.39, 0.34, 0.18]
+    concept = labeller.concept(confidences)
+    assert concept is not None
+    assert (concept.label, concept.wnid, concept.confidence) == ("domestic cat", "n02121808", 0.91)
+
+
+def test_labels_of_the_users_own_have_neither_id_nor_concept(played: Played) -> None:
+    played.run()
+    [result] = played.record.results
+    text = json.loads(result.model_dump_json(exclude_none=True))
+    assert list(text) == ["predictions", "model", "timing_ms"]
+    assert set(text["predictions"][0]) == {"label", "class_index", "confidence"}
+
+
+@pytest.mark.parametrize(
+    ("least", "labels"),
+    [(0, ["b", "a"]), (0.2, ["b", "a"]), (0.200001, ["b"]), (0.7, ["b"]), (0.75, []), (1, [])],
+)
+def test_the_least_confidence_is_compared_with_what_is_shown(
+    played: Played, least: float, labels: list[str]
+) -> None:
+    """The model answers 0.7 and 0.2 in fp32, which lie below and above what is shown."""
+    played.record.min_confidence = least
+    played.run()
+    [result] = played.record.results
+    assert result.error is None
+    assert result.predictions is not None
+    assert [one.label for one in result.predictions] == labels
+
+
+def test_no_map_is_computed_for_a_class_that_is_left_out(played: Played) -> None:
+    played.record.explain, played.record.min_confidence = True, 0.5
+    asked: list[int] = []
+    explain = played.runtime.explain
+
+    def remember(photo: np.ndarray, classes: list[int]) -> np.ndarray:
+        asked.extend(classes)
+        return explain(photo, classes)
+
+    played.runtime.explain = remember  # type: ignore[method-assign]
+    played.run()
+    [result] = played.record.results
+    assert result.predictions is not None
+    assert [(one.label, one.heatmap is None) for one in result.predictions] == [("b", False)]
+    played.record.min_confidence = 0.9
+    played.store.put(KEY, photo())
+    played.run()
+    assert played.record.results[1].predictions == []
+    assert asked == [1]
+
+
+def test_a_model_without_maps_says_so_also_when_no_class_is_left(played: Played) -> None:
+    played.runtime.explains = False  # type: ignore[misc]
+    played.record.explain, played.record.min_confidence = True, 1.0
+    played.run()
+    assert played.end() == "invalid_parameter"
+
+
+def test_equal_classes_are_in_class_order_and_confidences_stay_within_bounds() -> None:
+    probabilities = np.array([0.25, 1.0000001, 0.25], np.float32)
+    confidences = THREE.confidences(probabilities)
+    found = THREE.predictions(probabilities, confidences, 10)
+    assert [(one.label, one.confidence) for one in found] == [("b", 1), ("a", 0.25), ("c", 0.25)]
+
+
+def test_a_result_of_another_release_is_read() -> None:
+    """Of an older worker, without the new fields, and of a newer one, with unknown fields."""
+    older = {
+        "predictions": [{"label": "tabby", "class_index": 281, "confidence": 0.5}],
+        "model": {"name": "m", "weights": "w", "sha256": "", "device": "d", "precision": "p"},
+        "timing_ms": {"queued": 1, "decode": 1, "inference": 1, "total": 1},
+    }
+    result = ItemResult.model_validate_json(json.dumps(older))
+    assert result.concept is None
+    assert json.loads(result.model_dump_json(exclude_none=True)) == older
+    newer = {**older, "concept": {"label": "cat", "wnid": "n02121620", "confidence": 0.9, "x": 1}}
+    assert ItemResult.model_validate_json(json.dumps({**newer, "x": 1})).concept is not None
