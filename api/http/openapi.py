@@ -3,6 +3,7 @@
 from collections.abc import Container
 from typing import Any
 
+from api.http.openapi_examples import PHOTO_URI
 from api.http.responses import MEDIA_TYPE
 from shared.errors import RetryableError, ServiceError, Unauthorized
 from shared.messages import Problem
@@ -98,3 +99,35 @@ def form(field: str, schema: dict[str, Any], description: str) -> dict[str, Any]
             }
         }
     }
+
+
+PREDICT_BODY = {
+    "required": True,
+    "content": {
+        **form("file", PHOTO, "a JPEG or PNG"),
+        "image/jpeg": {"schema": PHOTO},
+        "image/png": {"schema": PHOTO},
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["image"],
+                "additionalProperties": False,
+                "properties": {
+                    "image": {
+                        "type": "string",
+                        "format": "byte",
+                        "description": "base64 or data: URI",
+                    }
+                },
+            },
+            "example": {"image": PHOTO_URI},
+        },
+    },
+}
+PREFER = {
+    "name": "Prefer",
+    "in": "header",
+    "description": "`wait=N`: wait at most N seconds, up to 120. `respond-async`: do not wait.",
+    "schema": {"type": "string"},
+    "example": "wait=10",
+}

@@ -10,6 +10,7 @@ import re
 from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
@@ -17,10 +18,12 @@ from starlette.requests import Request
 from api.intake import image_check
 from api.intake.filename import clean_filename
 from api.intake.image_check import Photo, check_photo, too_large
-from api.intake.json_body import decode_json
+from api.intake.json_body import PREDICT_JSON, JsonPhoto
 from api.intake.multipart import Part, boundary_of, read_parts
 from api.settings import BUDGET_BYTES
 from shared.errors import MalformedRequest, QueueFull, UploadTooLarge
+
+Decoded = TypeVar("Decoded")
 
 PREDICT_FIELD = "file"
 # How many first bytes decide what a body contains.
@@ -105,8 +108,12 @@ async def body_chunks(
         yield chunk
 
 
-async def read_photo(request: Request, max_bytes: int, lease: MemoryLease) -> Photo:
+async def read_photo(
+    request: Request, max_bytes: int, lease: MemoryLease, json: JsonPhoto = PREDICT_JSON
+) -> Photo:
     """The photo of a ``/predict`` body: a form, JSON or the bytes themselves.
+
+    ``json`` decodes a JSON body.
 
     Raises:
         MalformedRequest: The body contains no photo, or the form or JSON is invalid.
@@ -117,9 +124,7 @@ async def read_photo(request: Request, max_bytes: int, lease: MemoryLease) -> Ph
     """
     boundary = boundary_of(request.headers.get("content-type", ""))
     chunks = PeekedBody(
-        _counted(
-            body_chunks(request, _json_limit(max_bytes), lambda _: too_large(max_bytes)), lease
-        )
+        counted(body_chunks(request, json_limit(max_bytes), lambda _: too_large(max_bytes)), lease)
     )
     head = await chunks.peek(HEAD_BYTES)
     if not head:
@@ -128,26 +133,29 @@ async def read_photo(request: Request, max_bytes: int, lease: MemoryLease) -> Ph
         image_check.check_form(head, request.headers)
         photo = await _from_form(chunks, boundary, max_bytes)
     elif head.removeprefix(BOM_UTF8).lstrip()[:1] == b"{":
-        photo = Photo(None, await _from_json(await chunks.rest(_json_limit(max_bytes))))
+        body = await chunks.rest(json_limit(max_bytes))
+        photo = Photo(None, await decoded(json.decode, body))
     elif image_check.looks_like_photo(head):
         photo = Photo(None, await chunks.rest(max_bytes))
         if damage := image_check.damage_of(photo.data, request.headers):
             raise damage
     else:
-        raise image_check.wrong_body(head, request.headers)
+        raise image_check.wrong_body(head, request.headers, json.field)
     if len(photo.data) > max_bytes:
         raise too_large(max_bytes)
     check_photo(photo.data)
     return photo
 
 
-async def _counted(chunks: AsyncIterator[bytes], lease: MemoryLease) -> AsyncIterator[bytes]:
+async def counted(chunks: AsyncIterator[bytes], lease: MemoryLease) -> AsyncIterator[bytes]:
+    """The chunks, each added to the lease as it arrives."""
     async for chunk in chunks:
         lease.set(lease.bytes + len(chunk))
         yield chunk
 
 
-def _json_limit(max_bytes: int) -> int:
+def json_limit(max_bytes: int) -> int:
+    """How many bytes a body may have that holds ``max_bytes`` of photos as base64."""
     return max_bytes * 4 // 3 + max_bytes // 32 + FORM_OVERHEAD
 
 
@@ -219,7 +227,8 @@ async def _from_form(chunks: PeekedBody, boundary: bytes, max_bytes: int) -> Pho
     return photo
 
 
-async def _from_json(body: bytearray) -> bytes:
+async def decoded(decode: Callable[[bytearray], Decoded], body: bytearray) -> Decoded:
+    """``decode(body)``; a large body does not delay other requests."""
     if len(body) < FORM_OVERHEAD:
-        return decode_json(body)
-    return await to_thread.run_sync(decode_json, body, limiter=_JSON_THREADS)
+        return decode(body)
+    return await to_thread.run_sync(decode, body, limiter=_JSON_THREADS)

@@ -48,8 +48,7 @@ _BRANDS = {
 }
 _CURL_D = "`curl -d` changes a file. Use `--data-binary @FILE` or `-F file=@FILE`."
 _SEND_BYTES = (
-    "Send the bytes (`--data-binary @FILE`), a form (`-F file=@FILE`), or JSON: "
-    '{"image": "<base64>"}.'
+    'Send the bytes (`--data-binary @FILE`), a form (`-F file=@FILE`), or JSON: {"%s": "<base64>"}.'
 )
 
 
@@ -84,11 +83,14 @@ def too_large(limit: int) -> UploadTooLarge:
     return UploadTooLarge(f"A photo may have at most {limit} bytes. Send a smaller photo.")
 
 
-def wrong_content(data: bytes | bytearray) -> ServiceError:
-    """The error for a file that is neither JPEG nor PNG; its first 64 bytes are enough."""
+def wrong_content(data: bytes | bytearray, field: str = "image") -> ServiceError:
+    """The error for a file that is neither JPEG nor PNG; its first 64 bytes are enough.
+
+    ``field`` is the name of the photo's field in JSON.
+    """
     head = bytes(data[:64])
     if _BASE64.fullmatch(head):
-        return UnsupportedMediaType(f"The content is base64 text. {_SEND_BYTES}")
+        return UnsupportedMediaType(f"The content is base64 text. {_SEND_BYTES % field}")
     if head.startswith(_STRIPPED_PNG):
         return UnsupportedMediaType(f"The PNG lost its line ends and zero bytes: {_CURL_D}")
     if damage := _damage_on_the_way(head):
@@ -124,23 +126,24 @@ def _is_url_encoded(headers: Mapping[str, str]) -> bool:
     return headers.get("content-type", "").partition(";")[0].strip().lower() == _URL_ENCODED
 
 
-def wrong_body(head: bytes, headers: Mapping[str, str]) -> ServiceError:
+def wrong_body(head: bytes, headers: Mapping[str, str], field: str = "image") -> ServiceError:
     """The error for a request body that is not a photo, a form or a JSON object.
 
     Args:
         head: The body's first bytes: at least 64, or the whole body if it is shorter.
         headers: The headers of the request.
+        field: The name of the photo's field in JSON.
     """
     if compressed := _compressed(head, headers):
         return compressed
     start = head.lstrip()
     if start[:5].lower() == b"data:":
         return UnsupportedMediaType(
-            'The body is a data: URI. Put it into JSON: {"image": "data:..."}.'
+            f'The body is a data: URI. Put it into JSON: {{"{field}": "data:..."}}.'
         )
     if start.startswith((b'"', b"[")):
         return MalformedRequest(
-            'The body is JSON, but not an object. Send {"image": "<base64 or data: URI>"}.'
+            f'The body is JSON, but not an object. Send {{"{field}": "<base64 or data: URI>"}}.'
         )
     if start.startswith(b"--") and b"ontent-" in head:
         return UnsupportedMediaType(
@@ -148,8 +151,8 @@ def wrong_body(head: bytes, headers: Mapping[str, str]) -> ServiceError:
             "Let the HTTP client set the Content-Type."
         )
     if _is_url_encoded(headers) and re.match(rb"[\w.\[\]%-]{1,32}=", start):
-        return UnsupportedMediaType(f"The body is URL-encoded. {_SEND_BYTES}")
-    return wrong_content(head)
+        return UnsupportedMediaType(f"The body is URL-encoded. {_SEND_BYTES % field}")
+    return wrong_content(head, field)
 
 
 def check_form(head: bytes, headers: Mapping[str, str]) -> None:

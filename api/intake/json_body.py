@@ -7,6 +7,9 @@ A client chooses the content of the JSON. Without the limits below, parsing 26 M
 import base64
 import binascii
 from codecs import BOM_UTF8
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -25,10 +28,19 @@ _WHITE_SPACE = b" \t\r\n\v\f"
 _ESCAPED = b"+/=" + _WHITE_SPACE
 
 
-class _JsonBody(BaseModel):
-    # Cached keys would stay in memory for ever, and keep whole memory blocks from being freed.
-    model_config = ConfigDict(cache_strings="none", extra="forbid")
+class StrictJson(BaseModel):
+    """Base of every JSON body: it has only the fields that are described."""
 
+    # Cached keys would stay in memory for ever, and keep whole memory blocks from being freed.
+    model_config = ConfigDict(
+        cache_strings="none", extra="forbid", strict=True, protected_namespaces=()
+    )
+
+
+Body = TypeVar("Body", bound=StrictJson)
+
+
+class _JsonBody(StrictJson):
     image: str
 
 
@@ -38,17 +50,36 @@ def decode_json(body: bytes | bytearray) -> bytes:
     Raises:
         MalformedRequest: The body is not JSON, has no "image", or the image is not base64.
     """
-    body = body.removeprefix(BOM_UTF8)
-    if b"\0" in body[:2]:
-        raise MalformedRequest(UTF_16)
-    if sum(map(body.count, _SEPARATORS)) > MAX_SEPARATORS:
-        raise MalformedRequest(_ONLY_IMAGE)
     try:
-        text = _JsonBody.model_validate_json(body).image
+        text = parse_json(body, _JsonBody, _ONLY_IMAGE).image
     except ValidationError as error:
         if any(fault["type"] == "extra_forbidden" for fault in error.errors(include_input=False)):
             raise MalformedRequest(_ONLY_IMAGE) from error
         raise MalformedRequest('The JSON must be {"image": "<base64 or data: URI>"}.') from error
+    return decode_base64(text)
+
+
+def parse_json(body: bytes | bytearray, model: type[Body], too_many: str) -> Body:
+    """The body as a model, in bounded memory.
+
+    Raises:
+        MalformedRequest: The body is UTF-16, or has more values than a request needs: ``too_many``.
+        pydantic.ValidationError: The body is not JSON, or not as the model describes it.
+    """
+    body = body.removeprefix(BOM_UTF8)
+    if b"\0" in body[:2]:
+        raise MalformedRequest(UTF_16)
+    if sum(map(body.count, _SEPARATORS)) > MAX_SEPARATORS:
+        raise MalformedRequest(too_many)
+    return model.model_validate_json(body)
+
+
+def decode_base64(text: str) -> bytes:
+    """The bytes of base64, standard or URL-safe, or of a data: URI.
+
+    Raises:
+        MalformedRequest: The text is neither.
+    """
     try:
         if text[:5].lower() == "data:":
             head, _, text = text.partition(",")
@@ -81,3 +112,19 @@ def _unescaped(data: bytes) -> bytes:
             escape = b"%%%02X" % value
             data = data.replace(escape, bytes([value])).replace(escape.lower(), bytes([value]))
     return data
+
+
+@dataclass(frozen=True)
+class JsonPhoto:
+    """How a JSON body holds its photo.
+
+    Attributes:
+        field: The name of the photo's field.
+        decode: The photo's bytes from the body.
+    """
+
+    field: str
+    decode: Callable[[bytearray], bytes]
+
+
+PREDICT_JSON = JsonPhoto("image", decode_json)

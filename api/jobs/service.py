@@ -78,8 +78,13 @@ class JobService:
             _log.warning("uploads left to the sweeper", reason=repr(error))
 
     async def submit(self, job: NewJob, room: int | None = None) -> str:
-        """Create a job of one photo and send its message in the same step; see `create`."""
-        return await self.create(job, room, self._messages.draft(job.queue, *_refs(job)))
+        """Create a job and send its messages: that of one photo in the same step; see `create`."""
+        refs = _refs(job)
+        if len(refs) == 1:
+            return await self.create(job, room, self._messages.draft(job.queue, refs[0]))
+        job_id = await self.create(job, room)
+        self.send_later(job)
+        return job_id
 
     async def create(self, job: NewJob, room: int | None = None, message: str = "") -> str:
         """Write the job's record. If the record was certainly not written, delete the uploads.

@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -13,22 +14,24 @@ from api.dependencies import (
     STRICT,
     ClassifyOptions,
     ClassifyOptionsDep,
+    Preference,
     Services,
     ServicesDep,
     owner_of,
     parse_prefer,
 )
-from api.http.openapi import PHOTO, example, form, problems
-from api.http.openapi_examples import JOB_QUEUED, PHOTO_URI, PREDICTION
+from api.http.openapi import PREDICT_BODY, PREFER, example, problems
+from api.http.openapi_examples import JOB_QUEUED, PREDICTION
 from api.http.responses import job_response, json_response, respond_error, respond_item
 from api.http.schemas import Job, PredictAnswer
-from api.intake.body import read_photo
+from api.intake.body import MemoryLease, read_photo
+from api.intake.image_check import Photo
 from api.jobs.disconnect import DisconnectWatch
 from api.jobs.snapshots import as_created
 from shared import errors, log
 from shared.messages import ItemResult, ItemState
 from shared.queue.names import QueueName
-from shared.records.jobs import JobRecord, NewItem, NewJob
+from shared.records.jobs import ItemRecord, JobRecord, NewItem, NewJob
 from shared.uploads import upload_key
 
 _log = log.get(__name__)
@@ -37,38 +40,12 @@ _log = log.get(__name__)
 RESULT_FIELDS = [name for name in ItemResult.model_fields if name != "error"]
 NO_CONCEPT = [name for name in RESULT_FIELDS if name != "concept"]
 
+PhotosToClassify = tuple[list[Photo], ClassifyOptions]
+# Reads the body within the request's lease.
+Reader = Callable[[MemoryLease], Awaitable[PhotosToClassify]]
+
 router = APIRouter(tags=["predict"], dependencies=STRICT)
 
-_BODY = {
-    "required": True,
-    "content": {
-        **form("file", PHOTO, "a JPEG or PNG"),
-        "image/jpeg": {"schema": PHOTO},
-        "image/png": {"schema": PHOTO},
-        "application/json": {
-            "schema": {
-                "type": "object",
-                "required": ["image"],
-                "additionalProperties": False,
-                "properties": {
-                    "image": {
-                        "type": "string",
-                        "format": "byte",
-                        "description": "base64 or data: URI",
-                    }
-                },
-            },
-            "example": {"image": PHOTO_URI},
-        },
-    },
-}
-_PREFER = {
-    "name": "Prefer",
-    "in": "header",
-    "description": "`wait=N`: wait at most N seconds, up to 120. `respond-async`: do not wait.",
-    "schema": {"type": "string"},
-    "example": "wait=10",
-}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"model": PredictAnswer, **example("The most probable classes.", PREDICTION)},
     202: {
@@ -105,7 +82,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     summary="Classify one photo",
     response_class=Response,
     responses=_RESPONSES,
-    openapi_extra={"requestBody": _BODY, "parameters": [_PREFER]},
+    openapi_extra={"requestBody": PREDICT_BODY, "parameters": [PREFER]},
 )
 async def predict(request: Request, services: ServicesDep, options: ClassifyOptionsDep) -> Response:
     """Send the photo as form field `file`, as the raw body, or as JSON `{"image": "<base64>"}`.
@@ -114,48 +91,81 @@ async def predict(request: Request, services: ServicesDep, options: ClassifyOpti
     response is 202 and the job continues. If the client disconnects while it waits, the job is
     cancelled.
     """
-    preference = parse_prefer(request.headers.getlist("prefer"), services.settings.predict_wait_s)
-    # a short wait also shortens the queue that the client accepts; a long wait never lengthens it
-    queue_s = min(preference.wait_s, services.settings.predict_queue_s)
-    services.admission.check(
-        QueueName.INTERACTIVE, queue_s=queue_s, waiting=services.completions.count
-    )
+    preference = admit(request, services)
     if options.explain:
         services.admission.check_explain()
-    job = await _take(request, services, options)
-    end = await _run(request, services, job, preference.wait_s, queue_s)
+
+    async def read(lease: MemoryLease) -> PhotosToClassify:
+        return [await read_photo(request, services.settings.max_upload_bytes, lease)], options
+
+    job = await take(request, services, read)
+    end = await run(request, services, job, preference.wait_s)
     headers = {"preference-applied": preference.applied} if preference.applied else {}
     if isinstance(end, bytes):
         return Response(end, 200, headers, "application/json")
     return _answer(end, headers)
 
 
-async def _take(request: Request, services: Services, options: ClassifyOptions) -> NewJob:
-    """Read and store the photo; its bytes leave memory once they are stored."""
+def admit(request: Request, services: Services) -> Preference:
+    """How long the client waits; refuses a request that could not be served in that time.
+
+    Raises:
+        BrokerUnavailable, NoWorkers, QueueFull: See `api.admission.controller.Admission.check`.
+    """
+    preference = parse_prefer(request.headers.getlist("prefer"), services.settings.predict_wait_s)
+    services.admission.check(
+        QueueName.INTERACTIVE,
+        queue_s=_queue_s(services, preference.wait_s),
+        waiting=services.completions.count,
+    )
+    return preference
+
+
+def _queue_s(services: Services, wait_s: float) -> float:
+    """A short wait also shortens the queue that the client accepts; a long one never lengthens it.
+
+    Returns seconds.
+    """
+    return min(wait_s, services.settings.predict_queue_s)
+
+
+async def take(request: Request, services: Services, read: Reader) -> NewJob:
+    """Read and store the photos; their bytes leave memory once they are stored."""
     job_id = uuid.uuid4().hex
     bind_contextvars(job=job_id)
-    key = upload_key(job_id, 0)
+    items: list[NewItem] = []
     with services.budget.lease() as lease:
-        photo = await read_photo(request, services.settings.max_upload_bytes, lease)
-        await services.jobs.store(key, photo.data)
+        photos, options = await read(lease)
+        try:
+            for photo in photos:
+                key = upload_key(job_id, len(items))
+                await services.jobs.store(key, photo.data)
+                items.append(
+                    NewItem(photo.filename, key, None, options.explain, options.min_confidence)
+                )
+        except BaseException:
+            if items:
+                await services.jobs.discard(item.upload_key for item in items if item.upload_key)
+            raise
     return NewJob(
         job_id=job_id,
         queue=QueueName.INTERACTIVE,
         top_k=options.top_k,
-        items=[NewItem(photo.filename, key, None, options.explain, options.min_confidence)],
+        items=items,
         reply_to=services.completions.channel,
         owner=owner_of(request),
         request_id=log.request_id(),
     )
 
 
-async def _run(
-    request: Request, services: Services, job: NewJob, wait_s: float, queue_s: float
+async def run(
+    request: Request, services: Services, job: NewJob, wait_s: float
 ) -> bytes | JobRecord:
     """Submit the job and wait until it is finished or the client's wait time is over.
 
     Returns:
-        The response's body, if the worker published a result; otherwise the job's record.
+        The response's body, if the worker published a result; otherwise the job's record with all
+        of its items.
 
     Raises:
         starlette.requests.ClientDisconnect: The client disconnected; the job is cancelled.
@@ -163,7 +173,7 @@ async def _run(
     loop, jobs = asyncio.get_running_loop(), services.jobs
     deadline = loop.time() + wait_s
     with services.completions.expect(job.job_id) as woken:
-        await jobs.submit(job, services.admission.room(queue_s))
+        await jobs.submit(job, services.admission.room(_queue_s(services, wait_s)))
         async with DisconnectWatch(request, woken) as client:
             while await client.event_within(deadline - loop.time()):
                 woken.clear()
@@ -173,25 +183,25 @@ async def _run(
                 if record.finished_ms is not None:
                     return record
             if client.happened:
-                await _cancel(services, job)
+                await cancel(services, job)
                 raise ClientDisconnect
     return await _read(services, job)
 
 
-async def _cancel(services: Services, job: NewJob) -> None:
-    """Cancel the job of a client that disconnected; log a failure, since no client can see it."""
+async def cancel(services: Services, job: NewJob) -> None:
+    """Cancel a job that no client waits for; log a failure, since no client can see it."""
     try:
         await services.jobs.cancel(job.job_id)
     except errors.BrokerUnavailable as error:
-        _log.warning("could not cancel the job of a disconnected client", reason=error.detail)
+        _log.warning("could not cancel a job that no client waits for", reason=error.detail)
 
 
 async def _read(services: Services, job: NewJob) -> JobRecord:
     """The job's current record, or its record as created while Redis does not respond."""
     try:
-        return await services.jobs.read(job.job_id)
+        return await services.jobs.read(job.job_id, 0, len(job.items))
     except errors.BrokerUnavailable:
-        return as_created(job)
+        return as_created(job, len(job.items))
     except errors.JobNotFound as error:
         raise errors.BrokerUnavailable("Redis has lost the job. Send the photo again.") from error
 
@@ -223,10 +233,20 @@ def published_answer(job: NewJob, ended: str) -> bytes | None:
 
 def _answer(record: JobRecord, headers: dict[str, str]) -> Response:
     item = record.items[0]
-    if item.result and item.result.error:
-        return respond_item(item.result.error, record.job_id)
-    if item.status is ItemState.CANCELLED:
-        return respond_error(errors.JobCancelled("The job was cancelled. Send the photo again."))
+    if failed := failure(item, record.job_id):
+        return failed
     if item.result and item.status is ItemState.SUCCEEDED:
         return json_response(PredictAnswer.of(record.job_id, item, item.result), headers=headers)
     return job_response(Job.of(record, 0, 1), 202, headers)
+
+
+def failure(item: ItemRecord, job_id: str, prefix: str = "") -> Response | None:
+    """The response to a request whose photo failed or was cancelled, else ``None``.
+
+    ``prefix`` begins the detail: it names the photo where a request has several.
+    """
+    if item.result and (problem := item.result.error):
+        return respond_item(problem.model_copy(update={"detail": prefix + problem.detail}), job_id)
+    if item.status is ItemState.CANCELLED:
+        return respond_error(errors.JobCancelled("The job was cancelled. Send the photo again."))
+    return None
