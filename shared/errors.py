@@ -93,7 +93,7 @@ class InvalidImage(ServiceError):
 
 
 class InvalidParameter(ServiceError):
-    """A query parameter or header is unknown or out of range."""
+    """A parameter or header is unknown or out of range."""
 
     slug, status, title = "invalid_parameter", 422, "Invalid parameter"
 
@@ -118,6 +118,12 @@ class NoWorkers(RetryableError):
     """No worker is ready, and the request waits for its result."""
 
     slug, title = "no_workers", "No workers"
+
+
+class ResultTimeout(ServiceError):
+    """There was no result in the time that the client waits; the photo was cancelled."""
+
+    slug, status, title = "result_timeout", 504, "Result timeout"
 
 
 class WorkerLost(RetryableError):
@@ -151,6 +157,25 @@ ITEM_ERRORS: tuple[type[ServiceError], ...] = (
     UnsupportedMediaType,
     InvalidImage,
     InvalidParameter,
+    WorkerLost,
+    ItemTimeout,
+    UploadLost,
+    InferenceFailed,
+)
+
+
+# The errors of a request that waits for its photos' results.
+OF_WAITING: tuple[type[ServiceError], ...] = (
+    MalformedRequest,
+    RequestTimeout,
+    JobCancelled,
+    UploadTooLarge,
+    UnsupportedMediaType,
+    InvalidImage,
+    InvalidParameter,
+    BrokerUnavailable,
+    QueueFull,
+    NoWorkers,
     WorkerLost,
     ItemTimeout,
     UploadLost,

@@ -1,31 +1,49 @@
 """Parts of the OpenAPI description that FastAPI cannot derive: errors, examples, bodies."""
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from typing import Any
 
+from api.http import compatible_errors
 from api.http.openapi_examples import PHOTO_URI
 from api.http.responses import MEDIA_TYPE
+from api.http.schemas import CompatibleProblem
 from shared.errors import RetryableError, ServiceError, Unauthorized
 from shared.messages import Problem
 
 PHOTO = {"type": "string", "format": "binary"}
-_REF = {"$ref": "#/components/schemas/Problem"}
 _RETRY_AFTER = {"description": "seconds to wait before trying again", "schema": {"type": "integer"}}
 _CHALLENGE = {"description": "how to send a key", "schema": {"type": "string"}}
 
 
 def problems(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
     """The error responses of a route, one per status, with an example per slug."""
+    return _problems(errors, MEDIA_TYPE, {"$ref": "#/components/schemas/Problem"})
+
+
+def compatible_problems(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
+    """The same for a route whose clients read the member ``error``."""
+    schema = {"$ref": "#/components/schemas/CompatibleProblem"}
+    by_status = _problems(errors, compatible_errors.MEDIA_TYPE, schema)
+    for answer in by_status.values():
+        answer["model"] = CompatibleProblem
+        for shown in answer["content"][compatible_errors.MEDIA_TYPE]["examples"].values():
+            shown["value"] = {"error": shown["value"]["detail"], **shown["value"]}
+    return by_status
+
+
+def _problems(
+    errors: Iterable[type[ServiceError]], media_type: str, schema: dict[str, str]
+) -> dict[int | str, dict[str, Any]]:
     by_status: dict[int | str, dict[str, Any]] = {}
     for error in errors:
         answer = by_status.setdefault(
             error.status,
-            {"description": "", "content": {MEDIA_TYPE: {"schema": _REF, "examples": {}}}},
+            {"description": "", "content": {media_type: {"schema": schema, "examples": {}}}},
         )
         line = (error.__doc__ or error.title).splitlines()[0]
         answer["description"] += f"{' · ' if answer['description'] else ''}`{error.slug}`: {line}"
         example = Problem.of(error(line)).model_dump()
-        answer["content"][MEDIA_TYPE]["examples"][error.slug] = {"value": example}
+        answer["content"][media_type]["examples"][error.slug] = {"value": example}
         if issubclass(error, RetryableError):
             answer["headers"] = {"Retry-After": _RETRY_AFTER}
         elif error is Unauthorized:
@@ -43,10 +61,12 @@ def with_keys(document: dict[str, Any], open_paths: Container[str]) -> dict[str,
     for path, operations in document["paths"].items():
         if path in open_paths:
             continue
+        described = compatible_problems if compatible_errors.is_compatible(path) else problems
         for operation in operations.values():
             # the empty object allows requests without a key, for a service that has no keys
             operation["security"] = [{}, *({name: []} for name in schemes)]
-            answers = {**operation["responses"], "401": problems(Unauthorized)[401]}
+            answers = {**operation["responses"], "401": described(Unauthorized)[401]}
+            answers["401"].pop("model", None)  # a class of Python, already a schema here
             operation["responses"] = dict(sorted(answers.items()))
     return document
 
@@ -76,7 +96,7 @@ def without_added_errors(document: dict[str, Any]) -> dict[str, Any]:
     for path in document["paths"].values():
         for operation in path.values():
             answer = operation["responses"].get("422")
-            if answer and MEDIA_TYPE not in answer["content"]:
+            if answer and "HTTPValidationError" in str(answer["content"]):
                 del operation["responses"]["422"]
     for name in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(name, None)

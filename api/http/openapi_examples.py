@@ -28,6 +28,9 @@ PREDICTION: dict[str, Any] = {
     "model": _MODEL,
     "timing_ms": {"queued": 0.9, "decode": 1.9, "inference": 12.1, "total": 18.3},
 }
+HF_ANSWER = [
+    {"label": found["label"], "score": found["confidence"]} for found in PREDICTION["predictions"]
+]
 _COUNTS: dict[str, Any] = {
     "total": 2,
     "queued": 2,

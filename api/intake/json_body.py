@@ -13,11 +13,13 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from shared.errors import MalformedRequest
+from shared.errors import InvalidParameter, MalformedRequest, ServiceError
 
 # Every JSON value except the first follows one of these; base64 contains none of them.
 _SEPARATORS = (b",", b"[", b"{")
 MAX_SEPARATORS = 1_000
+# How many characters of a field's name an error repeats.
+_SHOWN = 100
 _ONLY_IMAGE = (
     'The JSON body may only contain the field "image"; top_k and explain are query parameters.'
 )
@@ -72,6 +74,17 @@ def parse_json(body: bytes | bytearray, model: type[Body], too_many: str) -> Bod
     if sum(map(body.count, _SEPARATORS)) > MAX_SEPARATORS:
         raise MalformedRequest(too_many)
     return model.model_validate_json(body)
+
+
+def describe(error: ValidationError, form: str) -> ServiceError:
+    """The error for a JSON body that is not of this form: names the field, never its value."""
+    fault = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    where = ".".join(map(str, fault["loc"]))[:_SHOWN]
+    if not where:
+        return MalformedRequest(f"The JSON must be {form}.")
+    if "parameters" in fault["loc"]:
+        return InvalidParameter(f"{where}: {fault['msg']}")
+    return MalformedRequest(f"{where}: {fault['msg']}. The JSON must be {form}.")
 
 
 def decode_base64(text: str) -> bytes:

@@ -57,22 +57,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
             Retry_After="seconds to wait before polling",
         ),
     },
-    **problems(
-        errors.MalformedRequest,
-        errors.RequestTimeout,
-        errors.JobCancelled,
-        errors.UploadTooLarge,
-        errors.UnsupportedMediaType,
-        errors.InvalidImage,
-        errors.InvalidParameter,
-        errors.BrokerUnavailable,
-        errors.QueueFull,
-        errors.NoWorkers,
-        errors.WorkerLost,
-        errors.ItemTimeout,
-        errors.UploadLost,
-        errors.InferenceFailed,
-    ),
+    **problems(*errors.OF_WAITING),
 }
 
 

@@ -1,4 +1,4 @@
-"""A running service, and the package that Node lacks."""
+"""A running service, and the packages that Node lacks."""
 
 import subprocess
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.live_service import LiveService
 
-UNDICI = "undici@7.30.2"
+NODE_PACKAGES = ["undici@7.30.2", "@huggingface/inference@4.13.30"]
 
 
 @pytest.fixture(scope="session")
@@ -22,5 +22,5 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """For the clients: no proxy, and where Node finds packages."""
     packages: Path = tmp_path_factory.mktemp("packages")
     install = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(packages)]
-    subprocess.run([*install, UNDICI], check=True, timeout=120)
+    subprocess.run([*install, *NODE_PACKAGES], check=True, timeout=120)
     return {"NODE_PACKAGES": str(packages), "no_proxy": "127.0.0.1", "PYTHONIOENCODING": "utf-8"}

@@ -48,20 +48,19 @@ class Scene:
             line.send(b"Content-Type: multipart/form-data; boundary=x\r\n\r\n")
             return line.answer().status
 
-    def unanswered(self) -> int:
+    def unanswered(self, path: str = "/predict") -> int:
         """The status of a request that does not wait, while no worker runs."""
         self.worker.listen_to("no such queue")
-        status = self.ask("POST", "/predict", content=PHOTO, headers={"prefer": "respond-async"})
+        status = self.ask("POST", path, content=PHOTO, headers={"prefer": "respond-async"})
         self.worker.listen_to(*BOTH)
         return status
 
-    def cancelled(self) -> int:
+    def cancelled(self, path: str = "/predict") -> int:
         """The status of a request whose job is cancelled while it waits."""
         self.worker.listen_to("no such queue")
         with raw(self.api.port) as line:
-            line.send(
-                b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(PHOTO)
-            )
+            head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(PHOTO)}\r\n\r\n"
+            line.send(head.encode())
             line.send(PHOTO)
             self.ask("DELETE", f"/jobs/{waiting_job(self.worker.client)}")
             status = line.answer().status
@@ -87,6 +86,14 @@ WHILE_ALL_IS_WELL: Provoked = {
     ("predict", 413): lambda s: s.ask("POST", "/predict", content=TOO_LARGE),
     ("predict", 415): lambda s: s.ask("POST", "/predict", content=b"GIF89a"),
     ("predict", 422): lambda s: s.ask("POST", "/predict?top_k=0", content=PHOTO),
+    ("hugging_face", 200): lambda s: s.ask("POST", "/hf", content=PHOTO),
+    ("hugging_face", 400): lambda s: s.ask("POST", "/hf", json={"inputs": "*"}),
+    ("hugging_face", 408): lambda s: s.slowly("/hf"),
+    ("hugging_face", 409): lambda s: s.cancelled("/hf"),
+    ("hugging_face", 413): lambda s: s.ask("POST", "/hf", content=TOO_LARGE),
+    ("hugging_face", 415): lambda s: s.ask("POST", "/hf", content=b"GIF89a"),
+    ("hugging_face", 422): lambda s: s.ask("POST", "/hf?top_k=0", content=PHOTO),
+    ("hugging_face", 504): lambda s: s.unanswered("/hf"),
     ("create_job", 202): lambda s: s.ask("POST", "/jobs", files={"files": PHOTO}),
     ("create_job", 400): lambda s: s.ask("POST", "/jobs"),
     ("create_job", 408): lambda s: s.slowly("/jobs"),
@@ -114,6 +121,7 @@ WHILE_ALL_IS_WELL: Provoked = {
     ("metrics", 200): lambda s: s.ask("GET", "/metrics"),
 }
 WHILE_REDIS_IS_DOWN: Provoked = {
+    ("hugging_face", 503): lambda s: s.ask("POST", "/hf", content=PHOTO),
     ("predict", 503): lambda s: s.ask("POST", "/predict", content=PHOTO),
     ("create_job", 503): lambda s: s.ask("POST", "/jobs", files={"files": PHOTO}),
     ("get_job", 503): lambda s: s.ask("GET", s.job),
@@ -125,6 +133,7 @@ WHILE_REDIS_IS_DOWN: Provoked = {
     ("model", 503): lambda s: s.ask("GET", "/model"),
 }
 WITHOUT_A_KEY: Provoked = {
+    ("hugging_face", 401): lambda s: s.ask("POST", "/hf", content=PHOTO),
     ("predict", 401): lambda s: s.ask("POST", "/predict", content=PHOTO),
     ("create_job", 401): lambda s: s.ask("POST", "/jobs", files={"files": PHOTO}),
     ("get_job", 401): lambda s: s.ask("GET", NO_JOB),

@@ -22,7 +22,7 @@ OPERATIONS: dict[str, dict[str, Any]] = {
 def test_operation_ids_are_the_ones_that_clients_rely_on() -> None:
     assert set(OPERATIONS) == {
         "predict", "create_job", "get_job", "cancel_job", "job_results", "job_events",
-        "health", "ready", "live", "model", "metrics",
+        "health", "ready", "live", "model", "metrics", "hugging_face",
     }  # fmt: skip
 
 
@@ -62,7 +62,8 @@ def test_every_error_that_the_service_has_is_described_somewhere() -> None:
         slug
         for operation in OPERATIONS.values()
         for answer in operation["responses"].values()
-        for slug in answer.get("content", {}).get(responses.MEDIA_TYPE, {}).get("examples", {})
+        for content in answer.get("content", {}).values()
+        for slug in content.get("examples", {})
     }
     assert described == known
 

@@ -1,0 +1,1 @@
+"""Routes that speak the protocols of other services, for clients that exist."""
