@@ -44,7 +44,7 @@ class _Json:
             content = parse_json(body, _Body, f"The JSON has too many values. Send {_FORM}.")
         except ValidationError as error:
             raise describe(error, _FORM) from error
-        self.top_k = content.parameters and content.parameters.top_k
+        self.top_k = content.parameters.top_k if content.parameters else None
         return decode_base64(content.inputs)
 
 

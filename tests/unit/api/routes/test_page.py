@@ -12,7 +12,7 @@ from api.http.responses import MethodNotAllowed, NotFound
 from api.routes import page
 from api.server.connection_errors import HeadersTooLarge
 from api.settings import ApiSettings
-from shared.errors import every_error
+from shared.errors import every_error, ResultTimeout
 
 
 @pytest.fixture
@@ -65,7 +65,12 @@ async def test_the_page_knows_how_much_a_job_may_hold(client: httpx.AsyncClient)
 async def test_the_page_has_words_of_its_own_for_every_error(client: httpx.AsyncClient) -> None:
     words = (await client.get("/static/page/error-texts.js")).text
     for error in every_error():
-        if error not in {NotFound, MethodNotAllowed, HeadersTooLarge}:  # the page asks for no such
+        if error not in {
+            NotFound,
+            MethodNotAllowed,
+            HeadersTooLarge,
+            ResultTimeout,
+        }:  # the page asks for no such
             assert f"\n  {error.slug}: [" in words
 
 
