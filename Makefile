@@ -5,9 +5,9 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 # a skipped test proves nothing, so outside `make test` it counts as failed
 FULL = --fail-on-skip
-# four at a time, one file's tests in one process: most of them wait for what they started;
-# the longest files first, or one process runs them last by itself
-PARALLEL = -n 4 --dist loadfile --no-loadscope-reorder
+# One file's tests run in one process. Most tests wait for what they started, so that more of them
+# run at a time than there are cores. The order is that of tests/conftest.py.
+PARALLEL = --dist loadfile --no-loadscope-reorder -n
 # lines of the code in the tests' own processes; a lower figure fails
 COVERAGE = --cov=api --cov=worker --cov=shared --cov=image_classifier_client --cov-report=term:skip-covered
 
@@ -22,12 +22,12 @@ serve: ## install what is missing, then run Redis, worker and api here until Ctr
 	@exec $(BIN)/python serve.py
 
 test: install-dev ## unit, integration and end-to-end tests: no root, Docker or browser
-	$(BIN)/python -m pytest $(PARALLEL) $(COVERAGE) tests/e2e tests/integration tests/unit
+	$(BIN)/python -m pytest $(PARALLEL) 4 $(COVERAGE) tests/e2e tests/integration tests/unit
 
 test-full: test-services test-root test-docker test-browser hostile ## the five targets below: what needs more than Python; a skip fails
 
 test-services: install-dev ## with Prometheus, haproxy, nginx and other HTTP clients; load, agreement with torch, manifests
-	$(BIN)/python -m pytest $(FULL) tests/agreement tests/clients tests/failover tests/kubernetes tests/load tests/monitoring tests/proxies tests/tls
+	$(BIN)/python -m pytest $(FULL) $(PARALLEL) 2 tests/proxies tests/load tests/clients tests/monitoring tests/agreement tests/failover tests/kubernetes tests/tls
 
 test-root: install-dev ## with root and iproute2: a minute of chaos, a fleet in network namespaces
 	$(BIN)/python -m pytest $(FULL) tests/chaos/test_smoke.py tests/fleet
@@ -36,11 +36,11 @@ test-docker: install-dev ## with Docker: build, start, classify, scale, look ins
 	$(BIN)/python -m pytest $(FULL) tests/compose
 
 test-browser: install-dev ## with Chromium and nginx: the page
-	$(BIN)/python -m pytest $(FULL) tests/browser
+	$(BIN)/python -m pytest $(FULL) $(PARALLEL) 2 tests/browser
 
 hostile: install-dev ## hostile images and requests against a running service; a minute of fuzzing
 	$(BIN)/python -m pytest $(FULL) tests/hostile/test_corpus.py
-	$(BIN)/python -m pytest $(FULL) -n 2 --dist loadfile tests/hostile tests/fuzz --ignore tests/hostile/test_corpus.py
+	$(BIN)/python -m pytest $(FULL) $(PARALLEL) 2 tests/hostile tests/fuzz --ignore tests/hostile/test_corpus.py
 
 FUZZ_S ?= 300
 fuzz: install-dev ## fuzz the decoder, forms, JSON, headers and requests: FUZZ_S seconds each

@@ -1,8 +1,9 @@
-"""What all tests share: in the tier that must leave nothing out, a skip is a failure; and what
-chaos and fleet have counted is told at the end.
+"""What all tests share: their order; in the tier that must leave nothing out, a skip is a failure;
+and what chaos and fleet have counted is told at the end.
 """
 
 import os
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -16,6 +17,21 @@ hypothesis.settings.load_profile("untimed")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fail-on-skip", action="store_true", help="count a skip as a failure")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort the files for several processes.
+
+    The worker's files are first: they take longest, and a long file at the end would run alone.
+    Files of unit tests, which compute, alternate with the others, which mostly wait.
+    """
+    items.sort(key=lambda item: "worker" not in item.path.parts)
+    ranks: dict[bool, dict[Path, int]] = {True: {}, False: {}}
+    places: dict[Path, int] = {}
+    for item in items:
+        files = ranks["unit" in item.path.parts]
+        places[item.path] = files.setdefault(item.path, len(files))
+    items.sort(key=lambda item: places[item.path])
 
 
 @pytest.hookimpl(trylast=True)

@@ -1,4 +1,4 @@
-"""A random model, the answers of plain torch, and a cache for all tests of a file.
+"""A random model, the answers of plain torch, and a cache for all tests.
 
 The weights are random, but made so that photos differ: batch statistics of noise, a steep head.
 """
@@ -18,7 +18,7 @@ from worker.inference.runtime import Runtime
 from worker.models.selection import ModelSpec
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def network() -> models.ResNet:
     torch.manual_seed(1)
     network = models.resnet50(num_classes=CLASSES)
@@ -31,7 +31,7 @@ def network() -> models.ResNet:
     return network
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def expected(network: models.ResNet) -> NDArray[np.float32]:
     """What plain torch answers on `noise(8)`, a photo at a time."""
     with torch.inference_mode():
@@ -40,14 +40,14 @@ def expected(network: models.ResNet) -> NDArray[np.float32]:
         )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def spec(network: models.ResNet, tmp_path_factory: pytest.TempPathFactory) -> ModelSpec:
     path = tmp_path_factory.mktemp("weights") / "random.pth"
     torch.save(network.state_dict(), path)
     return of_file(path)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def load(spec: ModelSpec, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Runtime]:
     """Loads the random model on the processor, with one cache for all tests."""
     cache = tmp_path_factory.mktemp("cache")
@@ -58,7 +58,7 @@ def load(spec: ModelSpec, tmp_path_factory: pytest.TempPathFactory) -> Callable[
     return load
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def packaged_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the packaged model is converted into, once."""
     return tmp_path_factory.mktemp("packaged")
