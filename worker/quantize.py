@@ -129,7 +129,7 @@ def quantize(folder: Path, settings: WorkerSettings) -> str:
     )
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m worker.quantize",
@@ -138,7 +138,7 @@ def main() -> int:
     parser.add_argument(
         "photos", type=Path, help="folder of JPEG and PNG photos, including subfolders"
     )
-    folder = parser.parse_args().photos
+    folder = parser.parse_args(arguments).photos
     return run("quantize", lambda: quantize(folder, WorkerSettings()))
 
 

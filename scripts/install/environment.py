@@ -6,9 +6,10 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from scripts.install.torch_build import TORCH_CPU_INDEX, torch_build
+from scripts.install.torch_build import TORCH_CPU_INDEX, Build, torch_build
 
 ROOT = Path(__file__).resolve().parents[2]
 TORCH_REQUIREMENTS = ROOT / "worker" / "requirements-torch.txt"
@@ -32,10 +33,15 @@ class InstallError(Exception):
     """The installation failed; the text is one line that says what to do."""
 
 
-def fingerprint(lock: Path) -> str:
-    """Changes when the Python version, a line of the lock or of PyTorch's, or the client does."""
+def fingerprint(lock: Path, *others: Path) -> str:
+    """A hash of the Python version, of a lock and of other files.
+
+    Args:
+        lock: What pip installs.
+        others: What is installed with every lock; by default PyTorch and the client.
+    """
     digest = hashlib.sha256(sys.version.encode())
-    for path in (TORCH_LOCK, lock, CLIENT / "pyproject.toml"):
+    for path in (lock, *(others or (TORCH_LOCK, CLIENT / "pyproject.toml"))):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -112,15 +118,20 @@ def create(venv: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(venv)], check=True)
 
 
-def ensure(venv: Path, target: str) -> None:
+def ensure(venv: Path, target: str, choose_build: Callable[[], Build] = torch_build) -> None:
     """Create the environment and fill it, unless that is done already.
+
+    Args:
+        venv: The environment's folder.
+        target: A key of `TARGETS`.
+        choose_build: Chooses the build of PyTorch.
 
     Raises:
         InstallError: A step failed.
     """
     if is_current(venv, target):
         return
-    build = torch_build()
+    build = choose_build()
     if any(venv.glob(stamp(venv, "*").name)):
         say("the requirements have changed: installing the new packages")
     else:

@@ -6,11 +6,13 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 PROBE_S = 3.0
+Build = Literal["cpu", "cuda", "plain"]
 
 
 def has_nvidia_gpu() -> bool:
@@ -44,13 +46,24 @@ def answers(url: str, timeout: float = PROBE_S) -> bool:
     return found == [True]
 
 
-def torch_build() -> Literal["cpu", "cuda", "plain"]:
-    """``cpu`` where PyTorch's CPU build suffices and its own index is in reach.
+def torch_build(
+    platform: str = sys.platform,
+    has_gpu: Callable[[], bool] = has_nvidia_gpu,
+    is_reachable: Callable[[str], bool] = answers,
+) -> Build:
+    """The build of PyTorch for a machine.
 
-    Otherwise the ordinary index's build: ``cuda`` on Linux, ``plain`` where there is but one.
+    Args:
+        platform: As `sys.platform`.
+        has_gpu: Whether the machine has an NVIDIA GPU.
+        is_reachable: Whether a URL is reachable.
+
+    Returns:
+        ``cpu`` where PyTorch's CPU build is enough and its index is reachable. Otherwise the build
+        on PyPI: ``cuda`` on Linux, ``plain`` where there is only one.
     """
-    if not sys.platform.startswith("linux"):
+    if not platform.startswith("linux"):
         return "plain"
-    if has_nvidia_gpu():
+    if has_gpu():
         return "cuda"
-    return "cpu" if answers(TORCH_CPU_INDEX + "/torch/") else "cuda"
+    return "cpu" if is_reachable(TORCH_CPU_INDEX + "/torch/") else "cuda"

@@ -53,6 +53,8 @@ class Child:
         self._environment = environment
         self._show = show
         self._grace_s = grace_s
+        # Seconds before the first restart; each further restart waits twice as long.
+        self.first_pause_s = FIRST_PAUSE_S
         self._stopping = asyncio.Event()
 
     async def keep(self) -> None:
@@ -74,7 +76,7 @@ class Child:
             failures = 1 if loop.time() - began > SOUND_AFTER_S else failures + 1
             if not self.settled and (failures >= GIVE_UP_AFTER or code == CANNOT_SERVE):
                 raise ServeError(f"{self.name} {status} before it was ready: see its lines above")
-            pause = min(FIRST_PAUSE_S * 2 ** (failures - 1), LONGEST_PAUSE_S)
+            pause = min(self.first_pause_s * 2 ** (failures - 1), LONGEST_PAUSE_S)
             self._show(self.name, f"{status}; starting it again in {pause:g} s")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)

@@ -4,6 +4,8 @@ import asyncio
 import os
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,39 @@ WORKER_GRACE_S = 20.0
 REDIS_GRACE_S = 10.0
 # as root Celery warns of it at each start; there is nothing to do about it here
 WORKER_WARNINGS = {"PYTHONWARNINGS": "ignore::Warning:celery.platforms"}
-FETCH_MODEL = [sys.executable, "-m", "worker.download"]
+
+
+def worker_command(number: int, port: int) -> list[str]:
+    """One worker process; the name is its own even where services share a Redis."""
+    name = f"worker-{number}-{port}@%h"
+    command = [sys.executable, "-m", "celery", "-q", "-A", "worker.main", "worker", "-P", "threads"]
+    return [*command, "-n", name, "--without-mingle", "--without-gossip"]
+
+
+def api_command(settings: ServeSettings) -> list[str]:
+    """The API process: one, whatever WEB_CONCURRENCY is, as each reports its own metrics."""
+    # asyncio listens on both families where the host is empty, and on IPv6 only for "::"
+    host = "" if settings.bind_address == "::" else settings.bind_address
+    where = ["--host", host, "--port", str(settings.port), "--workers", "1"]
+    limit = ["--timeout-graceful-shutdown", str(int(API_GRACE_S - 2))]
+    # the app logs the requests
+    level = ["--log-level", "info" if os.environ.get("LOG_LEVEL") == "DEBUG" else "warning"]
+    return [sys.executable, "-m", "uvicorn", "api.main:app", *where, *limit, *level]
+
+
+@dataclass(frozen=True)
+class Programs:
+    """The commands that `Service` runs, besides Redis.
+
+    Attributes:
+        fetch_model: Downloads the model and exits.
+        worker: A worker's command, from its number and the service's port.
+        api: The API's command.
+    """
+
+    fetch_model: Sequence[str] = (sys.executable, "-m", "worker.download")
+    worker: Callable[[int, int], list[str]] = worker_command
+    api: Callable[[ServeSettings], list[str]] = api_command
 
 
 class Service:
@@ -32,9 +66,13 @@ class Service:
     Args:
         settings: Where to listen and how many workers to keep.
         screen: Takes every line.
+        programs: What to run.
     """
 
-    def __init__(self, settings: ServeSettings, screen: Screen) -> None:
+    def __init__(
+        self, settings: ServeSettings, screen: Screen, programs: Programs | None = None
+    ) -> None:
+        self._programs = programs or Programs()
         self._settings = settings
         self._screen = screen
         self._children: dict[Child, asyncio.Task[None]] = {}
@@ -73,9 +111,9 @@ class Service:
         """Start workers and api, and tell when they can classify."""
         earlier = await readiness.incarnations(client)
         for number in range(1, self._settings.workers + 1):
-            command = worker_command(number, self._settings.port)
+            command = self._programs.worker(number, self._settings.port)
             self._keep(f"worker-{number}", command, environment | WORKER_WARNINGS, WORKER_GRACE_S)
-        self._keep("api", api_command(self._settings), environment | API_MALLOC, API_GRACE_S)
+        self._keep("api", self._programs.api(self._settings), environment | API_MALLOC, API_GRACE_S)
         await readiness.until_ready(self._settings.url, client, earlier)
         for child in self._children:
             child.settled = True
@@ -123,7 +161,7 @@ class Service:
         """
         as_json = self._settings.log_format == "json"
         process = await asyncio.create_subprocess_exec(
-            *FETCH_MODEL,
+            *self._programs.fetch_model,
             cwd=ROOT,
             env=environment,
             stdin=asyncio.subprocess.DEVNULL,
@@ -151,21 +189,3 @@ class Service:
         for task in self._children.values():
             task.cancel()
         await asyncio.gather(*self._children.values(), return_exceptions=True)
-
-
-def worker_command(number: int, port: int) -> list[str]:
-    """One worker process; the name is its own even where services share a Redis."""
-    name = f"worker-{number}-{port}@%h"
-    command = [sys.executable, "-m", "celery", "-q", "-A", "worker.main", "worker", "-P", "threads"]
-    return [*command, "-n", name, "--without-mingle", "--without-gossip"]
-
-
-def api_command(settings: ServeSettings) -> list[str]:
-    """The API process: one, whatever WEB_CONCURRENCY is, as each reports its own metrics."""
-    # asyncio listens on both families where the host is empty, and on IPv6 only for "::"
-    host = "" if settings.bind_address == "::" else settings.bind_address
-    where = ["--host", host, "--port", str(settings.port), "--workers", "1"]
-    limit = ["--timeout-graceful-shutdown", str(int(API_GRACE_S - 2))]
-    # the app logs the requests
-    level = ["--log-level", "info" if os.environ.get("LOG_LEVEL") == "DEBUG" else "warning"]
-    return [sys.executable, "-m", "uvicorn", "api.main:app", *where, *limit, *level]

@@ -172,6 +172,11 @@ class MemoryBudget:
         self._waiting: deque[object] = deque()
         self._changed = threading.Condition()
 
+    @property
+    def waiting(self) -> int:
+        """How many decodes wait for memory."""
+        return len(self._waiting)
+
     @contextmanager
     def reserve(self, wanted_bytes: int) -> Iterator[None]:
         """Wait until that many bytes are free, hold them for as long as the block runs."""

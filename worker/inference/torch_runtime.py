@@ -1,6 +1,6 @@
 """Runs the model with torch: the reference on a processor, the fast engine on an NVIDIA GPU."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from worker.cgroup import cpu_quota, processors
-from worker.inference.architectures import build
+from worker.inference.architectures import Classifier, build
 from worker.inference.runtime import OutOfMemory, activation_maps
 from worker.models.selection import ModelSpec
 from worker.models.weights import ModelUnavailable
@@ -24,6 +24,7 @@ class TorchRuntime:
         device: `cpu` or an existing `cuda:N`.
         precision: `fp32`, `bf16`, `fp16`, or `auto`: fp32 on a processor; on a GPU bf16 if
             supported, else fp16.
+        build: Loads the network.
 
     Raises:
         ModelUnavailable: The weights do not match, or the device lacks the precision.
@@ -36,7 +37,13 @@ class TorchRuntime:
     # Every supported architecture ends in an average and one linear layer.
     explains = True
 
-    def __init__(self, spec: ModelSpec, device: str, precision: str) -> None:
+    def __init__(
+        self,
+        spec: ModelSpec,
+        device: str,
+        precision: str,
+        build: Callable[[ModelSpec], Classifier] = build,
+    ) -> None:
         self.device = device
         self._device = torch.device(device)
         self._cuda = self._device.type == "cuda"

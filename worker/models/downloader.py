@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
@@ -35,7 +36,12 @@ class Unreachable(DownloadFailed):
 
 
 def fetch(
-    published: Published, folder: Path, *, tries: int = TRIES, pause_s: float = PAUSE_S
+    published: Published,
+    folder: Path,
+    *,
+    tries: int = TRIES,
+    pause_s: float = PAUSE_S,
+    timeout: httpx2.Timeout = TIMEOUT,
 ) -> Path:
     """Download weights unless the folder has them.
 
@@ -47,6 +53,7 @@ def fetch(
         folder: The target folder; created if necessary.
         tries: How many connections in a row may fail without a byte.
         pause_s: Pause before the next try, in seconds.
+        timeout: How long a try waits for the next byte.
 
     Returns:
         The file, whose SHA-256 was checked; beside it is a file for `sha256sum -c`.
@@ -62,21 +69,28 @@ def fetch(
         folder.mkdir(parents=True, exist_ok=True)
         with _alone(folder / f".{published.filename}.lock"):
             if not path.exists():
-                _download(published, path, tries, pause_s)
+                _download(published, path, _Tries(tries, pause_s, timeout))
     except OSError as error:
         raise DownloadFailed(why_not_written(folder, error)) from error
     return path
 
 
-def _download(published: Published, path: Path, tries: int, pause_s: float) -> None:
+@dataclass(frozen=True)
+class _Tries:
+    most: int
+    pause_s: float
+    timeout: httpx2.Timeout
+
+
+def _download(published: Published, path: Path, tries: _Tries) -> None:
     part = path.with_name(f"{path.name}.part")
     continued = part.exists()
-    _transfer(published.url, part, tries, pause_s)
+    _transfer(published.url, part, tries)
     digest = file_sha256(part)
     if continued and not digest.startswith(published.sha256_prefix):
         # The older part may belong to another file: download again from the first byte.
         part.unlink()
-        _transfer(published.url, part, tries, pause_s)
+        _transfer(published.url, part, tries)
         digest = file_sha256(part)
     if not digest.startswith(published.sha256_prefix):
         part.unlink()
@@ -89,17 +103,17 @@ def _download(published: Published, path: Path, tries: int, pause_s: float) -> N
     part.replace(path)
 
 
-def _transfer(url: str, part: Path, tries: int, pause_s: float) -> None:
+def _transfer(url: str, part: Path, tries: _Tries) -> None:
     """Download ``part`` completely, with new connections as long as they bring bytes."""
     failed = 0
     while True:
         before = _size(part)
         try:
-            _continue(url, part)
+            _continue(url, part, tries.timeout)
         except (httpx2.TransportError, _TryAgain) as error:
             failed = 0 if _size(part) > before else failed + 1
-            if failed < tries:
-                time.sleep(pause_s)
+            if failed < tries.most:
+                time.sleep(tries.pause_s)
                 continue
             if isinstance(error, _TryAgain):
                 raise DownloadFailed(f"{url} returned {error}: try again later") from error
@@ -116,14 +130,14 @@ class _TryAgain(Exception):
     """The server reported a problem that may pass."""
 
 
-def _continue(url: str, part: Path) -> None:
+def _continue(url: str, part: Path, timeout: httpx2.Timeout) -> None:
     """With one connection, append the missing bytes, or begin again if the server cannot resume."""
     have = _size(part)
     headers = {"Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
     with (
-        _client() as client,
+        _client(timeout) as client,
         client.stream("GET", url, headers=headers) as answer,
     ):
         if answer.status_code == httpx2.codes.RANGE_NOT_SATISFIABLE:
@@ -146,9 +160,9 @@ def _continue(url: str, part: Path) -> None:
         _write(answer, part, have if resumed else 0)
 
 
-def _client() -> httpx2.Client:
+def _client(timeout: httpx2.Timeout) -> httpx2.Client:
     try:
-        return httpx2.Client(timeout=TIMEOUT, follow_redirects=True)
+        return httpx2.Client(timeout=timeout, follow_redirects=True)
     except (OSError, ImportError, ValueError, httpx2.InvalidURL) as error:
         raise DownloadFailed(
             f"the network settings do not work ({error}): check HTTP_PROXY, HTTPS_PROXY, "

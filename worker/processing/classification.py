@@ -40,6 +40,7 @@ class Classifier:
     max_pixels: int
     metrics: WorkerMetrics
     memory: MemoryBudget = field(default_factory=MemoryBudget)
+    least_decode_bytes: int = LEAST_DECODE_BYTES
 
     def classify(
         self, data: bytes, started: StartedItem, entry: InFlightItem, began: float
@@ -94,7 +95,7 @@ class Classifier:
                 with tracing.span("decode"), self.memory.reserve(cost), self.activity.timed(entry):
                     return preprocess(data, recipe, self.max_pixels)
             except MemoryError:
-                require_memory(max(cost, LEAST_DECODE_BYTES))
+                require_memory(max(cost, self.least_decode_bytes))
         raise InvalidImage("Decoding this photo takes too much memory. Send it with fewer pixels.")
 
     def _infer(

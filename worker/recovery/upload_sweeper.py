@@ -29,6 +29,7 @@ class Sweeper:
         uploads: The store.
         spare_s: Seconds for which an upload without a record is kept.
         refused: Called for each upload that could not be deleted.
+        period_s: Seconds between two sweeps.
     """
 
     def __init__(
@@ -37,11 +38,13 @@ class Sweeper:
         uploads: UploadStore,
         spare_s: float = SPARE_S,
         refused: Callable[[], None] = lambda: None,
+        period_s: float = PERIOD_S,
     ) -> None:
         self._redis_index = redis_index
         self._uploads = uploads
         self._spare_s = spare_s
         self._refused = refused
+        self._period_s = period_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
 
@@ -55,7 +58,7 @@ class Sweeper:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stop.wait(PERIOD_S):
+        while not self._stop.wait(self._period_s):
             try:
                 if self._redis_index.lock():
                     self.sweep()

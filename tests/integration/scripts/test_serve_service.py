@@ -6,19 +6,23 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
+from redis import Redis
 
 from scripts.serve import port_lock, service
 from scripts.serve.console import Screen
 from scripts.serve.errors import ServeError
-from scripts.serve.service import Service
+from scripts.serve.service import Programs, Service
 from scripts.serve.settings import ServeSettings, misspelled
 from shared.messages import WorkerReport, WorkerState
 from shared.redis_keys import WORKERS
 from tests.support.photos import free_port
+from tests.support.redis_server import RedisServer
+from tests.support.serve_settings import TemporaryServeSettings
 
 SAY_GOODBYE = (
     "import signal, sys, time\n"
@@ -44,16 +48,18 @@ API = (
 )
 
 
+PROGRAMS = Programs(
+    fetch_model=["true"],
+    worker=lambda *_: WORKER,
+    api=lambda settings: [sys.executable, "-c", API, str(settings.port)],
+)
+
+
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ServeSettings:
-    """Two stand-in workers and an api that is healthy at once, beside a real Redis."""
+    """Two workers, and data in a temporary folder."""
     monkeypatch.delenv("REDIS_URL", raising=False)
-    monkeypatch.setattr("scripts.serve.settings.ROOT", tmp_path)
-    monkeypatch.setattr(service, "FETCH_MODEL", ["true"])
-    monkeypatch.setattr(service, "worker_command", lambda *_: WORKER)
-    api = [sys.executable, "-c", API]
-    monkeypatch.setattr(service, "api_command", lambda settings: [*api, str(settings.port)])
-    made = ServeSettings(port=free_port(), workers=2)
+    made = TemporaryServeSettings(root=tmp_path, port=free_port(), workers=2)
     port_lock.claim_folder(made).close()
     return made
 
@@ -68,11 +74,16 @@ def before() -> set[int]:
     return children()
 
 
-async def serve(settings: ServeSettings, until: Callable[[str], bool]) -> list[str]:
-    """Run until the screen satisfies a condition, stop, and return its lines."""
+async def serve(
+    settings: ServeSettings, until: Callable[[str], bool], programs: Programs = PROGRAMS
+) -> list[str]:
+    """Run until the screen satisfies a condition, stop, and return its lines.
+
+    By default, the workers and the API are stand-ins that are ready at once; Redis is real.
+    """
     out = io.StringIO()
     stop = asyncio.Event()
-    running = asyncio.create_task(Service(settings, Screen(out)).run(stop))
+    running = asyncio.create_task(Service(settings, Screen(out), programs).run(stop))
     async with asyncio.timeout(20):
         while not until(out.getvalue()) and not running.done():  # noqa: ASYNC110 - children fill it
             await asyncio.sleep(0.02)
@@ -101,25 +112,24 @@ async def test_the_api_ends_first_and_redis_last(settings: ServeSettings) -> Non
 
 
 async def test_without_a_model_nothing_is_left_running(
-    settings: ServeSettings, monkeypatch: pytest.MonkeyPatch, before: set[int]
+    settings: ServeSettings, before: set[int]
 ) -> None:
-    monkeypatch.setattr(service, "FETCH_MODEL", ["false"])
     with pytest.raises(ServeError, match="no model is available"):
-        await serve(settings, lambda _: False)
+        await serve(settings, lambda _: False, replace(PROGRAMS, fetch_model=["false"]))
     assert children() == before
 
 
 async def test_as_json_every_line_is_an_object(
-    settings: ServeSettings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    settings: ServeSettings, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """What fetches the model writes to both outputs, as it does with a warning."""
-    monkeypatch.setattr(
-        service, "FETCH_MODEL", ["sh", "-c", "echo to stdout; echo to stderr >&2; exit 1"]
-    )
+    """The download writes to stdout and stderr."""
+    fetch_model = ["sh", "-c", "echo to stdout; echo to stderr >&2; exit 1"]
     out = io.StringIO()
     as_json = settings.model_copy(update={"log_format": "json"})
     with pytest.raises(ServeError, match="no model is available"):
-        await Service(as_json, Screen(out, as_json=True)).run(asyncio.Event())
+        await Service(as_json, Screen(out, as_json=True), Programs(fetch_model)).run(
+            asyncio.Event()
+        )
     events = [json.loads(line)["event"] for line in out.getvalue().splitlines()]
     assert {"to stdout", "to stderr"} < set(events)
     assert capfd.readouterr() == ("", "")
@@ -140,12 +150,11 @@ def test_celery_does_not_warn_of_root() -> None:
 
 
 async def test_a_part_that_cannot_start_ends_the_service(
-    settings: ServeSettings, monkeypatch: pytest.MonkeyPatch, before: set[int]
+    settings: ServeSettings, before: set[int]
 ) -> None:
-    monkeypatch.setattr(service, "worker_command", lambda *_: ["sh", "-c", "exit 3"])
-    monkeypatch.setattr(service, "api_command", lambda *_: WORKER)
+    programs = replace(PROGRAMS, worker=lambda *_: ["sh", "-c", "exit 3"], api=lambda _: WORKER)
     with pytest.raises(ServeError, match="worker-1 ended with 3 before it was ready"):
-        await serve(settings, lambda _: False)
+        await serve(settings, lambda _: False, programs)
     assert children() == before
 
 
@@ -156,26 +165,31 @@ async def test_an_early_stop_leaves_nothing_either(
     assert children() == before
 
 
-async def test_a_redis_of_the_users_own_is_not_doubled(
-    settings: ServeSettings, monkeypatch: pytest.MonkeyPatch
+async def test_a_named_redis_is_used_instead_of_a_private_one(
+    settings: ServeSettings, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(service.redis_server, "FOREIGN_READY_WITHIN_S", 0.1)
-    own = settings.model_copy(update={"redis_url": "redis://127.0.0.1:9/0"})
-    with pytest.raises(ServeError, match=r"Redis at redis://127\.0\.0\.1:9/0 does not answer"):
-        await serve(own, lambda _: False)
+    own = RedisServer(tmp_path)
+    own.start()
+    try:
+        named = settings.model_copy(update={"redis_url": own.url})
+        lines = await serve(named, lambda screen: "ready" in screen)
+        with Redis.from_url(own.url) as client:
+            assert client.hlen(WORKERS) > 0
+    finally:
+        own.kill()
+    assert not [line for line in lines if line.startswith("redis")]
     assert list((settings.folder / "redis").iterdir()) == []
 
 
-async def test_the_workers_of_an_earlier_run_do_not_make_it_ready(
-    settings: ServeSettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_workers_of_an_earlier_run_do_not_make_it_ready(settings: ServeSettings) -> None:
     await serve(settings, lambda screen: "ready" in screen)
     looks = itertools.count()
     silent = [sys.executable, "-c", SAY_GOODBYE + "print('loading', flush=True); time.sleep(60)"]
-    monkeypatch.setattr(service, "worker_command", lambda *_: silent)
     healthy_looks = 8  # each of them would have said "ready"
     lines = await serve(
-        settings, lambda screen: "loading" in screen and next(looks) > healthy_looks * 4
+        settings,
+        lambda screen: "loading" in screen and next(looks) > healthy_looks * 4,
+        replace(PROGRAMS, worker=lambda *_: silent),
     )
     assert not [line for line in lines if "ready: open" in line]
 

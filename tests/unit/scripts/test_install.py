@@ -1,4 +1,5 @@
 import ast
+import json
 import subprocess
 import sys
 import threading
@@ -29,59 +30,85 @@ def test_the_installer_parses_with_an_old_grammar() -> None:
     ast.parse(source, feature_version=(3, 7))
 
 
-def test_a_fingerprint_follows_the_lock_that_of_torch_and_the_client(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lock, torch_lock = tmp_path / "some.lock", tmp_path / "torch.lock"
-    project = tmp_path / "pyproject.toml"
-    monkeypatch.setattr(environment, "TORCH_LOCK", torch_lock)
-    monkeypatch.setattr(environment, "CLIENT", tmp_path)
-    for path in (lock, torch_lock, project):
+def test_a_fingerprint_changes_with_each_of_its_files(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("some.lock", "torch.lock", "pyproject.toml")]
+    for path in files:
         path.write_text("one==1\n")
-    seen = {environment.fingerprint(lock)}
-    assert environment.fingerprint(lock) in seen
-    for path in (lock, torch_lock, project):
+    seen = {environment.fingerprint(*files)}
+    assert environment.fingerprint(*files) in seen
+    for path in files:
         path.write_text("two==2\n")
-        seen.add(environment.fingerprint(lock))
+        seen.add(environment.fingerprint(*files))
     assert len(seen) == 4
 
 
-def test_what_is_installed_is_not_installed_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(environment, "pip", lambda *_: pytest.fail("installed again"))
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+def test_a_fingerprint_includes_torch_and_the_client(name: str) -> None:
+    lock, project = environment.ROOT / name, environment.CLIENT / "pyproject.toml"
+    whole = environment.fingerprint(lock)
+    assert whole == environment.fingerprint(lock, environment.TORCH_LOCK, project)
+    assert whole != environment.fingerprint(lock, project)
+
+
+class RecordingPython:
+    """An environment whose Python is a script that writes down how it is called."""
+
+    def __init__(self, folder: Path) -> None:
+        self.venv = folder / "venv"
+        self._log = folder / "calls"
+        self._log.touch()
+        program = self.venv / "bin" / "python"
+        program.parent.mkdir(parents=True)
+        program.write_text(
+            f"#!{sys.executable}\nimport json, sys\n"
+            "if sys.argv[1] == '-c':\n    print(sys.version)\n"
+            f"else:\n    print(json.dumps(sys.argv[1:]), file=open({str(self._log)!r}, 'a'))\n"
+        )
+        program.chmod(0o755)
+
+    def installed(self) -> list[list[str]]:
+        """The arguments of each `pip install`, without the options that all of them have."""
+        calls = [json.loads(line) for line in self._log.read_text().splitlines()]
+        assert all(call[:3] == ["-m", "pip", "install"] for call in calls)
+        return [call[call.index("--no-input") + 1 :] for call in calls]
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> RecordingPython:
+    return RecordingPython(tmp_path)
+
+
+def test_a_current_environment_is_not_installed_again(python: RecordingPython) -> None:
     name = environment.TARGETS["serve"][0]
-    environment.stamp(tmp_path, name).write_text(environment.fingerprint(environment.ROOT / name))
-    environment.ensure(tmp_path, "serve")
+    current = environment.fingerprint(environment.ROOT / name)
+    environment.stamp(python.venv, name).write_text(current)
+    environment.ensure(python.venv, "serve", lambda: "plain")
+    assert python.installed() == []
 
 
 def test_the_first_line_says_minutes_and_gigabytes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    python: RecordingPython, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    calls: list[tuple[str, ...]] = []
-    monkeypatch.setattr(environment, "torch_build", lambda: "cpu")
-    monkeypatch.setattr(environment, "create", lambda venv: venv.mkdir(exist_ok=True))
-    monkeypatch.setattr(environment, "pip", lambda _, *arguments: calls.append(arguments))
-    environment.ensure(tmp_path, "dev")
+    environment.ensure(python.venv, "dev", lambda: "cpu")
     assert "minutes and 2 GB" in capsys.readouterr().out.splitlines()[0]
-    assert calls[0][1:3] == ("--index-url", torch_build.TORCH_CPU_INDEX)
-    assert calls[1][:3] == environment.LOCKED
-    assert calls[1][3].endswith("requirements-dev.lock")
-    assert environment.is_current(tmp_path, "serve")
-    assert environment.is_current(tmp_path, "dev")
+    torch, dev, client = python.installed()
+    assert torch[1:3] == ["--index-url", torch_build.TORCH_CPU_INDEX]
+    assert dev == [*environment.LOCKED, str(environment.ROOT / "requirements-dev.lock")]
+    assert client[-1] == str(environment.CLIENT)
+    assert environment.is_current(python.venv, "serve")
+    assert environment.is_current(python.venv, "dev")
 
 
-def test_a_change_of_the_requirements_is_called_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_changed_requirements_are_installed_and_reported(
+    python: RecordingPython, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(environment, "torch_build", lambda: "plain")
-    monkeypatch.setattr(environment, "create", lambda _: None)
-    monkeypatch.setattr(environment, "pip", lambda *_: None)
-    environment.stamp(tmp_path, "requirements.lock").write_text("of another day")
-    environment.ensure(tmp_path, "serve")
+    environment.stamp(python.venv, "requirements.lock").write_text("of another day")
+    environment.ensure(python.venv, "serve", lambda: "plain")
     assert "the requirements have changed" in capsys.readouterr().out
-    environment.ensure(tmp_path, "serve")
+    assert len(python.installed()) == 2
+    environment.ensure(python.venv, "serve", lambda: "plain")
     assert capsys.readouterr().out == ""
+    assert len(python.installed()) == 2
 
 
 def test_pip_output_becomes_a_few_lines() -> None:
@@ -157,13 +184,10 @@ def test_an_index_that_nobody_serves_is_out_of_reach() -> None:
         ("darwin", False, True, "plain"),
     ],
 )
-def test_the_build_follows_the_machine(
-    monkeypatch: pytest.MonkeyPatch, platform: str, gpu: bool, reachable: bool, build: str
+def test_the_build_of_torch_fits_the_machine(
+    platform: str, gpu: bool, reachable: bool, build: str
 ) -> None:
-    monkeypatch.setattr(sys, "platform", platform)
-    monkeypatch.setattr(torch_build, "has_nvidia_gpu", lambda: gpu)
-    monkeypatch.setattr(torch_build, "answers", lambda _: reachable)
-    assert torch_build.torch_build() == build
+    assert torch_build.torch_build(platform, lambda: gpu, lambda _: reachable) == build
 
 
 def test_bare_make_lists_the_targets() -> None:

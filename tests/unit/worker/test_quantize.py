@@ -1,5 +1,6 @@
 """When int8 is refused, and which photos it is calibrated on; the calibration is in tests/load."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ def test_a_calibrated_model_belongs_to_its_weights_alone(
     (quantization.folder(spec, cache) / "model.xml").write_text("<half")
     with pytest.raises(ModelUnavailable, match="cannot be read: run"):
         load_runtime(spec, settings)
-    monkeypatch.setattr(quantization, "find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "nncf", None)
     with pytest.raises(ModelUnavailable, match=r"pip install -r worker/requirements-quantize\.txt"):
         quantize.quantize(folder, settings)
 
@@ -56,8 +57,7 @@ def test_too_few_photos_are_refused_in_one_line(
 ) -> None:
     monkeypatch.setenv("MODEL", "efficientnet_lite0")
     monkeypatch.setenv("MODEL_CACHE", str(settings.model_cache))
-    monkeypatch.setattr("sys.argv", ["quantize", str(folder / "0" / "none")])
-    assert quantize.main() == 1
+    assert quantize.main([str(folder / "0" / "none")]) == 1
     error = capsys.readouterr().err
     assert "has 0 photos" in error
     assert error.count("\n") == 1

@@ -1,14 +1,11 @@
-"""The sweeper and the ledger against a real Redis and a real folder."""
+"""The sweeper and the recovery index against a real Redis and a real folder."""
 
 import os
-
-import pytest
 
 from shared.messages import ItemRef, ItemResult
 from shared.queue.names import QueueName
 from shared.records.items import Finish, ItemStore
 from tests.integration.worker.conftest import Bench, photo
-from worker.recovery import upload_sweeper
 from worker.recovery.redis_index import RecoveryIndex
 from worker.recovery.upload_sweeper import Sweeper
 
@@ -33,16 +30,14 @@ def test_what_no_live_item_will_read_is_swept_and_the_rest_is_spared(bench: Benc
     assert bench.stored() == sorted([f"{live}.0", f"{live}.1", "README", "young.0"])
 
 
-def test_a_sweep_is_broken_off_when_its_worker_ends(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(upload_sweeper, "PERIOD_S", 0.0)
+def test_a_sweep_ends_early_when_its_worker_exits(bench: Bench) -> None:
     bench.uploads.put("unknown.0", b"")
-    for index in range(1, MANY):
-        (bench.uploads.folder / f"unknown.{index}").touch()
+    for number in range(1, MANY):
+        (bench.uploads.folder / f"unknown.{number}").touch()
     for name in bench.stored():
         os.utime(bench.uploads.folder / name, (0, 0))
-    sweeping = Sweeper(RecoveryIndex(bench.client, "worker"), bench.uploads, spare_s=60)
+    index = RecoveryIndex(bench.client, "worker")
+    sweeping = Sweeper(index, bench.uploads, spare_s=60, period_s=0)
     sweeping.start()
     bench.until(lambda: len(bench.stored()) < MANY)
     sweeping.stop()

@@ -6,7 +6,8 @@ import pytest
 
 from scripts.serve import port_lock
 from scripts.serve.errors import ServeError
-from scripts.serve.settings import ServeSettings
+from scripts.serve.settings import ROOT, ServeSettings
+from tests.support.serve_settings import TemporaryServeSettings
 
 
 @pytest.fixture
@@ -39,17 +40,15 @@ def test_an_address_that_is_none_is_one_line() -> None:
         port_lock.check_port(ServeSettings(bind_address="not an address"))
 
 
-def test_a_folder_belongs_to_one_service_at_a_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("scripts.serve.settings.ROOT", tmp_path)
-    settings = ServeSettings(port=8009)
+def test_a_folder_belongs_to_one_service_at_a_time(tmp_path: Path) -> None:
+    settings = TemporaryServeSettings(root=tmp_path, port=8009)
     with port_lock.claim_folder(settings):
         with pytest.raises(ServeError, match="port 8009"):
             port_lock.claim_folder(settings)
-        port_lock.claim_folder(ServeSettings(port=8010)).close()
+        port_lock.claim_folder(TemporaryServeSettings(root=tmp_path, port=8010)).close()
     port_lock.claim_folder(settings).close()
-    assert (tmp_path / ".run" / "8009" / "uploads").is_dir()
+    assert (tmp_path / "8009" / "uploads").is_dir()
+    assert ServeSettings(port=8009).folder == ROOT / ".run" / "8009"
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,8 @@ from collections.abc import AsyncIterator, Callable
 import psutil
 import pytest
 
-from scripts.serve import process as module
 from scripts.serve.errors import ServeError
-from scripts.serve.process import Child
+from scripts.serve.process import CANNOT_SERVE, Child
 
 Keep = Callable[[str], Child]
 
@@ -30,14 +29,14 @@ def lines() -> Lines:
 
 
 @pytest.fixture
-async def keep(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Keep]:
+async def keep(lines: Lines) -> AsyncIterator[Keep]:
     """Keeps a Python program running until the test ends."""
-    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
     kept: list[tuple[Child, asyncio.Task[None]]] = []
 
     def start(code: str) -> Child:
         command = [sys.executable, "-S", "-u", "-c", code]
         child = Child("it", command, dict(os.environ), lines.show, grace_s=2)
+        child.first_pause_s = 0.01
         kept.append((child, asyncio.create_task(child.keep())))
         return child
 
@@ -71,7 +70,7 @@ async def test_a_program_that_was_killed_starts_again(keep: Keep, lines: Lines) 
     assert "it: was ended by SIGKILL; starting it again in 0.01 s" in lines
 
 
-@pytest.mark.parametrize(("code", "starts"), [(1, 3), (module.CANNOT_SERVE, 1)])
+@pytest.mark.parametrize(("code", "starts"), [(1, 3), (CANNOT_SERVE, 1)])
 async def test_early_ends_are_a_failure_in_one_line(lines: Lines, code: int, starts: int) -> None:
     command = ["sh", "-c", f"echo up; exit {code}"]
     child = Child("it", command, dict(os.environ), lines.show, grace_s=1)
@@ -142,7 +141,7 @@ async def test_a_program_stopped_while_it_starts_does_not_stay(lines: Lines) -> 
 async def test_no_child_outlives_a_supervisor_that_was_killed() -> None:
     code = (
         "import asyncio, os\n"
-        "from scripts.serve.process import Child\n"
+        "from scripts.serve.process import CANNOT_SERVE, Child\n"
         "show = lambda name, line: print(line, flush=True)\n"
         "command = ['sh', '-c', 'echo $$; exec sleep 60']\n"
         "asyncio.run(Child('it', command, dict(os.environ), show, 1).keep())\n"

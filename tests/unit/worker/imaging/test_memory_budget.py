@@ -35,6 +35,6 @@ def test_small_photos_do_not_keep_a_large_one_waiting() -> None:
     with ThreadPoolExecutor(2) as pool, budget.reserve(60):
         for waiting, (name, size) in enumerate([("large", 100), ("small", 10)], start=1):
             pool.submit(decode, name, size)
-            while len(budget._waiting) < waiting and not order:
+            while budget.waiting < waiting and not order:
                 pass
     assert order == ["large", "small"]

@@ -98,9 +98,6 @@ def test_maps_equal_a_plain_computation(
     settings = WorkerSettings(device="cpu", runtime=engine, precision=precision, model_cache=cache)
     runtime = load_runtime(spec, settings)
     assert runtime.explains
-    runtime.predict(photo[None])
-    if isinstance(runtime, OpenVINORuntime):
-        assert runtime._mapper is None, "no second graph is built unless maps are asked for"
     maps = runtime.explain(photo, CLASSES)
     expected, logits = plain(network, photo)
     assert maps.shape == (len(CLASSES), 7, 7)
@@ -109,6 +106,26 @@ def test_maps_equal_a_plain_computation(
     # and their mean is the logit, but for the bias
     bias = getattr(network[1], MODELS[network[0]][2]).bias.detach().numpy()
     np.testing.assert_allclose(maps.mean((1, 2)) + bias[CLASSES], logits[CLASSES], atol=1e-3)
+
+
+def test_the_graph_of_maps_is_compiled_once_and_only_if_needed(
+    spec: ModelSpec, cache: Path, photo: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[ov.Model] = []
+    compile_model = ov.Core.compile_model
+
+    def note(core: ov.Core, graph: ov.Model, *options: object) -> ov.CompiledModel:
+        compiled.append(graph)
+        return compile_model(core, graph, *options)
+
+    monkeypatch.setattr(ov.Core, "compile_model", note)
+    runtime = OpenVINORuntime(spec, cache, "fp32")
+    runtime.predict(photo[None])
+    without_maps = len(compiled)
+    for _ in range(2):
+        runtime.explain(photo, CLASSES)
+    assert without_maps in {1, 2}
+    assert len(compiled) == without_maps + 1
 
 
 def ending(average: Average, *, row_per_class: bool = True) -> ov.Model:

@@ -12,13 +12,11 @@ import pytest
 import torch
 from efficientnet_lite_pytorch import EfficientNet
 from numpy.typing import NDArray
-from openvino import properties
 from safetensors.torch import save_file
 from torchvision import models
 
 from tests.support.networks import CLASSES, failing, noise, of_file, settings
 from worker.inference import load_runtime, openvino_runtime
-from worker.inference.openvino_runtime import OpenVINORuntime
 from worker.inference.runtime import OutOfMemory, Runtime
 from worker.inference.torch_runtime import TorchRuntime
 from worker.models.selection import resolve
@@ -146,55 +144,78 @@ def test_a_processor_gets_openvino_by_default(load: Callable[..., Runtime]) -> N
         MemoryError(),
     ],
 )
-def test_torch_without_memory_says_so(load: Callable[..., Runtime], error: Exception) -> None:
-    runtime = load("torch")
-    assert isinstance(runtime, TorchRuntime)
-    runtime._model = failing(error)
+def test_torch_without_memory_says_so(error: Exception) -> None:
+    spec = of_file(Path(__file__))
+    runtime = TorchRuntime(spec, "cpu", "fp32", lambda _: Failing(error))
     with pytest.raises(OutOfMemory):
         runtime.predict(noise(1))
-    runtime._model = failing(RuntimeError("another fault"))
+
+
+def test_torch_reports_another_fault_as_it_is() -> None:
+    fault = RuntimeError("another fault")
+    runtime = TorchRuntime(of_file(Path(__file__)), "cpu", "fp32", lambda _: Failing(fault))
     with pytest.raises(RuntimeError, match="another fault"):
         runtime.predict(noise(1))
 
 
-def test_a_lone_call_takes_every_core_and_one_beside_it_a_stream(
-    load: Callable[..., Runtime], monkeypatch: pytest.MonkeyPatch
+class Failing(torch.nn.Module):
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+
+    def forward(self, _: torch.Tensor) -> torch.Tensor:
+        raise self._error
+
+
+class Inferring:
+    """OpenVINO's requests in the order in which they infer; ``together`` makes some wait."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.requests: list[ov.InferRequest] = []
+        self.together = threading.Barrier(1)
+        infer = ov.InferRequest.infer
+
+        def note(request: ov.InferRequest, *args: Any, **options: Any) -> object:
+            self.requests.append(request)
+            self.together.wait(10)
+            return infer(request, *args, **options)
+
+        monkeypatch.setattr(ov.InferRequest, "infer", note)
+
+    def properties(self, name: str) -> list[int]:
+        """A property of each request's model."""
+        models = [request.get_compiled_model() for request in self.requests]
+        return [int(model.get_property(name)) for model in models]
+
+
+@pytest.fixture
+def inferring(monkeypatch: pytest.MonkeyPatch) -> Inferring:
+    return Inferring(monkeypatch)
+
+
+def test_a_single_call_uses_every_core_and_a_second_one_a_stream(
+    load: Callable[..., Runtime], inferring: Inferring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(openvino_runtime, "processors", lambda: 2)
     runtime = load("openvino")
-    assert isinstance(runtime, OpenVINORuntime)
-    streams = [runtime._free.get() for _ in range(runtime.concurrency)]
-    for request in streams:
-        runtime._free.put(request)
-    taken: list[ov.InferRequest] = []
-    both = threading.Barrier(2)
-    infer = ov.InferRequest.infer
-
-    def note(request: ov.InferRequest, *args: Any, **options: Any) -> object:
-        taken.append(request)
-        if len(taken) <= 2:
-            both.wait(10)
-        return infer(request, *args, **options)
-
-    monkeypatch.setattr(ov.InferRequest, "infer", note)
+    inferring.requests.clear()
+    inferring.together = threading.Barrier(2)
     with ThreadPoolExecutor(2) as pool:
         side_by_side = list(pool.map(lambda _: runtime.predict(noise(1)), range(2)))
+    inferring.together = threading.Barrier(1)
     assert np.abs(side_by_side[0] - side_by_side[1]).max() < 1e-5
+    assert sorted(inferring.properties("NUM_STREAMS")) == [1, 2]
     runtime.predict(noise(1))
-    (whole,) = {id(request) for request in taken[:2]} - {id(request) for request in streams}
-    assert len({id(request) for request in taken[:2]}) == 2
-    assert id(taken[2]) == whole
+    assert inferring.properties("NUM_STREAMS")[2] == 1
 
 
 def test_openvino_starts_no_more_threads_than_a_containers_limit(
-    load: Callable[..., Runtime], monkeypatch: pytest.MonkeyPatch
+    load: Callable[..., Runtime], inferring: Inferring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(openvino_runtime, "cpu_quota", lambda: 1)
     monkeypatch.setattr(openvino_runtime, "processors", lambda: 1)
     runtime = load("openvino")
-    assert isinstance(runtime, OpenVINORuntime)
-    model = runtime._whole.get().get_compiled_model()
-    assert model.get_property(properties.inference_num_threads) == 1
+    assert inferring.properties("INFERENCE_NUM_THREADS") == [1]
     assert runtime.concurrency == 1
 
 

@@ -1,10 +1,7 @@
 """A conversion that fails says what happened: full disks, crashes, kills."""
 
 import os
-import resource
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +9,7 @@ import openvino as ov
 import pytest
 from openvino import opset15 as opset
 
+from tests.support.disks import files_of_at_most
 from tests.support.networks import of_file, told
 from worker.inference import conversion, quantization
 from worker.models import cache as model_cache
@@ -24,17 +22,6 @@ def graph(size: int) -> ov.Model:
     numbers = opset.parameter([-1, 64], np.float32)
     weights = np.random.default_rng(0).random((64, size // 256), np.float32)
     return ov.Model(opset.matmul(numbers, weights, False, False), [numbers])
-
-
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    """Every larger file fails to be written, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_graph_that_cannot_be_written_says_why(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The path for GPUs, as far as a machine without one can show it."""
 
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.support.networks import failing, noise, of_file, settings, told
+from tests.support.networks import noise, of_file, settings, told
 from worker import inference
 from worker.inference import load_runtime, torch_runtime
 from worker.inference.runtime import OutOfMemory
@@ -24,6 +25,15 @@ class MeanColour(torch.nn.Module):
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         return pixels.float().mean(dim=(1, 2)).div(10).softmax(dim=1)
 
+    def to(self, *_: Any, **__: Any) -> "MeanColour":
+        """Stay on the processor."""
+        return self
+
+
+class NoMemory(MeanColour):
+    def forward(self, _: torch.Tensor) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
 
 class FakeCuda:
     """As far as a machine without a GPU can show it: what torch is asked for, on the processor."""
@@ -36,17 +46,13 @@ class FakeCuda:
         self.bf16 = True
         self.pinned = self.emptied = 0
         self._empty = torch.empty
-        monkeypatch.setattr(torch_runtime, "build", lambda _: MeanColour())
         monkeypatch.setattr(torch, "device", lambda _: SimpleNamespace(type="cuda"))
         monkeypatch.setattr(torch, "empty", self._pin)
-        monkeypatch.setattr(torch.nn.Module, "to", lambda module, *_, **__: module)
         monkeypatch.setattr(torch.Tensor, "to", copy)
         monkeypatch.setattr(torch.cuda, "device", lambda _: nullcontext())
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: self.bf16)
         monkeypatch.setattr(torch.cuda, "empty_cache", self._note_emptied)
         monkeypatch.setattr(torch, "autocast", self._autocast)
-        for name in ("benchmark", "allow_tf32"):  # for monkeypatch to restore
-            monkeypatch.setattr(torch.backends.cudnn, name, getattr(torch.backends.cudnn, name))
         self.autocasts: list[tuple[torch.dtype, bool]] = []
         self.copies: list[bool] = []
 
@@ -64,8 +70,9 @@ class FakeCuda:
 
 
 @pytest.fixture
-def cuda(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
-    return FakeCuda(monkeypatch)
+def cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCuda]:
+    with torch.backends.cudnn.flags(enabled=True):  # restores what the runtime sets
+        yield FakeCuda(monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +87,7 @@ def test_a_gpu_gets_pinned_photos_and_its_own_precision(
     wanted: str, native: bool, computed: tuple[str, torch.dtype, bool], cuda: FakeCuda
 ) -> None:
     cuda.bf16 = native
-    runtime = TorchRuntime(of_file(Path(__file__)), "cuda:1", wanted)
+    runtime = TorchRuntime(of_file(Path(__file__)), "cuda:1", wanted, lambda _: MeanColour())
     answers = runtime.predict(noise(8)[:2])
     assert (runtime.device, runtime.precision) == ("cuda:1", computed[0])
     assert cuda.autocasts == [computed[1:]]
@@ -91,8 +98,7 @@ def test_a_gpu_gets_pinned_photos_and_its_own_precision(
 
 
 def test_a_gpu_without_memory_is_swept_before_half_the_batch_is_tried(cuda: FakeCuda) -> None:
-    runtime = TorchRuntime(of_file(Path(__file__)), "cuda:0", "auto")
-    runtime._model = failing(torch.OutOfMemoryError("CUDA out of memory"))
+    runtime = TorchRuntime(of_file(Path(__file__)), "cuda:0", "auto", lambda _: NoMemory())
     with pytest.raises(OutOfMemory):
         runtime.predict(noise(2))
     assert cuda.emptied == 1
@@ -104,6 +110,7 @@ class Gpus:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.started: list[tuple[str, str]] = []
         self.fault: Exception | None = None
+        self.confidence = 0.5
         self._on_processor = TorchRuntime
         monkeypatch.setattr(inference, "_GPU_SIGNS", ("/",))
         monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
@@ -117,7 +124,11 @@ class Gpus:
         self.started.append((device, precision))
         if self.fault:
             raise self.fault
-        return SimpleNamespace(predict=lambda batch: np.full((len(batch), 2), 0.5), device=device)
+        return SimpleNamespace(
+            predict=lambda batch: np.full((len(batch), 2), self.confidence),
+            device=device,
+            precision="fp16",
+        )
 
 
 @pytest.fixture
@@ -192,11 +203,8 @@ def test_a_gpu_that_torch_does_not_see_is_mentioned(
     assert f"torch {torch.__version__} sees none" in capsys.readouterr().out
 
 
-def test_a_gpu_that_computes_nan_ends_the_start(
-    gpus: Gpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    nan = SimpleNamespace(predict=lambda _: np.array([[np.nan, 0.5]]), precision="fp16")
-    monkeypatch.setattr(torch_runtime, "TorchRuntime", lambda *_: nan)
+def test_a_gpu_that_computes_nan_ends_the_start(gpus: Gpus, tmp_path: Path) -> None:
+    gpus.confidence = np.nan
     line = told(lambda: load_runtime(of_file(Path(__file__)), settings(tmp_path, device="cuda")))
     assert "returns NaN on cuda:0 in fp16: set PRECISION=fp32" in line
-    assert not gpus.started
+    assert gpus.started == [("cuda:0", "auto")]

@@ -8,7 +8,6 @@ import httpx2
 import pytest
 
 from tests.support.file_server import CONTENT, DIGEST, Server
-from worker.models import downloader
 from worker.models.downloader import TRIES, DownloadFailed, Unreachable, fetch
 from worker.models.transforms import IMAGENET1K_V2
 from worker.models.weights import Published
@@ -98,13 +97,10 @@ def test_a_server_with_a_problem_is_asked_again(server: Server, tmp_path: Path) 
         fetch(server.published(), tmp_path / "again", pause_s=0)
 
 
-def test_a_server_that_falls_silent_counts_as_no_connection(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_that_falls_silent_counts_as_no_connection(server: Server, tmp_path: Path) -> None:
     server.script = ["hang"] * TRIES
-    monkeypatch.setattr(downloader, "TIMEOUT", httpx2.Timeout(0.2))
     with pytest.raises(Unreachable, match=r"no connection to 127\.0\.0\.1"):
-        fetch(server.published(), tmp_path, pause_s=0)
+        fetch(server.published(), tmp_path, pause_s=0, timeout=httpx2.Timeout(0.2))
     assert len(server.requests) == TRIES
 
 

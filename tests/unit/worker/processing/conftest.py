@@ -142,15 +142,16 @@ class Played:
         self_check = SelfCheck(self.runtime, 224)
         self.batcher = MicroBatcher(self.runtime, 4, self_check.run)
         info = ModelInfo(name="m", weights="w", sha256="0", device="cpu", precision="fp32")
+        self.classifier = Classifier(
+            self.batcher, self.runtime, self_check, self.activity,
+            RECIPES["IMAGENET1K_V1"], Labeller(("a", "b", "c")), info,
+            max_pixels=10_000, metrics=self.metrics,
+        )  # fmt: skip
         self.pipeline = Pipeline(
             items=PatientItems(self.record, self.stopping, retry_s=0),
             uploads=self.store,
             reader=UploadReader(self.store, self.store, self.stopping, store_within_s=0),
-            classifier=Classifier(
-                self.batcher, self.runtime, self_check, self.activity,
-                RECIPES["IMAGENET1K_V1"], Labeller(("a", "b", "c")), info,
-                max_pixels=10_000, metrics=self.metrics,
-            ),
+            classifier=self.classifier,
             activity=self.activity,
             metrics=self.metrics,
             fault_exit=FaultExit(

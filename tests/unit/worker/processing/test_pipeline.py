@@ -1,15 +1,17 @@
 """Every way a photo can take through a worker, with a played record, store and model."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import OutOfMemoryError, ResponseError
 
-import worker.processing.classification
 from shared.records.items import Finish
 from tests.unit.worker.processing.conftest import KEY, REF, Played
+from worker.imaging.preprocess import MemoryBudget
 from worker.inference.runtime import OutOfMemory
 from worker.processing.fault_exit import EXIT_FAULT
 
@@ -187,33 +189,35 @@ def test_a_photo_gets_its_maps(played: Played) -> None:
     assert result.predictions[0].heatmap == [[0.5] * 7] * 7
 
 
+class NoMemory(MemoryBudget):
+    """A budget that raises MemoryError as often as told, as a decoder does."""
+
+    def __init__(self, failures: int) -> None:
+        super().__init__()
+        self._failures = failures
+
+    @contextmanager
+    def reserve(self, wanted_bytes: int) -> Iterator[None]:
+        """See `MemoryBudget.reserve`."""
+        with super().reserve(wanted_bytes):
+            if self._failures:
+                self._failures -= 1
+                raise MemoryError
+            yield
+
+
 @pytest.mark.parametrize(("failures", "end"), [(1, "b"), (2, "invalid_image")])
-def test_a_decoder_that_finds_no_memory_is_tried_again(
-    played: Played, monkeypatch: pytest.MonkeyPatch, failures: int, end: str
-) -> None:
+def test_a_decoder_without_memory_is_tried_again(played: Played, failures: int, end: str) -> None:
     """Pillow raises MemoryError for some corrupt photos, however much memory there is."""
-    real, left = worker.processing.classification.preprocess, [None] * failures
-
-    def decode(*args: object) -> object:
-        if left:
-            left.pop()
-            raise MemoryError
-        return real(*args)
-
-    monkeypatch.setattr(worker.processing.classification, "preprocess", decode)
+    played.classifier.memory = NoMemory(failures)
     played.run()
     assert played.end() == end
     assert played.exits == []
 
 
-def test_a_lack_of_memory_is_the_workers_fault(
-    played: Played, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_memory(*_: object) -> None:
-        raise MemoryError
-
-    monkeypatch.setattr(worker.processing.classification, "decode_cost", no_memory)
-    monkeypatch.setattr(worker.processing.classification, "LEAST_DECODE_BYTES", 1 << 60)
+def test_a_lack_of_memory_is_the_workers_fault(played: Played) -> None:
+    played.classifier.memory = NoMemory(1)
+    played.classifier.least_decode_bytes = 1 << 60
     played.run()
     assert played.record.results == []
     assert played.exits == [EXIT_FAULT]
