@@ -1,1 +1,1 @@
-"""What is measured, and printed as the tables in ``docs/``."""
+"""Benchmarks; their results are the tables in ``docs/``."""

@@ -1,7 +1,7 @@
-"""``python -m benchmarks.explain``: what a class activation map costs.
+"""``python -m benchmarks.explain``: the cost of a class activation map.
 
-The model that the worker's settings name, with nothing else in this process: a photo classified,
-and a photo classified and explained, in turn; medians in milliseconds.
+Loads the model in the worker's settings. Classifies one photo, then classifies and explains it, in
+turns, and prints the medians in milliseconds.
 """
 
 import statistics
@@ -42,7 +42,7 @@ def main() -> int:
     ratio = statistics.median(explained) / statistics.median(plain)
     print(f"{runtime.name} {runtime.precision} on {runtime.device}: ", end="")
     print(f"without {statistics.median(plain):.1f} ms, with {statistics.median(explained):.1f} ms ")
-    print(f"({ratio:.2f} times); the first one, which compiles for it, {first:.0f} ms")
+    print(f"({ratio:.2f} times); the first explanation, which compiles the graph, {first:.0f} ms")
     return 0
 
 

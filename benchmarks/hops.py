@@ -1,7 +1,8 @@
-"""``python -m benchmarks.hops``: where a lone request's time goes, step by step.
+"""``python -m benchmarks.hops``: the duration of each step of a single request.
 
-One client, one request at a time; medians of each step over the requests, and beside them engine
-and preprocessing with nothing around them, by turns. Settings are the worker's.
+One client sends one request at a time. Prints the median of each step, and for comparison the
+medians of engine and preprocessing without a service, measured in turns. The worker's settings
+apply.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from tests.chaos.cluster import Cluster
 ROUNDS = 3
 WARM_UP = 20
 SENT, ANSWERED = "sent", "answered"
-# What lies between two marks that follow each other.
+# Each step: its name, and the marks at its begin and end.
 STEPS = [
     ("HTTP: head, route, form", SENT, "store begins"),
     ("store: the photo is written", "store begins", "store ends"),
@@ -45,10 +46,10 @@ Times = dict[str, float]
 
 
 def ask(connection: socket.socket, request: bytes) -> Times:
-    """One request; returns when it was sent and answered.
+    """Send one request; returns the times at which it was sent and answered.
 
     Raises:
-        ValueError: The answer is not a 200.
+        ValueError: The response's status is not 200.
     """
     sent = time.monotonic()
     connection.sendall(request)
@@ -70,7 +71,7 @@ def _headers(file: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
 
 
 def with_marks(requests: list[Times], lines: Iterable[str]) -> list[Times]:
-    """Add to each request what the processes noted while it was under way."""
+    """Add to each request the marks that the processes noted between its begin and end."""
     noted = sorted((float(at), step) for at, _, step in (line.partition(" ") for line in lines))
     return [
         {step: at for at, step in noted if times[SENT] <= at <= times[ANSWERED]} | times
@@ -79,15 +80,15 @@ def with_marks(requests: list[Times], lines: Iterable[str]) -> list[Times]:
 
 
 def medians_ms(requests: list[Times]) -> list[tuple[str, float]]:
-    """Each step's median, of the requests that noted all of them.
+    """The median of each step, over the requests that have every mark.
 
     Raises:
-        ValueError: Most did not.
+        ValueError: Most requests lack a mark.
     """
     marks = {mark for _, *pair in STEPS for mark in pair}
     whole = [times for times in requests if marks <= times.keys()]
     if 2 * len(whole) < len(requests):
-        raise ValueError("marks are missing: is a function of benchmarks.marked_… gone?")
+        raise ValueError("marks are missing: was a function renamed that benchmarks.marked names?")
 
     def median(begin: str, end: str) -> float:
         return statistics.median(1000 * (times[end] - times[begin]) for times in whole)
@@ -95,8 +96,8 @@ def medians_ms(requests: list[Times]) -> list[tuple[str, float]]:
     return [(name, median(begin, end)) for name, begin, end in STEPS]
 
 
-def asked(cluster: Cluster, forms: Sequence[bytes], count: int) -> list[Times]:
-    """So many requests on one connection, after some that warm it up."""
+def send_requests(cluster: Cluster, forms: Sequence[bytes], count: int) -> list[Times]:
+    """Send ``count`` requests on one connection, after a warm-up."""
     where = urlsplit(cluster.url)
     with socket.create_connection((where.hostname, where.port)) as connection:
         each = [ask(connection, form) for form in islice(cycle(forms), WARM_UP + count)]
@@ -104,7 +105,7 @@ def asked(cluster: Cluster, forms: Sequence[bytes], count: int) -> list[Times]:
 
 
 def measure(names: list[Path], count: int) -> tuple[list[tuple[str, float]], list[Limit]]:
-    """Each step's median over so many requests, and what there is without a service."""
+    """The median of each step over ``count`` requests, and the limits without a service."""
     listed = write_list(names)
     requests, raw = [], []
     with tempfile.TemporaryDirectory() as folder:
@@ -120,19 +121,19 @@ def measure(names: list[Path], count: int) -> tuple[list[tuple[str, float]], lis
             forms = [as_form(f"{cluster.url}/predict", name.read_bytes()) for name in names]
             for _ in range(ROUNDS):
                 raw.append(limit(listed, "auto", 0.5, Setting(1, 1)))
-                requests += asked(cluster, forms, count // ROUNDS)
+                requests += send_requests(cluster, forms, count // ROUNDS)
         lines = [line for file in marks.iterdir() for line in file.read_text().splitlines()]
         return medians_ms(with_marks(requests, lines)), raw
 
 
 def rows(steps: list[tuple[str, float]], raw: list[Limit]) -> list[tuple[str, str, str]]:
-    """The table: a step, its median, and the same with nothing around it."""
+    """The table's rows: a step, its median, and its median without a service."""
     lone_ms = {
         "preprocessing": statistics.median(found.lone_preprocessing_ms for found in raw),
         "engine": statistics.median(found.lone_engine_ms for found in raw),
     }
     around = sum(ms for name, ms in steps if name not in lone_ms)
-    all_steps = [*steps, ("all but these two", around)]
+    all_steps = [*steps, ("all steps but these two", around)]
     return [
         (name, f"{ms:.2f}", f"{lone_ms[name]:.2f}" if name in lone_ms else "")
         for name, ms in all_steps
@@ -150,7 +151,7 @@ def main() -> int:
     except (NoPhotos, ValueError, OSError) as error:
         print(f"hops: {error}", file=sys.stderr)
         return 1
-    print(table.markdown(("step", "ms (median)", "with nothing around it"), rows(*found)))
+    print(table.markdown(("step", "ms (median)", "without a service"), rows(*found)))
     return 0
 
 

@@ -1,7 +1,7 @@
-"""``python -m benchmarks.hotspots``: where the processor time of a request goes, by py-spy.
+"""``python -m benchmarks.hotspots``: the processor time of a request, by part, sampled by py-spy.
 
-Of each process of the service: how much is HTTP, the upload store, the queue, the record with its
-result, preprocessing, and the engine. Needs leave to trace processes (root, or ptrace_scope 0).
+The parts of each process are HTTP, the upload store, the queue, the record with its result,
+preprocessing, and the engine. Needs permission to trace processes (root, or ptrace_scope 0).
 """
 
 import argparse
@@ -20,8 +20,8 @@ from benchmarks.tables import table
 
 CONNECTIONS = 8
 RATE_HZ = 100
-# The innermost frame that is named here says what a sample was spent on: Redis's client serves the
-# queue as well as the record.
+# The innermost frame that matches decides the part of a sample: the queue and the record both use
+# Redis's client.
 PARTS = {
     "preprocessing": ("worker/imaging/", "PIL/"),
     "engine": ("worker/inference/",),
@@ -34,10 +34,10 @@ PARTS = {
     "HTTP": ("api/", "uvicorn/", "starlette/", "fastapi/", "prometheus_client/"),
 }
 OTHER = "other"
-# Of the engine's own threads, or of the event loop's.
+# Time in the threads of the engine or of the event loop that Python does not see.
 NATIVE = "native code"
-# py-spy cannot tell on every system that a thread waits. The event loop runs Python's frames inside
-# of its own: by itself, it waits or is in native code.
+# py-spy does not recognize waiting threads on every system. The event loop calls Python's frames
+# from its own frame: if that is the innermost one, the loop waits or runs native code.
 WAITS = re.compile(
     r"(wait\w* \(threading\.py|_worker \(concurrent/futures/thread\.py"
     r"|poll \(kombu/utils/eventio\.py|read_from_socket \(redis/|Runner\.run \(asyncio/runners\.py)"
@@ -46,7 +46,7 @@ WAITS = re.compile(
 
 
 def part(stack: str) -> str:
-    """What one stack, as py-spy writes it (outermost first), was spent on."""
+    """The part to which a stack belongs; py-spy writes the outermost frame first."""
     for frame in reversed(stack.split(";")):
         for name, marks in PARTS.items():
             if any(mark in frame for mark in marks):
@@ -55,7 +55,7 @@ def part(stack: str) -> str:
 
 
 def counted(lines: Iterable[str]) -> Counter[str]:
-    """py-spy's raw output → samples by part, without those of threads that wait."""
+    """py-spy's raw output → samples by part, without those of waiting threads."""
     found: Counter[str] = Counter()
     for line in lines:
         stack, _, count = line.rpartition(" ")
@@ -68,8 +68,8 @@ def shares(samples: Counter[str], cpu_s: float) -> dict[str, float]:
     """Seconds of processor time by part, of one process.
 
     Args:
-        samples: At `RATE_HZ`, of its Python threads.
-        cpu_s: What the process used; what Python's frames did not is native code's.
+        samples: Samples of its Python threads, at `RATE_HZ`.
+        cpu_s: Processor time of the process; the time outside Python's frames is native code.
     """
     used = {name: count / RATE_HZ for name, count in samples.items()}
     seen = sum(used.values())
@@ -103,7 +103,7 @@ def record(server: Server, listed: Path, length: float) -> str:
 
 
 def main() -> None:
-    """Serve, ask, and print."""
+    """Start the service, measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--photos", type=Path, help="a folder; default: scikit-image's")

@@ -1,6 +1,6 @@
 """``python -m benchmarks.memory``: whether the service's memory stays flat over 10,000 requests.
 
-Needs no quiet machine, only time: what is measured is memory.
+Other programs on the machine do not matter, because only memory is measured.
 """
 
 import argparse
@@ -19,10 +19,10 @@ Step = tuple[int, dict[str, float]]
 
 
 def drift(steps: Sequence[Step], kind: str) -> float:
-    """By how much memory left its level once it had settled, as a share; the largest such step.
+    """The largest relative change of memory after it had settled.
 
     Args:
-        steps: Requests so far, and MB by kind of process.
+        steps: The number of requests so far, and the memory in MB by kind of process.
         kind: ``api``, ``worker`` or ``Redis``.
     """
     settled = [memory[kind] for requests, memory in steps if requests >= WARM * steps[-1][0]]
@@ -30,7 +30,7 @@ def drift(steps: Sequence[Step], kind: str) -> float:
 
 
 def report(steps: Sequence[Step]) -> str:
-    """Ten steps of them, and the drift of each kind of process, as Markdown."""
+    """A table of about ten of the steps, and the drift of each kind of process, as Markdown."""
     shown = steps[:: max(1, len(steps) // 10)]
     rows = [[requests, *(f"{memory[kind]:.1f}" for kind in KINDS)] for requests, memory in shown]
     flat = ", ".join(f"{kind} {drift(steps, kind):.1%}" for kind in KINDS)
@@ -39,7 +39,7 @@ def report(steps: Sequence[Step]) -> str:
 
 
 def main() -> None:
-    """Serve, ask, and print."""
+    """Start the service, measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--photos", type=Path, help="a folder; default: scikit-image's")

@@ -1,9 +1,9 @@
 """``python -m benchmarks.overload``: four times as many requests as the service can answer.
 
 Measures the peak with a closed loop, then offers a multiple of it in an open loop, once for each
-PREDICT_QUEUE_S, and prints a table; exits with 1 where a promise of docs/reliability.md is not
-kept. The model is the one that MODEL and MODEL_WEIGHTS choose; ``--model-ms`` replaces it by a
-scripted one that sleeps, so that the service around it is measured.
+PREDICT_QUEUE_S, and prints a table. Exits with 1 if a promise of docs/reliability.md is broken.
+MODEL and MODEL_WEIGHTS choose the model; ``--model-ms`` replaces it by a model that only sleeps, so
+that the service around the model is measured.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from tests.support.photos import jpeg
 CLIENTS = 32
 PEAK_S, WARM_UP_S = 20.0, 10.0
 GOODPUT, REFUSED_P50_MS = 0.9, 50
-# beyond the queue: the photo itself, and what was accepted since the last look at the queue
+# besides the queue: the photo itself, and requests accepted since the queue was last read
 OWN_TIME_S = 1.0
 QUEUE_S = [1.0, 10.0]
 
@@ -42,7 +42,7 @@ class Overload:
     cpu: dict[str, float]
 
     def missed(self) -> list[str]:
-        """Which promises of docs/reliability.md this run does not keep."""
+        """The promises of docs/reliability.md that this run breaks."""
         longest_ms = 1000 * (self.queue_s + OWN_TIME_S)
         kept = {
             f"goodput at least {GOODPUT:.0%} of the peak": self.goodput_per_s
@@ -55,7 +55,7 @@ class Overload:
         return [promise for promise, is_kept in kept.items() if not is_kept]
 
     def rows(self) -> dict[str, str]:
-        """What to say of it, by the name of the row."""
+        """The column of this run: the text of each row."""
         seen = self.seen
         other = {
             status: len(ends) for status, ends in seen.ends.items() if status not in {200, 503}
@@ -93,7 +93,7 @@ def _latency(seen: Seen, status: int, *shares: float) -> str:
 
 
 async def peak_of(url: str) -> float:
-    """Photos a second that a closed loop gets answered, after a warm-up."""
+    """Photos per second in a closed loop, after a warm-up."""
     client = Client(url, [as_body(f"{url}/predict", jpeg())])
     try:
         await client.closed_loop(CLIENTS, WARM_UP_S)
@@ -169,7 +169,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=120, help="of overload")
     parser.add_argument("--factor", type=float, default=4, help="offered load over the peak")
-    parser.add_argument("--model-ms", type=float, help="a scripted model that sleeps so long")
+    parser.add_argument("--model-ms", type=float, help="use a model that sleeps for this time")
     parser.add_argument("--queue-s", type=float, nargs="+", default=QUEUE_S)
     options = parser.parse_args()
     runs = [run(queue_s, options) for queue_s in options.queue_s]

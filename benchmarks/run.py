@@ -1,7 +1,7 @@
-"""``python -m benchmarks.run``: the service beside its peers, in one run; prints Markdown.
+"""``python -m benchmarks.run``: compares the service with other servers; prints Markdown.
 
-The rounds are interleaved: in each, every server is measured at each number of connections while
-the others are frozen, and so is the limit. What is printed are medians over the rounds.
+Each round measures every server at each number of connections, while the other servers are frozen,
+and the limit of engine and preprocessing. The results are medians over the rounds.
 """
 
 import argparse
@@ -32,19 +32,19 @@ from worker.models.selection import ModelSpec, ModelUnavailable, resolve
 from worker.settings import WorkerSettings
 
 PLACE = ROOT / ".bench"
-# connections, and how long a loop is: many requests at once need longer to settle
+# connections → relative length of a loop: more connections need longer to settle
 CONNECTIONS = {1: 1.0, 8: 1.0, 32: 1.5}
 WARM_UP_S = 0.5
-BESIDE_LOOPS = 3  # as long as so many loops
+BESIDE_LOOPS = 3  # length of the loop beside a batch, in ordinary loops
 
 
 def say(text: str) -> None:
-    """A line of progress, apart from the results."""
+    """Print a line of progress to stderr; results go to stdout."""
     print(text, file=sys.stderr, flush=True)
 
 
 def write_list(names: list[Path]) -> Path:
-    """The photos as a file that names them, one a line."""
+    """Write the photos' paths into a file, one per line."""
     PLACE.mkdir(exist_ok=True)
     listed = PLACE / "photos.txt"
     listed.write_text("".join(f"{name.absolute()}\n" for name in names))
@@ -52,7 +52,7 @@ def write_list(names: list[Path]) -> Path:
 
 
 def precisions(spec: ModelSpec) -> list[str]:
-    """``auto``, and of the others those that are there and differ from it."""
+    """``auto``, and the other available precisions that differ from it."""
     found: dict[str, str] = {}
     for name in ("auto", "fp32", "int8"):
         try:
@@ -61,7 +61,7 @@ def precisions(spec: ModelSpec) -> list[str]:
             say(f"no row for {name}: {error}")
             continue
         if actual in found.values():
-            say(f"no row for {name}: here it is what auto is")
+            say(f"no row for {name}: auto is the same on this machine")
         else:
             found[name] = actual
     return list(found)
@@ -70,7 +70,7 @@ def precisions(spec: ModelSpec) -> list[str]:
 @contextmanager
 def running(chosen: list[Contender], photo: bytes) -> Iterator[list[Server]]:
     """The servers, started one after another, then frozen; all stopped at the end."""
-    # or it would end only this process, and leave frozen servers behind
+    # Without a handler, SIGTERM would end only this process and leave frozen servers behind.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     PLACE.mkdir(exist_ok=True)
     with ExitStack() as stack:
@@ -89,7 +89,7 @@ def running(chosen: list[Contender], photo: bytes) -> Iterator[list[Server]]:
 
 @contextmanager
 def ours_alone(folder: Path | None) -> Iterator[tuple[Server, Path]]:
-    """The service, awake, and the file that names the photos."""
+    """The service by itself, not frozen, and the file that lists the photos."""
     names = photos(folder, PLACE / "photos")
     os.environ["MODEL"] = "resnet50"
     with running([contenders.ours("auto")], names[0].read_bytes()) as [server]:
@@ -99,14 +99,14 @@ def ours_alone(folder: Path | None) -> Iterator[tuple[Server, Path]]:
 
 
 def busy_s() -> float:
-    """Seconds of processor time that all programs of this machine have used so far."""
+    """Processor time of all programs on this machine so far, in seconds."""
     times = psutil.cpu_times()
     idle = times.idle + getattr(times, "iowait", 0.0) + getattr(times, "steal", 0.0)
     return float(sum(times) - idle)
 
 
 def measure(server: Server, listed: Path, connections: int, seconds: float) -> Sample:
-    """One closed loop on a server that is awake, after a short one that warms it up."""
+    """Run one closed loop on a server that is not frozen, after a short warm-up."""
 
     def loop_for(duration: float, half_way: Callable[[], None] = lambda: None) -> Loop:
         return run(f"{server.url}/predict", listed, connections, duration, half_way)
@@ -126,7 +126,7 @@ def measure(server: Server, listed: Path, connections: int, seconds: float) -> S
 
 
 def limit(listed: Path, precision: str, seconds: float, known: Setting | None) -> Limit:
-    """The limit, in a process of its own."""
+    """Measure the limit in a separate process."""
     chosen = ["--streams", str(known.streams), "--batch", str(known.batch)] if known else []
     order = [
         sys.executable,
@@ -147,7 +147,7 @@ def limit(listed: Path, precision: str, seconds: float, known: Setting | None) -
 def rounds(
     servers: list[Server], listed: Path, options: argparse.Namespace, precisions: list[str]
 ) -> Results:
-    """All that is measured again in each round."""
+    """Run all rounds."""
     results = Results()
     settings: dict[str, Setting | None] = dict.fromkeys(precisions)
     photo = Path(listed.read_text().split("\n", 1)[0]).read_bytes()
@@ -186,14 +186,14 @@ def batches(
 
 
 def everything(options: argparse.Namespace) -> None:
-    """Measure, and print each part of the report as soon as it is there.
+    """Measure, and print each part of the report as soon as it is available.
 
     Raises:
-        NoPhotos: The folder has none.
-        ModelUnavailable: There are no weights.
+        NoPhotos: The folder has no photos.
+        ModelUnavailable: The weights are missing.
         InstallError: A peer cannot be installed.
-        ServerFailed: A server does not answer.
-        BatchTooSmall: The batch job was done too soon.
+        ServerFailed: A server does not respond.
+        BatchTooSmall: The batch job was finished too soon.
     """
     names = photos(options.photos, PLACE / "photos")
     listed = write_list(names)
@@ -212,7 +212,7 @@ def everything(options: argparse.Namespace) -> None:
 
 
 def main() -> int:
-    """Measure and print, or say in one line why not."""
+    """Measure and print the results, or print one line with the error."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="ours, plain FastAPI, the limit")
     parser.add_argument("--rounds", type=int, default=3)

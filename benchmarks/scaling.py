@@ -1,12 +1,12 @@
-"""``python -m benchmarks.scaling``: what more workers bring, and what the rest of a photo costs.
+"""``python -m benchmarks.scaling``: throughput by number of workers, and the cost of a photo.
 
-The model is a scripted one that sleeps, a while for each call and a while for each photo in it, so
-that several "devices" fit on a few cores. What is measured is everything around it: the queue, the
-record, the upload store, and whether workers get in each other's way.
+The model only sleeps, for a time per call and a time per photo, so that several "devices" fit on a
+few cores. This measures everything around the model: the queue, the record, the upload store, and
+whether workers slow each other down.
 
-Prints three tables: photos a second by number of workers, with a model whose batches save little
-and with one whose batches pay as on a GPU, and the processor time that one photo costs each part,
-from which is computed what one Redis and one api process can carry.
+Prints three tables. Two show photos per second by number of workers: with a model that gains little
+from batches, and with a model that gains as much as on a GPU. The third shows the processor time of
+one photo in each part, and the limits of one Redis and one API process, computed from it.
 """
 
 import argparse
@@ -37,7 +37,7 @@ GATE = "go"
 
 @dataclass(frozen=True)
 class Model:
-    """What a call sleeps, what each photo in it adds, and what a worker has to feed it with."""
+    """A model that sleeps: seconds per call, seconds per photo in it, and a worker's threads."""
 
     call_s: float
     image_s: float
@@ -45,22 +45,22 @@ class Model:
 
     @property
     def most_per_s(self) -> float:
-        """Photos a second, when nothing is around it and every batch is full."""
+        """Photos per second of the model by itself, with full batches."""
         return BATCH / (self.call_s + BATCH * self.image_s)
 
 
-# 20 ms for a single photo, 18 ms each for eight together: little is gained by a batch, so that
-# eight workers with all that surrounds the model stay within two cores.
+# 20 ms for a single photo, 18 ms each for eight together: batches gain little, and eight workers
+# with everything around the model fit on two cores.
 PROCESSOR = Model(0.0024, 0.0176)
-# 66 ms for a single photo, 10 ms each for eight together, and a second batch is read meanwhile.
-# Four workers are what stays within two cores.
+# 66 ms for a single photo, 10 ms each for eight together; meanwhile a second batch is read. Four
+# workers fit on two cores.
 GPU, MOST_GPUS = Model(0.064, 0.002, 2 * BATCH), 4
 NO_TIME = Model(0, 0)
 
 
 @contextmanager
 def cluster_of(workers: int, model: Model) -> Iterator[Cluster]:
-    """Redis, one api and so many workers, whose models load until `let_go`."""
+    """Redis, one api and ``workers`` workers, whose models load until `let_go`."""
     with (
         tempfile.TemporaryDirectory() as folder,
         Cluster(Path(folder), redis_options=("--appendfsync", "everysec")) as cluster,
@@ -81,13 +81,13 @@ def cluster_of(workers: int, model: Model) -> Iterator[Cluster]:
 
 
 def let_go(cluster: Cluster) -> None:
-    """All workers begin at once."""
+    """Let all workers start to work."""
     (cluster.folder / GATE).touch()
     cluster.wait_ready()
 
 
 def post(cluster: Cluster, photos: int, picture: bytes) -> list[str]:
-    """Jobs of so many photos together; returns their ids."""
+    """Submit jobs with ``photos`` photos in total; returns the ids of the jobs."""
     files = [("files", (f"{n}", picture)) for n in range(JOB_OF)]
     with httpx.Client(base_url=cluster.url, timeout=60, trust_env=False) as client:
         answers = [client.post("/jobs", files=files) for _ in range(-(-photos // JOB_OF))]
@@ -95,7 +95,7 @@ def post(cluster: Cluster, photos: int, picture: bytes) -> list[str]:
 
 
 def drain(cluster: Cluster, seconds: float, per_s: float) -> Spent:
-    """Hand in more than workers of that rate can end in that time, then watch them for so long."""
+    """Submit more photos than the workers can finish in this time, and measure meanwhile."""
     post(cluster, int(len(cluster.workers) * per_s * (seconds + 2 * SETTLE_S)), photo(0, 0))
     let_go(cluster)
     time.sleep(SETTLE_S)
@@ -108,7 +108,7 @@ def drain(cluster: Cluster, seconds: float, per_s: float) -> Spent:
 
 
 def scale(model: Model, counts: list[int], seconds: float) -> str:
-    """One row for each number of workers; efficiency is against the first."""
+    """A table with a row per number of workers; efficiency is relative to the first row."""
     rows: list[table.Row] = []
     base = 0.0
     for count in counts:
@@ -127,7 +127,7 @@ def scale(model: Model, counts: list[int], seconds: float) -> str:
 
 
 def ceilings(seconds: float) -> str:
-    """Processor time of one photo in each part, with a model that takes no time."""
+    """A table of the processor time of one photo in each part; the model takes no time."""
     with cluster_of(2, NO_TIME) as cluster:
         let_go(cluster)
         meter = Meter(cluster)
@@ -146,11 +146,11 @@ def ceilings(seconds: float) -> str:
         f"{spent.log / spent.photos:.0f} of append-only file"
         for way, spent in {"/predict": alone, "/jobs": batch}.items()
     )
-    dearest = sorted(stats.items(), key=lambda item: -item[1]["usec"])[:5]
+    costliest = sorted(stats.items(), key=lambda item: -item[1]["usec"])[:5]
     said = ", ".join(f"{name.removeprefix('cmdstat_')} {used['usec_per_call']} µs x {used['calls']}"
-                     for name, used in dearest)  # fmt: skip
-    made = table.markdown(["part", "core-ms a photo", "so one core carries, computed"], rows)
-    return f"{made}\n\nRedis, a photo: {kept}\nRedis, dearest commands: {said}"
+                     for name, used in costliest)  # fmt: skip
+    made = table.markdown(["part", "core-ms a photo", "limit of one core, computed"], rows)
+    return f"{made}\n\nRedis, a photo: {kept}\nRedis, costliest commands: {said}"
 
 
 async def _predict(url: str, seconds: float, meter: Meter) -> Spent:

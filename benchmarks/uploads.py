@@ -1,7 +1,8 @@
-"""``python -m benchmarks.uploads [URL …]``: what storing, reading and deleting one photo costs.
+"""``python -m benchmarks.uploads [URL …]``: the cost of storing, reading and deleting one photo.
 
-Without a URL a folder of this machine and a bucket of an S3-compatible server on it (SeaweedFS),
-side by side in one run; with some, those: your own bucket, or a folder on a network's disk.
+Without a URL, compares a folder on this machine with a bucket of an S3-compatible server on it
+(SeaweedFS). With URLs, compares those stores, such as your own bucket or a folder on a network
+disk.
 """
 
 import argparse
@@ -25,9 +26,9 @@ STEPS = ("put", "get", "delete")
 
 
 def measure(stores: dict[str, UploadStore], photos: int) -> list[list[object]]:
-    """Median ms a photo for each step, and the photos a second that go through all three."""
+    """Median ms per photo for each step, and photos per second through all three steps."""
     took: dict[tuple[str, int, str], list[float]] = {}
-    for _ in range(ROUNDS):  # in turn, so that whatever else the machine does hits all of them
+    for _ in range(ROUNDS):  # in turns, so that other load on the machine affects all stores
         for name, store in stores.items():
             for threads in THREADS:
                 for step, ms in _round(store, photos, threads).items():
@@ -42,7 +43,7 @@ def measure(stores: dict[str, UploadStore], photos: int) -> list[list[object]]:
 
 
 def _round(store: UploadStore, photos: int, threads: int) -> dict[str, float]:
-    """Wall-clock ms a photo, by step."""
+    """Wall-clock ms per photo, by step."""
     keys = [f"benchmark-{threads}.{number}" for number in range(photos)]
     data = os.urandom(BYTES)
 
