@@ -22,7 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort the files for several processes.
 
-    The worker's files are first: they take longest, and a long file at the end would run alone.
+    The worker's files are first: they take longest, and a long file at the end would run by itself.
     Files of unit tests, which compute, alternate with the others, which mostly wait.
     """
     items.sort(key=lambda item: "worker" not in item.path.parts)
