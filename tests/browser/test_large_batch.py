@@ -36,7 +36,7 @@ def gate(worker: PlayedWorker) -> Iterator[threading.Event]:
     gate.set()
 
 
-def test_more_than_the_queue_holds_waits_its_turn(
+def test_photos_beyond_the_queue_limit_wait_in_the_page(
     small_api: ApiProcess, gate: threading.Event, visiting: Visiting
 ) -> None:
     visit = visiting(small_api.url, expected=[503])
@@ -141,7 +141,7 @@ def test_outages_fail_no_photo_and_failed_photos_can_be_sent_again(
 
 @pytest.mark.parametrize("chosen", [3, PHOTOS])
 @pytest.mark.usefixtures("worker")
-def test_the_line_of_an_outage_goes_with_the_cancel(
+def test_cancelling_removes_the_message_of_an_outage(
     small_api: ApiProcess, visiting: Visiting, chosen: int
 ) -> None:
     visit = visiting(small_api.url, expected=["net::ERR_FAILED"])
@@ -157,7 +157,7 @@ def test_the_line_of_an_outage_goes_with_the_cancel(
     expect(visit.page.locator("#trouble")).to_be_empty()
 
 
-def test_the_line_of_an_outage_goes_when_a_job_that_was_sent_is_cancelled(
+def test_cancelling_a_sent_job_removes_the_message_of_an_outage(
     small_api: ApiProcess, gate: threading.Event, visiting: Visiting
 ) -> None:
     visit = visiting(small_api.url, expected=["net::ERR_FAILED"])

@@ -92,7 +92,7 @@ def test_the_page_works_without(small_api: ApiProcess, visiting: Visiting, missi
     ],
 )
 @pytest.mark.usefixtures("worker")
-def test_what_the_page_cannot_do_without_is_told_at_the_start(
+def test_a_missing_browser_feature_is_reported_at_the_start(
     small_api: ApiProcess, visiting: Visiting, missing: str
 ) -> None:
     visit = visiting(small_api.url)
@@ -105,7 +105,7 @@ def test_what_the_page_cannot_do_without_is_told_at_the_start(
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_module_that_does_not_load_is_told(small_api: ApiProcess, visiting: Visiting) -> None:
+def test_a_module_that_does_not_load_is_reported(small_api: ApiProcess, visiting: Visiting) -> None:
     visit = visiting(small_api.url, expected=["net::ERR_FAILED"])
     visit.page.route("**/static/page/format.js", lambda route: route.abort())
     visit.page.reload()

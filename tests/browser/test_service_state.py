@@ -29,7 +29,7 @@ def redis_stopped(service: Served, visit: Visit) -> Iterator[None]:
         redis.resume()
 
 
-def test_the_header_says_one_word_and_its_details_the_rest(visit: Visit, service: Served) -> None:
+def test_the_header_shows_one_word_and_its_details_the_rest(visit: Visit, service: Served) -> None:
     visit.wait_text("#service-word", "Ready")
     assert visit.text("#service summary") == "Ready"
     visit.page.locator("#service summary").click()

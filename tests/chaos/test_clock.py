@@ -39,7 +39,7 @@ def askew(clock: Clock, tmp_path: Path) -> Iterator[Cluster]:
         yield cluster
 
 
-def test_a_clock_that_jumps_in_one_worker_harms_nobody(
+def test_a_clock_that_jumps_in_one_worker_loses_nothing(
     askew: Cluster, clock: Clock, rng: random.Random, report: Report
 ) -> None:
     with Traffic(askew, rng) as traffic:

@@ -61,7 +61,7 @@ def spread(network: Network, tmp_path: Path) -> Iterator[Cluster]:
         yield cluster
 
 
-def test_a_cut_that_nobody_announces_loses_nothing(
+def test_silently_dropped_connections_lose_nothing(
     spread: Cluster, network: Network, rng: random.Random, report: Report
 ) -> None:
     with Traffic(spread, rng) as traffic:

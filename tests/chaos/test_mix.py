@@ -21,7 +21,7 @@ from tests.chaos.traffic import Traffic
 DRAWN = 6
 
 
-def test_a_mix_of_faults_drawn_by_the_seed_loses_nothing(
+def test_a_random_mix_of_faults_loses_nothing(
     cluster: Cluster, rng: random.Random, report: Report
 ) -> None:
     traffic, uniform = Traffic(cluster, rng), rng.uniform

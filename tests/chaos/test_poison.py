@@ -14,7 +14,7 @@ from tests.chaos.traffic import Traffic, named
 POISONS = 3
 
 
-def test_photos_that_kill_their_process_fail_alone(
+def test_only_photos_that_kill_the_worker_fail(
     cluster: Cluster, rng: random.Random, report: Report
 ) -> None:
     with Traffic(cluster, rng) as traffic:
@@ -41,7 +41,7 @@ def _lost(cluster: Cluster) -> int:
     )
 
 
-def test_malformed_messages_in_both_queues_stop_nobody(
+def test_malformed_messages_in_both_queues_stop_no_worker(
     cluster: Cluster, rng: random.Random, report: Report
 ) -> None:
     with Traffic(cluster, rng) as traffic:

@@ -8,7 +8,7 @@ from tests.chaos.faults import kill_api, kill_redis, kill_workers
 from tests.chaos.traffic import Traffic
 
 
-def test_killed_one_after_another_they_lose_nothing(
+def test_killing_each_process_in_turn_loses_nothing(
     cluster: Cluster, rng: random.Random, report: Report
 ) -> None:
     with Traffic(cluster, rng) as traffic:

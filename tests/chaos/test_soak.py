@@ -34,7 +34,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         yield cluster.start()
 
 
-def test_after_ten_thousand_photos_memory_and_disk_are_back_where_they_began(
+def test_memory_and_disk_are_unchanged_after_ten_thousand_photos(
     cluster: Cluster, rng: random.Random, tell: Callable[[str], None]
 ) -> None:
     _send(cluster, rng, 2_000)  # what grows once, on first use

@@ -8,7 +8,7 @@ from tests.chaos.faults import pause_api, pause_redis, pause_worker
 from tests.chaos.traffic import Traffic
 
 
-def test_a_stopped_worker_is_replaced_and_wakes_harmlessly(
+def test_a_stopped_worker_is_replaced_and_does_no_harm_when_it_continues(
     cluster: Cluster, rng: random.Random, report: Report
 ) -> None:
     with Traffic(cluster, rng) as traffic:
@@ -21,7 +21,7 @@ def test_a_stopped_worker_is_replaced_and_wakes_harmlessly(
     assert [worker.starts for worker in cluster.workers] == [1, 1]
 
 
-def test_a_stopped_api_goes_on_where_it_was(
+def test_a_stopped_api_continues_where_it_was(
     cluster: Cluster, rng: random.Random, report: Report
 ) -> None:
     with Traffic(cluster, rng) as traffic:

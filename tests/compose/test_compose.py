@@ -142,7 +142,7 @@ def test_only_the_api_is_published_and_only_on_this_machine(stack: Stack) -> Non
     assert published == {("api", "127.0.0.1")}
 
 
-def test_redis_wants_its_password(stack: Stack) -> None:
+def test_redis_requires_its_password(stack: Stack) -> None:
     assert "NOAUTH" in stack.inside("redis", "redis-cli", "ping")
 
 
@@ -152,7 +152,7 @@ def test_the_workers_reach_nothing_outside(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("service", ["api", "worker", "redis"])
-def test_a_container_can_write_to_its_own_folders_alone(stack: Stack, service: str) -> None:
+def test_a_container_can_write_only_to_its_own_folders(stack: Stack, service: str) -> None:
     script = (
         "for d in / /etc /usr /var /app /root; do touch $d/x 2>/dev/null && echo $d; done; true"
     )
@@ -183,7 +183,7 @@ def test_the_workers_have_no_way_out(stack: Stack) -> None:
     assert stack.inside("worker", "python", "-c", WAY_OUT).strip() == "no way"
 
 
-def test_a_stranger_is_turned_away(stack: Stack) -> None:
+def test_a_request_without_a_key_is_refused(stack: Stack) -> None:
     answer = httpx.get(f"{stack.url}/health", timeout=10, trust_env=False)
     assert answer.status_code == 401
     assert httpx.get(f"{stack.url}/health/ready", timeout=10, trust_env=False).status_code == 200

@@ -64,7 +64,7 @@ def test_health_is_ok(served: Served) -> None:
     assert len(answer.json()["workers"]) == 1
 
 
-def test_a_frozen_worker_is_noticed_and_forgiven(works_again: Served) -> None:
+def test_a_frozen_worker_is_noticed_and_works_again_later(works_again: Served) -> None:
     worker = works_again.child("worker.main")
     worker.suspend()
     try:

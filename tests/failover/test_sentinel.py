@@ -11,9 +11,7 @@ from tests.support.worker_process import WorkerProcess
 PHOTOS = 600
 
 
-def test_a_dead_primary_costs_seconds_and_no_photo_that_its_replica_had_heard_of(
-    pair: Pair, tmp_path: Path
-) -> None:
+def test_failover_loses_no_photo_that_reached_the_replica(pair: Pair, tmp_path: Path) -> None:
     with ApiProcess(pair.url, tmp_path) as api:
         env = {"REDIS_URL": pair.url, "UPLOADS_URL": api.uploads.as_uri()}
         env |= {"SCRIPTED_FAST": "1", "SCRIPTED_SERVICE_TIME_S": "0.04"}
@@ -34,7 +32,7 @@ def test_a_dead_primary_costs_seconds_and_no_photo_that_its_replica_had_heard_of
             eventually(lambda: succeeded(api, path) == PHOTOS, 60)
 
 
-def test_what_the_replica_had_not_heard_of_is_gone(pair: Pair, tmp_path: Path) -> None:
+def test_failover_loses_what_had_not_reached_the_replica(pair: Pair, tmp_path: Path) -> None:
     with ApiProcess(pair.url, tmp_path) as api:
         eventually(lambda: bool(accepted(api)), 20)
         pair.admins[1].config_set("masterauth", "another")

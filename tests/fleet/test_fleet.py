@@ -50,7 +50,7 @@ def test_any_api_answers_for_any_job_and_any_worker_wakes_any_request(fleet: Fle
     fleet.until(lambda: fleet.stored() == [], 5)
 
 
-def test_who_hangs_up_at_the_balancer_is_not_waited_for(fleet: Fleet) -> None:
+def test_a_client_that_disconnects_from_the_balancer_is_not_waited_for(fleet: Fleet) -> None:
     for worker in fleet.workers:
         worker.pause()
     try:
@@ -69,7 +69,7 @@ def test_who_hangs_up_at_the_balancer_is_not_waited_for(fleet: Fleet) -> None:
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/metrics?all", "/%6Detrics", "/m%65trics"])
-def test_figures_are_told_by_each_api_and_not_by_the_balancer(fleet: Fleet, path: str) -> None:
+def test_metrics_are_served_by_each_api_and_not_by_the_balancer(fleet: Fleet, path: str) -> None:
     for url in fleet.urls():
         assert httpx.get(f"{url}{path}", trust_env=False).status_code == 200
     outside = httpx.get(f"{fleet.url}{path}", trust_env=False)

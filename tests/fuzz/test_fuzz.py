@@ -14,7 +14,7 @@ SECONDS = 12
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_made_up_bytes_find_nothing(target: str) -> None:
+def test_fuzzed_bytes_cause_no_fault(target: str) -> None:
     command = [sys.executable, "-m", "tests.fuzz.run", target, f"-max_total_time={SECONDS}"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr[-4000:]

@@ -63,7 +63,7 @@ def before(live: Live) -> dict[str, tuple[psutil.Process, int]]:
     return {mark: (one, one.memory_info().rss) for mark, one in live.processes().items()}
 
 
-def test_the_table_speaks_of_every_case_and_of_nothing_else() -> None:
+def test_the_table_lists_every_case_and_no_other() -> None:
     cases = [*pictures(), *exchanges(), *wires()]
     assert len({case.name for case in cases}) == len(cases)
     assert {row_of(case.name).case for case in cases} == set(rows())

@@ -49,7 +49,7 @@ def answers_of(live: Live) -> dict[str, float]:
 
 
 @pytest.mark.timeout(SECONDS + 600)
-def test_no_request_is_answered_as_is_not_declared(
+def test_every_response_is_declared(
     live: Live, tmp_path: Path, tell: Callable[[str], None]
 ) -> None:
     before = answers_of(live)

@@ -53,7 +53,9 @@ def ask_everything(api: ApiProcess) -> list[str]:
 
 
 @pytest.mark.parametrize("form", ["json", "pretty"])
-def test_no_secret_is_ever_said(form: str, tmp_path: Path, locked_redis: RedisServer) -> None:
+def test_no_secret_is_logged_or_returned(
+    form: str, tmp_path: Path, locked_redis: RedisServer
+) -> None:
     settings = {"LOG_LEVEL": "DEBUG", "LOG_FORMAT": form, "REDIS_URL": locked_redis.url}
     api = ApiProcess(locked_redis.url, tmp_path, API_KEYS=ENTRY, PREDICT_WAIT_S="2", **settings)
     uploads = {"UPLOADS_URL": f"file://{api.uploads}"}
@@ -79,7 +81,7 @@ def test_no_secret_is_ever_said(form: str, tmp_path: Path, locked_redis: RedisSe
 @pytest.mark.parametrize(
     "url", ["redis://:{}@127.0.0.1:1/0", "redis://:{}wrong@127.0.0.1:{port}/0"]
 )
-def test_a_redis_that_refuses_is_not_told_of_with_its_password(
+def test_an_error_of_redis_does_not_show_its_password(
     url: str, tmp_path: Path, locked_redis: RedisServer
 ) -> None:
     wrong = url.format(PASSWORD, port=locked_redis.port)

@@ -115,12 +115,12 @@ def test_every_setting_is_one(manifests: list[Manifest]) -> None:
     assert named <= {*known, "REDIS_PASSWORD", "NVIDIA_DRIVER_CAPABILITIES"}
 
 
-def test_what_is_scaled_has_no_number_of_its_own(manifests: list[Manifest]) -> None:
+def test_scaled_deployments_have_no_fixed_replicas(manifests: list[Manifest]) -> None:
     for name in ("api", "worker"):
         assert "replicas" not in of(manifests, "Deployment", name)["spec"]
 
 
-def test_each_is_given_the_time_that_its_end_takes(manifests: list[Manifest]) -> None:
+def test_every_pod_has_enough_time_to_stop(manifests: list[Manifest]) -> None:
     worker = of(manifests, "Deployment", "worker")["spec"]["template"]["spec"]
     item_s = WorkerSettings.model_fields["item_timeout_s"].default
     decoding_and_inference = 2

@@ -13,14 +13,14 @@ STORE = {"to-object-store": [443]}
 
 
 @pytest.mark.parametrize("part", ["api", "worker"])
-def test_api_and_worker_reach_redis_names_and_their_store_alone(part: str) -> None:
+def test_api_and_worker_reach_only_redis_dns_and_their_store(part: str) -> None:
     labels = {"app.kubernetes.io/name": part}
     assert opened(BUILDS["cpu"], labels, "egress") == CLOSED | REDIS
     assert opened(BUILDS["cpu with s3"], labels, "egress") == CLOSED | REDIS | STORE
     assert opened(BUILDS["cpu with external-redis"], labels, "egress") == CLOSED | REDIS
 
 
-def test_redis_reaches_nothing_and_is_reached_by_api_and_worker_alone() -> None:
+def test_redis_reaches_nothing_and_only_api_and_worker_reach_it() -> None:
     labels = {"app.kubernetes.io/name": "redis"}
     assert opened(BUILDS["cpu"], labels, "egress") == CLOSED
     assert opened(BUILDS["cpu"], labels, "ingress") == {"closed": [], "redis": [6379]}
@@ -42,7 +42,7 @@ def test_the_way_to_redis_leads_to_its_pod_and_nowhere_else() -> None:
     assert rule["to"] == [{"podSelector": {"matchLabels": {"app.kubernetes.io/name": "redis"}}}]
 
 
-def test_nobody_comes_in_to_a_worker_and_clients_to_the_api_alone() -> None:
+def test_workers_accept_no_connections_and_clients_reach_only_the_api() -> None:
     for part, ways in {"worker": {}, "weights": {}, "api": {"api": [8000]}}.items():
         labels = {"app.kubernetes.io/name": part}
         assert opened(BUILDS["cpu"], labels, "ingress") == {"closed": [], **ways}

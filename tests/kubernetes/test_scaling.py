@@ -74,9 +74,7 @@ def scaler(tmp_path: Path) -> Iterator[Scaler]:
         yield scaler
 
 
-def test_photos_that_wait_bring_workers_from_none_and_let_them_go(
-    scaler: Scaler, tmp_path: Path
-) -> None:
+def test_waiting_photos_scale_workers_up_from_zero_and_back(scaler: Scaler, tmp_path: Path) -> None:
     assert not any(map(scaler.active, scaler.triggers))
     answer = scaler.api.client.post("/jobs", files=[("files", jpeg())] * 30)
     assert answer.status_code == 202
@@ -94,7 +92,7 @@ def test_photos_that_wait_bring_workers_from_none_and_let_them_go(
     assert job["counts"]["succeeded"] == 30
 
 
-def test_a_photo_that_a_worker_holds_keeps_it(scaler: Scaler, tmp_path: Path) -> None:
+def test_a_worker_that_holds_a_photo_is_not_scaled_down(scaler: Scaler, tmp_path: Path) -> None:
     env = {"REDIS_URL": scaler.api.redis_url, "UPLOADS_URL": scaler.api.uploads.as_uri()}
     with WorkerProcess({**env, "SCRIPTED_SERVICE_TIME_S": "8"}, tmp_path / "worker.log") as worker:
         with connect(scaler.api.redis_url, 2) as client:
@@ -103,13 +101,13 @@ def test_a_photo_that_a_worker_holds_keeps_it(scaler: Scaler, tmp_path: Path) ->
         eventually(lambda: scaler.value("age") == 0 and scaler.active("length"), SCRAPED_WITHIN_S)
 
 
-def test_a_photo_that_is_refused_for_lack_of_workers_brings_one(scaler: Scaler) -> None:
+def test_a_photo_refused_for_lack_of_workers_starts_one(scaler: Scaler) -> None:
     answer = scaler.api.client.post("/predict", content=jpeg())
     assert answer.json()["type"].endswith("no_workers")
     eventually(lambda: scaler.active("refused"), SCRAPED_WITHIN_S)
 
 
-def test_apis_of_which_nothing_is_known_are_no_idle_ones(scaler: Scaler) -> None:
+def test_missing_metrics_do_not_count_as_idle(scaler: Scaler) -> None:
     for api in scaler.apis:
         api.kill()
     for name in ("length", "age"):

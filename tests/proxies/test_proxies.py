@@ -82,7 +82,7 @@ def test_a_stopped_worker_is_a_202_before_the_proxy_gives_up(
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_photo_of_12_mb_is_taken(proxied: Proxied) -> None:
+def test_a_photo_of_12_mb_is_accepted(proxied: Proxied) -> None:
     photo = jpeg() + bytes(12 * MB)
     for how in ({"content": photo}, {"files": {"file": photo}}):
         assert proxied.client.post("/predict", **how).status_code == 200  # type: ignore[arg-type]
@@ -111,7 +111,7 @@ def test_progress_of_a_batch_is_live(proxied: Proxied, worker: PlayedWorker) -> 
 
 
 @pytest.mark.usefixtures("worker")
-def test_curl_is_not_sent_elsewhere_by_a_trailing_slash(proxied: Proxied) -> None:
+def test_a_trailing_slash_does_not_redirect_curl(proxied: Proxied) -> None:
     told = subprocess.run(
         ["curl", "-sL", "--noproxy", "*", "-F", "file=@-;filename=a.jpg",
          "-w", "\n%{http_code} %{num_redirects}", f"{proxied.url}/predict/"],

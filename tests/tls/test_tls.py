@@ -44,7 +44,7 @@ def test_everything_works_over_tls(
     ("host", "authority"),
     [("127.0.0.1", ""), ("127.0.0.1", "other.pem"), ("localhost", "authority.pem")],
 )
-def test_nothing_is_told_to_a_server_that_is_not_vouched_for(
+def test_nothing_is_sent_to_a_server_with_an_untrusted_certificate(
     guarded: Guarded,  # noqa: F811 - as above
     front: TlsFront,
     tmp_path: Path,

@@ -97,7 +97,7 @@ def test_the_pretty_form_has_them_too(redis_server: RedisServer, tmp_path: Path)
             assert f"job={job}" in line
 
 
-def test_what_is_said_of_one_photo_has_its_job(logged: Logged) -> None:
+def test_log_lines_about_a_photo_have_its_job_id(logged: Logged) -> None:
     eventually(lambda: logged.api.client.get("/health/ready").status_code == 200, 5)
     shutil.rmtree(logged.api.uploads)
     logged.api.uploads.write_text("no folder")  # so that the photo cannot be stored
@@ -119,7 +119,7 @@ def test_what_is_said_of_one_photo_has_its_job(logged: Logged) -> None:
         ),
     ],
 )
-def test_the_start_says_who_may_use_the_service(
+def test_the_start_logs_who_may_use_the_service(
     redis_server: RedisServer,
     tmp_path: Path,
     settings: dict[str, str],

@@ -142,7 +142,7 @@ def test_what_nobody_asked_for_begins_no_trace(api: ApiProcess, collector: Colle
     assert {span.name for span in list(collector.spans) if not span.parent} == {"POST /predict"}
 
 
-def test_what_is_left_is_sent_at_the_end(
+def test_remaining_spans_are_sent_at_exit(
     redis_server: RedisServer, tmp_path: Path, collector: Collector
 ) -> None:
     how = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "600000"}
@@ -189,7 +189,7 @@ def run(before: str = "", **env: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_nothing_is_imported_when_it_is_not_asked_for() -> None:
+def test_tracing_is_not_imported_unless_enabled() -> None:
     done = run()
     assert done.stdout.strip() == "{} False"
     assert done.stderr == ""

@@ -39,7 +39,7 @@ def sweep(service: LiveService, server: BucketServer) -> int:
         client.close()
 
 
-def test_a_store_that_is_away_refuses_at_once_and_is_used_again(
+def test_an_unreachable_store_fails_at_once_and_is_used_again_later(
     service: LiveService, server: BucketServer
 ) -> None:
     client = service.api.client
@@ -54,7 +54,7 @@ def test_a_store_that_is_away_refuses_at_once_and_is_used_again(
     assert client.post("/predict", content=coloured(7)).status_code == 200
 
 
-def test_a_store_that_goes_in_the_middle_of_a_batch_leaves_no_record_and_nothing_unswept(
+def test_a_store_that_fails_during_a_batch_leaves_no_job_and_no_upload(
     service: LiveService, server: BucketServer
 ) -> None:
     def body() -> Iterator[bytes]:
@@ -74,7 +74,7 @@ def test_a_store_that_goes_in_the_middle_of_a_batch_leaves_no_record_and_nothing
     assert server.stored() == []
 
 
-def test_a_store_that_hangs_is_given_up_by_all_who_wait_for_it(
+def test_a_store_that_hangs_times_out_for_every_request(
     service: LiveService, server: BucketServer
 ) -> None:
     def predict(_: int) -> float:
@@ -122,7 +122,7 @@ def test_photos_wait_in_the_worker_until_the_store_is_back(
     service.until(lambda: server.stored() == [])
 
 
-def test_a_worker_that_is_told_to_stop_meanwhile_leaves_its_photos_to_another(
+def test_a_worker_that_stops_meanwhile_leaves_its_photos_to_another(
     service: LiveService, server: BucketServer
 ) -> None:
     job = taken_while_the_store_is_away(service, server, 10)

@@ -68,7 +68,7 @@ def test_a_photo_that_is_gone_from_the_bucket_ends_as_upload_lost(
     assert item["error"]["type"].endswith("upload_lost")
 
 
-def test_what_no_live_item_will_read_is_swept_and_the_rest_is_spared(
+def test_only_old_uploads_without_an_unfinished_item_are_deleted(
     service: LiveService, server: BucketServer
 ) -> None:
     uploads = open_uploads(server.url)

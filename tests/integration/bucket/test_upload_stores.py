@@ -37,7 +37,7 @@ def test_bytes_come_back_as_they_went_in(store: UploadStore, data: bytes) -> Non
     assert store.get("a.0") == data
 
 
-def test_what_is_gone_is_gone_and_may_be_deleted_again(store: UploadStore) -> None:
+def test_a_deleted_photo_is_gone_and_may_be_deleted_again(store: UploadStore) -> None:
     keys = [f"a.{index}" for index in range(30)]
     for key in keys:
         store.put(key, b"photo")
@@ -50,9 +50,7 @@ def test_what_is_gone_is_gone_and_may_be_deleted_again(store: UploadStore) -> No
             store.get(key)
 
 
-def test_only_what_is_old_enough_is_named(
-    store: UploadStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_old_uploads_are_listed(store: UploadStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.put("old.0", b"photo")
     time.sleep(3)
     store.put("young.0", b"photo")
@@ -61,7 +59,7 @@ def test_only_what_is_old_enough_is_named(
     assert list(store.old_keys(3600)) == []
 
 
-def test_a_bucket_is_left_alone_but_for_what_lies_right_below_the_prefix(
+def test_only_objects_directly_below_the_prefix_are_touched(
     server: BucketServer,
 ) -> None:
     prefix = uuid.uuid4().hex
@@ -100,7 +98,7 @@ def all_fail(store: UploadStore) -> list[str]:
         return list(pool.map(failure, calls))
 
 
-def test_a_store_that_is_away_is_no_missing_photo(
+def test_an_unreachable_store_is_not_a_missing_photo(
     bucket: UploadStore, server: BucketServer
 ) -> None:
     server.kill()
@@ -109,7 +107,7 @@ def test_a_store_that_is_away_is_no_missing_photo(
     bucket.put("a.0", b"photo")
 
 
-def test_a_store_that_hangs_is_given_up(bucket: UploadStore, server: BucketServer) -> None:
+def test_a_store_that_hangs_times_out(bucket: UploadStore, server: BucketServer) -> None:
     server.pause()
     try:
         all_fail(bucket)
@@ -117,7 +115,7 @@ def test_a_store_that_hangs_is_given_up(bucket: UploadStore, server: BucketServe
         server.resume()
 
 
-def test_a_store_that_refuses_says_why_and_not_with_what(
+def test_a_refusal_of_the_store_is_reported_without_credentials(
     server: BucketServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a wrong one")
@@ -127,7 +125,7 @@ def test_a_store_that_refuses_says_why_and_not_with_what(
 
 
 @pytest.mark.usefixtures("server")
-def test_a_missing_bucket_is_no_missing_photo() -> None:
+def test_a_missing_bucket_is_not_a_missing_photo() -> None:
     store = open_uploads("s3://no-such-bucket/uploads")
     with pytest.raises(OSError, match="NoSuchBucket") as raised:
         store.get("a.0")

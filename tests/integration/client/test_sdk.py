@@ -133,7 +133,9 @@ def test_images_in_memory_are_classified_as_their_files(client: Client) -> None:
     assert client.predict(grey).predictions[0].class_index == 51
 
 
-def test_what_is_no_photo_is_a_type_error_that_says_what_is(client: Client, tmp_path: Path) -> None:
+def test_other_types_raise_a_type_error_that_lists_the_accepted_ones(
+    client: Client, tmp_path: Path
+) -> None:
     (tmp_path / "cat.png").write_bytes(coloured(7))
     with (tmp_path / "cat.png").open(encoding="latin-1") as text:
         for source in (

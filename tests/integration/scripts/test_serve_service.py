@@ -209,10 +209,10 @@ def test_json_lines_are_json_and_have_no_prefix() -> None:
     ("variable", "setting"),
     [("WORKER", "WORKERS"), ("LOGLEVEL", "LOG_LEVEL"), ("MAX_UPLOAD_BYTE", "MAX_UPLOAD_BYTES")],
 )
-def test_a_variable_that_nearly_has_a_settings_name_is_told(variable: str, setting: str) -> None:
+def test_a_misspelled_setting_is_reported(variable: str, setting: str) -> None:
     assert list(misspelled([variable])) == [(variable, setting)]
 
 
-def test_settings_and_other_programs_variables_are_not() -> None:
+def test_other_variables_are_not_reported() -> None:
     others = ["PATH", "HOME", "HOST", "USER", "LANG", "SHELL", "VIRTUAL_ENV", "TERM"]
     assert not list(misspelled([*others, "WORKERS", "PORT", "LOG_LEVEL", "DEVICE"]))

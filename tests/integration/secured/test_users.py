@@ -64,7 +64,9 @@ def matched(names: set[str], patterns: set[str]) -> set[str]:
     }
 
 
-def test_it_has_what_it_needs_and_nothing_more(guarded: Guarded, tmp_path: Path) -> None:
+def test_a_redis_user_has_the_rights_it_needs_and_no_others(
+    guarded: Guarded, tmp_path: Path
+) -> None:
     with listening(guarded) as heard:
         run_everything(guarded.url(), guarded.admin, tmp_path)
     assert guarded.admin.acl_log() == []
@@ -78,7 +80,7 @@ def test_it_has_what_it_needs_and_nothing_more(guarded: Guarded, tmp_path: Path)
     assert not user["selectors"]
 
 
-def test_it_sees_no_other_keys_and_no_other_commands(guarded: Guarded) -> None:
+def test_a_redis_user_has_no_other_keys_and_no_other_commands(guarded: Guarded) -> None:
     with connect(guarded.url(), 2) as client:
         assert client.get("ic:model") is None
         for forbidden in (
@@ -93,7 +95,7 @@ def test_it_sees_no_other_keys_and_no_other_commands(guarded: Guarded) -> None:
                 forbidden()
 
 
-def test_a_stranger_is_let_in_nowhere(guarded: Guarded) -> None:
+def test_redis_refuses_unknown_users(guarded: Guarded) -> None:
     url = f"redis://127.0.0.1:{guarded.port}/0?protocol=2"
     with connect(url, 2) as client, pytest.raises(AuthenticationError):
         client.ping()

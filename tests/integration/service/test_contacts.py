@@ -48,9 +48,7 @@ def answers(url: str) -> bool:
         return False
 
 
-def test_nothing_but_what_is_configured_is_contacted(
-    redis_server: RedisServer, tmp_path: Path
-) -> None:
+def test_only_configured_hosts_are_contacted(redis_server: RedisServer, tmp_path: Path) -> None:
     api, worker = RecordedContacts(tmp_path / "api"), RecordedContacts(tmp_path / "worker")
     port = free_port()
     settings = {

@@ -11,9 +11,7 @@ from tests.support.served import eventually
 GONE = 12
 
 
-def test_what_was_hung_up_on_or_deleted_never_reaches_the_worker(
-    api: ApiProcess, bench: Bench
-) -> None:
+def test_cancelled_work_never_reaches_the_worker(api: ApiProcess, bench: Bench) -> None:
     # One thread, and a photo in it that takes three seconds: the rest waits in the queues.
     slow = {"SCRIPTED_SERVICE_TIME_S": "3", "MAX_BATCH_SIZE": "1", "WORKER_THREADS": "1"}
     with bench.worker(**slow) as worker, ExitStack() as connections:

@@ -10,7 +10,7 @@ LIMIT, FULL_S = 120, 2
 PER_S = {"SCRIPTED_SERVICE_TIME_S": "0.05", "MAX_BATCH_SIZE": "1"}  # 20 at most
 
 
-def test_it_tells_when_there_is_room_to_within_a_factor_of_two(
+def test_retry_after_is_right_within_a_factor_of_two(
     redis_server: RedisServer, bench: Bench
 ) -> None:
     with (

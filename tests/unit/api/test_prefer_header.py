@@ -32,7 +32,7 @@ from api.dependencies import parse_prefer
         (["wait=" + "9" * 900], 120, "wait=120"),
     ],
 )
-def test_what_is_known_is_applied_and_the_rest_ignored(
+def test_known_preferences_are_applied_and_others_ignored(
     headers: list[str], wait_s: float, applied: str | None
 ) -> None:
     found = parse_prefer(headers, 30)

@@ -41,13 +41,13 @@ def test_samples_are_counted_by_part() -> None:
         "Runner.run (asyncio/runners.py:118)",
     ],
 )
-def test_who_waits_uses_no_processor(inner: str) -> None:
+def test_waiting_threads_are_not_counted(inner: str) -> None:
     assert counted([f"{OUTER};{inner} 5", f"{OUTER} 1"]) == {"queue": 1}
 
 
-def test_what_python_did_not_use_is_native_codes() -> None:
+def test_time_outside_python_is_native_code() -> None:
     assert shares(Counter(queue=100, HTTP=50), 2.0) == {"queue": 1.0, "HTTP": 0.5, NATIVE: 0.5}
 
 
-def test_no_more_is_told_than_was_used() -> None:
+def test_the_parts_never_exceed_the_processor_time() -> None:
     assert shares(Counter(queue=300, HTTP=100), 1.0) == {"queue": 0.75, "HTTP": 0.25}

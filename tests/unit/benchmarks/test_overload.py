@@ -12,7 +12,7 @@ def told(goodput_per_s: float, **took_s: list[float]) -> list[str]:
     return Overload(1.0, 10, 40, goodput_per_s, Seen(ends), {}, {}).missed()
 
 
-def test_what_keeps_every_promise_is_not_missed() -> None:
+def test_a_run_that_keeps_every_promise_misses_none() -> None:
     assert told(9, s200=[2.0] * 100, s503=[0.05, 0.05, 9.0]) == []
     assert told(9, s200=[1.0]) == [], "no request had to be refused"
 

@@ -32,7 +32,7 @@ def test_a_lone_request_is_compared_with_what_it_cannot_do_without(results: Resu
     assert "median 27.0 ms, 4.5 ms above raw preprocessing (2.5 ms)" in report.main(results)
 
 
-def test_memory_and_what_else_ran_are_told(results: Results) -> None:
+def test_the_report_has_memory_and_other_load(results: Results) -> None:
     text = report.main(results)
     assert "Peak memory: api 80 MB, worker 300 MB." in text
     assert "other programs of this machine 0.30" in text

@@ -13,15 +13,15 @@ from scripts.install import environment, torch_build
 from scripts.install.__main__ import objection
 
 
-def test_an_old_python_is_told_which_one_to_take() -> None:
+def test_the_error_of_an_old_python_names_a_newer_one() -> None:
     assert "Python 3.11 or newer is needed, this is 3.8" in objection((3, 8), has_venv=True)
 
 
-def test_a_python_without_venv_is_told_what_to_install() -> None:
+def test_the_error_of_a_python_without_venv_names_the_package() -> None:
     assert "python3-venv" in objection((3, 11), has_venv=False)
 
 
-def test_a_fitting_python_meets_no_objection() -> None:
+def test_a_suitable_python_is_accepted() -> None:
     assert objection((3, 11), has_venv=True) is None
 
 

@@ -23,7 +23,7 @@ def test_a_worker_that_cannot_answer_is_not(status: WorkerState) -> None:
     assert said("celery@here", status, 500) == f"celery@here is {status.value}"
 
 
-def test_silence_is_not_health() -> None:
+def test_a_worker_without_heartbeats_is_unhealthy() -> None:
     assert said("celery@here", WorkerState.IDLE, 60_000) == "celery@here has been silent for 60 s"
 
 

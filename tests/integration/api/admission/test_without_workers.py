@@ -13,7 +13,7 @@ PHOTO = jpeg()
 
 
 @pytest.mark.parametrize("prefer", ["respond-async", "wait=0", "handling=strict, respond-async"])
-def test_who_does_not_wait_needs_no_worker(api: ApiProcess, prefer: str) -> None:
+def test_a_request_that_does_not_wait_needs_no_worker(api: ApiProcess, prefer: str) -> None:
     answer = api.client.post("/predict", content=PHOTO, headers={"prefer": prefer})
     assert answer.status_code == 202
     assert answer.headers["preference-applied"] in {"respond-async", "wait=0"}
@@ -23,7 +23,7 @@ def test_who_does_not_wait_needs_no_worker(api: ApiProcess, prefer: str) -> None
     assert f"{job_id}.0" in api.stored()
 
 
-def test_who_waits_is_refused_at_once(client: httpx.Client) -> None:
+def test_a_request_that_waits_is_refused_at_once(client: httpx.Client) -> None:
     answer = client.post("/predict", content=PHOTO, headers={"prefer": "wait=120"}, timeout=20)
     assert answer.status_code == 503
     assert slug(answer) == "no_workers"

@@ -23,13 +23,17 @@ def preflight(client: httpx.Client, origin: str) -> httpx.Response:
     return client.options("/predict", headers=asked)
 
 
-def test_other_sites_may_not_ask_unless_named(shared_redis: RedisServer, tmp_path: Path) -> None:
+def test_other_sites_may_not_send_requests_unless_allowed(
+    shared_redis: RedisServer, tmp_path: Path
+) -> None:
     with api_with(shared_redis, tmp_path) as client:
         for answer in (preflight(client, ORIGIN), client.get("/model", headers={"origin": ORIGIN})):
             assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
-def test_a_named_site_may_ask_and_read(shared_redis: RedisServer, tmp_path: Path) -> None:
+def test_an_allowed_site_may_send_requests_and_read_responses(
+    shared_redis: RedisServer, tmp_path: Path
+) -> None:
     settings = {"CORS_ORIGINS": ORIGIN, "API_KEYS": ALICE_ENTRY}
     with api_with(shared_redis, tmp_path, **settings) as client:
         assert preflight(client, ORIGIN).status_code == 200
@@ -57,18 +61,18 @@ def assert_secured(headers: httpx.Headers | dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), [*every_route(), ("GET", "/static/icon.svg")])
-def test_every_answer_tells_browsers_what_they_may_not_do(
+def test_every_response_has_the_security_headers(
     alice: httpx.Client, client: httpx.Client, method: str, path: str
 ) -> None:
     for asking in (alice, client):
         assert_secured(asking.request(method, path).headers)
 
 
-def test_so_does_a_refusal_before_any_route(api: ApiProcess) -> None:
+def test_an_early_refusal_has_the_security_headers(api: ApiProcess) -> None:
     with raw(api.port) as line:
         line.send(b"nonsense\r\n\r\n")
         assert_secured(line.answer().headers)
 
 
-def test_an_answer_is_not_kept(alice: httpx.Client) -> None:
+def test_responses_are_not_cached(alice: httpx.Client) -> None:
     assert alice.get(f"/jobs/{A_JOB}").headers["cache-control"] == "no-store"

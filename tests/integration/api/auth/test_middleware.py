@@ -16,7 +16,7 @@ ROUTES = every_route()
 CLOSED = [(method, path) for method, path in ROUTES if path not in OPEN]
 
 
-def test_the_walk_finds_what_is_known_to_be_there() -> None:
+def test_the_list_of_routes_has_the_known_ones() -> None:
     assert {path for _, path in ROUTES} >= OPEN | DOCS | {"/predict", "/jobs", "/metrics", "/model"}
 
 
@@ -26,7 +26,7 @@ def test_the_walk_finds_what_is_known_to_be_there() -> None:
     [{}, {"x-api-key": "wrong"}, {"authorization": "Bearer wrong"}, {"authorization": ALICE}],
     ids=["no key", "wrong key", "wrong bearer", "no scheme"],
 )
-def test_every_route_that_is_not_named_open_is_closed(
+def test_every_route_that_is_not_listed_as_open_requires_a_key(
     client: httpx.Client, method: str, path: str, sent: dict[str, str]
 ) -> None:
     answer = client.request(method, path, headers=sent)
@@ -38,27 +38,27 @@ def test_every_route_that_is_not_named_open_is_closed(
 
 
 @pytest.mark.parametrize("path", ["/nothing", "//health/live", "/static", "/health/live/", "/%2e"])
-def test_what_is_no_route_is_closed_too(client: httpx.Client, path: str) -> None:
+def test_unknown_paths_require_a_key_too(client: httpx.Client, path: str) -> None:
     assert client.get(path).status_code == 401
 
 
 @pytest.mark.parametrize("path", ["/", "/health/live", "/health/ready", "/static/icon.svg"])
 @pytest.mark.usefixtures("worker")
-def test_the_open_ones_ask_no_key(client: httpx.Client, path: str) -> None:
+def test_open_routes_require_no_key(client: httpx.Client, path: str) -> None:
     assert client.get(path).status_code == 200
 
 
-def test_what_is_open_says_a_status_word_and_no_more(client: httpx.Client) -> None:
+def test_open_routes_return_only_a_status_word(client: httpx.Client) -> None:
     assert set(client.get("/health/ready").json()) == {"status"}
     assert set(client.get("/health/live").json()) == {"status"}
 
 
 @pytest.mark.parametrize("path", ["/health", "/metrics", "/docs", "/openapi.json"])
-def test_a_key_opens_the_closed_ones(alice: httpx.Client, path: str) -> None:
+def test_a_key_opens_every_route(alice: httpx.Client, path: str) -> None:
     assert alice.get(path).status_code in {200, 503}
 
 
-def test_a_stranger_is_refused_before_his_body_is_read(api: ApiProcess) -> None:
+def test_a_request_without_a_key_is_refused_before_its_body_is_read(api: ApiProcess) -> None:
     head = (
         b"POST /jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\nExpect: 100-continue\r\n\r\n"
     )

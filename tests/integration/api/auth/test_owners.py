@@ -12,7 +12,7 @@ from tests.support.routes import A_JOB, every_route
 OF_A_JOB = [(method, path) for method, path in every_route() if A_JOB in path]
 
 
-def test_the_walk_finds_the_routes_of_a_job() -> None:
+def test_the_list_of_routes_has_those_of_a_job() -> None:
     assert len(OF_A_JOB) >= 4
 
 
@@ -25,7 +25,7 @@ def submit(client: httpx.Client, **headers: str) -> str:
 
 @pytest.mark.usefixtures("worker")
 @pytest.mark.parametrize(("method", "path"), OF_A_JOB)
-def test_a_job_is_its_owners_alone(
+def test_a_job_is_visible_only_to_its_owner(
     alice: httpx.Client, bob: httpx.Client, method: str, path: str
 ) -> None:
     job_id = submit(alice)
@@ -40,7 +40,9 @@ def test_a_job_is_its_owners_alone(
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_photo_alone_is_its_owners_too(alice: httpx.Client, bob: httpx.Client) -> None:
+def test_a_single_photo_is_visible_only_to_its_owner(
+    alice: httpx.Client, bob: httpx.Client
+) -> None:
     where = f"/jobs/{alice.post('/predict', content=jpeg()).json()['job_id']}"
     assert bob.get(where).status_code == 404
     assert alice.get(where).status_code == 200

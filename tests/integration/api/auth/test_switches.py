@@ -20,7 +20,7 @@ def test_open_docs_and_metrics_need_no_key(shared_redis: RedisServer, tmp_path: 
 
 
 @pytest.mark.parametrize("entries", ["", ALICE_ENTRY], ids=["without keys", "with keys"])
-def test_shut_docs_and_metrics_are_not_there(
+def test_disabled_docs_and_metrics_are_not_found(
     shared_redis: RedisServer, tmp_path: Path, entries: str
 ) -> None:
     switches = {"DOCS_ENABLED": "false", "METRICS_ENABLED": "false", "API_KEYS": entries}

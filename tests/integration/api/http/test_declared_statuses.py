@@ -172,7 +172,7 @@ def locked(scene: Scene, tmp_path: Path) -> Iterator[Scene]:
         yield Scene(api, scene.worker, scene.job)
 
 
-def test_what_is_declared_is_what_is_provoked(
+def test_every_declared_status_occurs_and_no_other(
     scene: Scene, locked: Scene, shared_redis: RedisServer
 ) -> None:
     provoked = {key: ask(scene) for key, ask in WHILE_ALL_IS_WELL.items()}

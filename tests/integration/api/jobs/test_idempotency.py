@@ -108,7 +108,7 @@ def test_many_at_once_under_one_key_are_one_job(api: ApiProcess) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "with space", "\u00e9".encode()])
-def test_a_key_that_is_none_is_refused(client: httpx.Client, key: str | bytes) -> None:
+def test_an_invalid_key_is_refused(client: httpx.Client, key: str | bytes) -> None:
     answer = client.post("/jobs", files=FILES, headers={b"idempotency-key": key})
     assert answer.status_code == 422
     assert slug(answer) == "invalid_parameter"

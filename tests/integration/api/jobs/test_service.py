@@ -41,7 +41,7 @@ async def pause_for(server: RedisServer, seconds: float) -> None:
     server.resume()
 
 
-async def test_a_large_batch_is_not_given_up_while_redis_still_writes_it(
+async def test_a_large_batch_does_not_time_out_while_redis_writes_it(
     service: JobService, redis_server: RedisServer
 ) -> None:
     large = job(4_000)
@@ -52,7 +52,7 @@ async def test_a_large_batch_is_not_given_up_while_redis_still_writes_it(
     assert (await service.read(large.job_id)).total == 4_000
 
 
-async def test_one_photo_is_given_up_and_its_upload_is_left(
+async def test_one_photo_times_out_and_its_upload_stays(
     service: JobService, redis_server: RedisServer, tmp_path: Path
 ) -> None:
     small = job(1)
@@ -78,7 +78,7 @@ async def test_many_calls_at_once_wait_for_a_connection_rather_than_fail(
     assert {record.total for record in records} == {1}
 
 
-async def test_a_process_that_is_late_does_not_take_redis_for_dead(service: JobService) -> None:
+async def test_a_paused_process_does_not_report_redis_as_down(service: JobService) -> None:
     wanted = job(1)
     creating = asyncio.create_task(service.create(wanted))
     for _ in range(2):
@@ -87,7 +87,7 @@ async def test_a_process_that_is_late_does_not_take_redis_for_dead(service: JobS
     assert await creating == wanted.job_id
 
 
-async def test_what_a_process_is_late_by_is_not_counted() -> None:
+async def test_a_pause_of_the_process_does_not_count_as_waiting() -> None:
     async with own_time_within(0.3):
         for _ in range(2):
             await asyncio.sleep(0.01)
@@ -95,7 +95,7 @@ async def test_what_a_process_is_late_by_is_not_counted() -> None:
         await asyncio.sleep(0.01)
 
 
-async def test_what_waits_longer_is_given_up() -> None:
+async def test_a_call_that_waits_too_long_fails() -> None:
     with pytest.raises(TimeoutError):
         async with own_time_within(0.3):
             await asyncio.Event().wait()

@@ -81,7 +81,7 @@ def test_progress_comes_as_it_is_made_and_ends_with_the_job(
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_job_that_has_ended_is_told_once(client: httpx.Client) -> None:
+def test_a_finished_job_sends_one_event(client: httpx.Client) -> None:
     where = submit(client, 2)
     eventually(lambda: client.get(where).json()["finished_at"] is not None, 10)
     told = list(events(iter(client.get(f"{where}/events").text.splitlines())))
@@ -89,7 +89,7 @@ def test_a_job_that_has_ended_is_told_once(client: httpx.Client) -> None:
 
 
 @pytest.mark.usefixtures("worker")
-def test_an_event_source_does_not_come_back_after_the_end(client: httpx.Client) -> None:
+def test_an_event_source_does_not_reconnect_after_the_end(client: httpx.Client) -> None:
     """A browser's EventSource reconnects after every end, until it gets 204."""
     path = f"{submit(client, 2)}/events"
     told = client.get(path).text
@@ -126,7 +126,7 @@ def test_a_record_that_vanishes_ends_it_with_a_problem(
         assert list(told) == []
 
 
-def test_it_goes_on_when_redis_comes_back(
+def test_a_stream_continues_when_redis_is_back(
     api: ApiProcess, worker: PlayedWorker, shared_redis: RedisServer
 ) -> None:
     worker.listen_to("no such queue")
@@ -173,7 +173,7 @@ async def store(redis_server: RedisServer) -> AsyncIterator[CountingStore]:
     await client.aclose()
 
 
-async def test_nobody_costs_nothing_and_many_cost_what_one_does(store: CountingStore) -> None:
+async def test_redis_is_read_once_for_many_clients_and_never_for_none(store: CountingStore) -> None:
     progress = Progress(store)
     loop = asyncio.create_task(progress.run())
     firsts = []
@@ -205,7 +205,7 @@ async def test_nobody_costs_nothing_and_many_cost_what_one_does(store: CountingS
         await loop
 
 
-async def test_nobody_is_told_of_less_than_was_told(
+async def test_reported_progress_never_goes_back(
     store: CountingStore, redis_server: RedisServer
 ) -> None:
     """Each follower has read the job for itself, before or after the look that all share."""

@@ -210,7 +210,7 @@ def test_refusals_are_counted_by_their_reason(api: ApiProcess) -> None:
     assert refusals("queue_full") >= 1
 
 
-def test_without_redis_it_tells_what_it_knows(
+def test_without_redis_the_remaining_metrics_are_served(
     api: ApiProcess, client: Redis, redis_server: RedisServer
 ) -> None:
     """A zero in place of a total would look like a reset, and then like as many new events."""

@@ -69,7 +69,7 @@ def test_the_description_names_its_own_folder_as_the_server(prefixed: httpx.Clie
     )
 
 
-def test_nothing_is_asked_for_from_the_root(prefixed: httpx.Client) -> None:
+def test_nothing_is_requested_from_the_root(prefixed: httpx.Client) -> None:
     for page in ("/", "/docs"):
         text = prefixed.get(page).text
         assert 'href="/' not in text

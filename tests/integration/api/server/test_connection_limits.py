@@ -11,7 +11,7 @@ from tests.support.raw_client import raw
 from tests.support.served import eventually
 
 
-def test_a_client_that_asks_nothing_makes_room(api: ApiProcess) -> None:
+def test_an_idle_connection_is_closed_for_a_new_one(api: ApiProcess) -> None:
     with ExitStack() as stack:
         lines = [stack.enter_context(raw(api.port)) for _ in range(3 * MAX_CONNECTIONS)]
         for line in lines:
@@ -22,7 +22,7 @@ def test_a_client_that_asks_nothing_makes_room(api: ApiProcess) -> None:
         assert lines[0].is_closed(5)
 
 
-def test_a_client_that_was_answered_before_its_body_makes_room(api: ApiProcess) -> None:
+def test_a_connection_that_was_answered_early_is_closed_for_a_new_one(api: ApiProcess) -> None:
     with ExitStack() as stack:
         lines = [stack.enter_context(raw(api.port)) for _ in range(MAX_CONNECTIONS)]
         for line in lines:
@@ -34,7 +34,7 @@ def test_a_client_that_was_answered_before_its_body_makes_room(api: ApiProcess) 
         assert lines[0].is_closed(5)
 
 
-def test_beyond_the_limit_a_client_is_told_to_come_again(
+def test_connections_beyond_the_limit_get_retry_after(
     api: ApiProcess, worker: PlayedWorker
 ) -> None:
     worker.listen_to("no such queue")
@@ -62,7 +62,7 @@ def test_refusals_are_counted(api: ApiProcess) -> None:
     assert 'classifier_refusals_total{reason="malformed_request"}' in figures
 
 
-def test_a_hang_up_is_seen_as_before(api: ApiProcess, worker: PlayedWorker) -> None:
+def test_a_disconnect_is_still_noticed(api: ApiProcess, worker: PlayedWorker) -> None:
     worker.listen_to("no such queue")
     photo = jpeg()
     with raw(api.port) as line:

@@ -36,7 +36,7 @@ def test_a_photo_with_an_offered_upgrade_is_classified(line: RawClient, offer: b
 
 
 @pytest.mark.usefixtures("worker")
-def test_the_offer_may_arrive_in_any_pieces(api: ApiProcess) -> None:
+def test_an_upgrade_offer_may_arrive_in_any_pieces(api: ApiProcess) -> None:
     whole = post(PHOTO, H2C)
     head = len(whole) - len(PHOTO)
     at = whole.index(b"Upgrade: h2c")
@@ -55,13 +55,13 @@ def test_a_chunked_body_with_an_offer_is_read(line: RawClient) -> None:
 
 
 @pytest.mark.usefixtures("worker")
-def test_offers_may_be_pipelined(line: RawClient) -> None:
+def test_upgrade_offers_may_be_pipelined(line: RawClient) -> None:
     get = LIVE[:-2] + H2C + b"\r\n"
     line.send(get + post(PHOTO, H2C) + get)
     assert [line.answer().status for _ in range(3)] == [200] * 3
 
 
-def test_the_body_of_an_offer_is_never_a_request(line: RawClient) -> None:
+def test_the_body_of_an_upgrade_offer_is_never_a_request(line: RawClient) -> None:
     line.send(post(LIVE, H2C))
     assert line.answer().slug == "unsupported_media_type"
     line.send(LIVE)
@@ -118,7 +118,7 @@ def test_http_1_0_gets_no_transfer_encoding(api: ApiProcess, path: str) -> None:
 
 
 @pytest.mark.usefixtures("worker")
-def test_http_1_0_is_not_asked_to_go_on(line: RawClient) -> None:
+def test_http_1_0_gets_no_100_continue(line: RawClient) -> None:
     """RFC 9110, 10.1.1: the expectation of an HTTP/1.0 client is ignored."""
     request = post(PHOTO, b"Expect: 100-continue\r\n")
     line.send(request.replace(b"HTTP/1.1", b"HTTP/1.0"))

@@ -73,7 +73,7 @@ def test_a_slow_batch_leaves_nothing_stored(api: ApiProcess) -> None:
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_body_that_comes_steadily_is_taken(line: RawClient) -> None:
+def test_a_steady_body_is_accepted(line: RawClient) -> None:
     line.send(POST + b"Content-Length: 5000\r\n\r\n\xff\xd8\xff")
     for _ in range(49):  # 1,000 bytes a second, for two timeouts
         line.send(b"a" * 100)
@@ -82,7 +82,7 @@ def test_a_body_that_comes_steadily_is_taken(line: RawClient) -> None:
     assert line.answer().status == 200
 
 
-def test_what_follows_an_early_answer_may_not_be_slow(api: ApiProcess) -> None:
+def test_a_slow_body_after_an_early_response_is_cut_off(api: ApiProcess) -> None:
     with raw(api.port) as line:
         line.send(b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")
         assert line.answer().status == 404
@@ -98,7 +98,7 @@ def test_a_body_that_ends_after_its_answer_leaves_no_connection_for_ever(api: Ap
         assert line.is_closed(15)
 
 
-def test_a_client_that_reads_nothing_is_left(api: ApiProcess) -> None:
+def test_a_client_that_reads_nothing_is_disconnected(api: ApiProcess) -> None:
     before = open_files(api)
     with raw(api.port, receive_buffer=4_096) as line:
         line.send(BUNDLE * 8)

@@ -42,7 +42,7 @@ def reports(bench: Bench, while_: Callable[[], object]) -> Iterator[WorkerReport
 
 
 @pytest.mark.parametrize("drop", [cancelled_batch, clients_that_hung_up])
-def test_what_is_dropped_does_not_lift_the_rate(
+def test_dropped_messages_do_not_raise_the_throughput(
     bench: Bench, drop: Callable[[Bench], None]
 ) -> None:
     drop(bench)

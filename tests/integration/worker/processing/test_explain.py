@@ -3,7 +3,7 @@
 from tests.integration.worker.conftest import Bench, ends, photo
 
 
-def test_a_model_without_maps_says_so_of_the_photo(bench: Bench) -> None:
+def test_a_photo_fails_if_the_model_cannot_explain_it(bench: Bench) -> None:
     """The api refuses it where it knows the workers; a job may have waited for another one."""
     with bench.worker():
         job = bench.wait(bench.submit([photo(0, 7)], explain=True))
@@ -16,7 +16,7 @@ def test_a_model_without_maps_says_so_of_the_photo(bench: Bench) -> None:
         assert ends(bench.wait(bench.submit([photo(0, 7)]))) == ["7"]
 
 
-def test_a_model_is_not_asked_for_maps_that_nobody_wants(bench: Bench) -> None:
+def test_no_maps_are_computed_unless_requested(bench: Bench) -> None:
     """This one fails whenever it is asked."""
     with bench.worker(SCRIPTED_EXPLAINS="1") as worker:
         assert ends(bench.wait(bench.submit([photo(0, 7)]))) == ["7"]

@@ -127,7 +127,7 @@ def test_a_killed_worker_loses_nothing(bench: Bench) -> None:
     assert bench.client.hget("ic:ended", "batch|succeeded") == "80"
 
 
-def test_a_photo_that_kills_its_process_fails_alone(bench: Bench) -> None:
+def test_only_a_photo_that_kills_the_worker_fails(bench: Bench) -> None:
     photos = [photo(0, green) for green in range(12)]
     photos[5] = photo(KILLS)
     # Slow enough that its neighbours are with it in the model when it kills.
@@ -186,7 +186,7 @@ def test_waiting_requests_overtake_a_batch(bench: Bench) -> None:
         assert bench.read(batch).finished_ms is None
 
 
-def test_sigterm_finishes_what_runs_and_signs_off(bench: Bench) -> None:
+def test_sigterm_finishes_running_items_and_removes_the_worker(bench: Bench) -> None:
     with bench.worker(SCRIPTED_SERVICE_TIME_S="0.2", MAX_BATCH_SIZE="2") as worker:
         job_id = bench.submit([photo(0, 1)] * 100)
         bench.until(lambda: bench.client.keys("ic:held:*"))

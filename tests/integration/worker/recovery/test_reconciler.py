@@ -27,7 +27,7 @@ def held(bench: Bench) -> str:
     return job_id
 
 
-def test_who_takes_the_lock_over_has_watched_already(
+def test_a_worker_that_takes_over_the_lock_has_already_observed_the_others(
     bench: Bench, held: str, watcher: Reconciler, watch: Watch
 ) -> None:
     holder = RecoveryIndex(bench.client, "holder")
@@ -72,7 +72,7 @@ def test_a_clock_that_was_set_back_makes_no_dead_worker_live(
     assert bench.attempts(held) == [2]
 
 
-def test_a_lock_of_before_the_clock_was_set_back_holds_nobody_up(bench: Bench) -> None:
+def test_a_lock_from_before_the_clock_was_set_back_blocks_no_worker(bench: Bench) -> None:
     bench.client.set(RECONCILER, "dead", px=LOCK_MS)
     redis_index = RecoveryIndex(bench.client, "alive")
     assert not redis_index.lock()
@@ -80,7 +80,7 @@ def test_a_lock_of_before_the_clock_was_set_back_holds_nobody_up(bench: Bench) -
     assert redis_index.lock()
 
 
-def test_what_a_struck_off_worker_begins_before_it_is_heard_is_not_stranded(
+def test_items_that_a_worker_starts_while_it_counts_as_dead_are_recovered(
     bench: Bench, watch: Watch, watcher: Reconciler
 ) -> None:
     job_id = bench.record([photo(0)])

@@ -97,7 +97,7 @@ async def test_batches_that_are_sent_at_the_same_time_are_sent_once(
     assert reads_of_queues(bench) == reads, "nothing is missing: no queue has to be read"
 
 
-def test_what_an_api_left_that_died_between_two_chunks_is_sent(
+def test_a_job_whose_api_died_between_two_chunks_is_sent(
     bench: Bench, watcher: Reconciler, watch: Watch
 ) -> None:
     job_id = bench.record([photo(0)] * 450)
@@ -113,7 +113,7 @@ def test_what_an_api_left_that_died_between_two_chunks_is_sent(
     assert set(bench.attempts(job_id)) == {1}
 
 
-def test_a_job_whose_api_goes_on_sending_is_left_to_it(
+def test_a_job_that_its_api_is_still_sending_is_left_to_it(
     bench: Bench, watcher: Reconciler, watch: Watch
 ) -> None:
     job_id = bench.record([photo(0)] * 5)

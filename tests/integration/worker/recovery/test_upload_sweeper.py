@@ -13,7 +13,7 @@ from worker.recovery.upload_sweeper import Sweeper
 MANY = 10_000
 
 
-def test_what_no_live_item_will_read_is_swept_and_the_rest_is_spared(bench: Bench) -> None:
+def test_only_old_uploads_without_an_unfinished_item_are_deleted(bench: Bench) -> None:
     live = bench.record([photo(0), photo(0), photo(0)])
     items = ItemStore(bench.client, "worker")
     running, ended = ItemRef(live, 1, 1), ItemRef(live, 2, 1)

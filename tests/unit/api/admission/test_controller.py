@@ -34,12 +34,14 @@ def test_before_the_first_look_the_broker_counts_as_down() -> None:
 
 
 @pytest.mark.parametrize("state", [WorkerState.IDLE, WorkerState.BUSY])
-def test_a_working_worker_lets_everyone_in(state: WorkerState) -> None:
+def test_one_working_worker_admits_all_requests(state: WorkerState) -> None:
     admission(cluster(state)).check(INTERACTIVE, queue_s=1)
 
 
 @pytest.mark.parametrize("states", [[], [WorkerState.STARTING], [WorkerState.STALLED]])
-def test_without_a_working_one_only_who_waits_is_refused(states: list[WorkerState]) -> None:
+def test_without_a_working_worker_only_waiting_requests_are_refused(
+    states: list[WorkerState],
+) -> None:
     asked = admission(cluster(*states))
     with pytest.raises(NoWorkers):
         asked.check(INTERACTIVE, queue_s=1)
@@ -54,12 +56,12 @@ def test_one_full_queue_leaves_the_other_open() -> None:
     asked.check(BATCH)
 
 
-def test_until_something_has_ended_the_workers_own_rate_tells_the_time() -> None:
+def test_until_an_item_is_finished_the_rate_of_the_workers_counts() -> None:
     asked = admission(cluster(WorkerState.BUSY, WorkerState.BUSY, queued=100, rate=25.0))
     assert asked.queue_full(INTERACTIVE).retry_after_s == 2
 
 
-def test_a_rush_since_the_last_look_is_counted_in() -> None:
+def test_requests_since_the_last_look_are_counted() -> None:
     asked = admission(cluster(WorkerState.BUSY, queued=0, rate=10.0))
     assert asked.queue_full(INTERACTIVE).retry_after_s == 10
     assert asked.queue_full(BATCH, items=51).retry_after_s == 5
@@ -101,5 +103,5 @@ def test_time_in_which_nothing_waited_does_not_count() -> None:
     assert rate.per_s == 40
 
 
-def test_a_redis_that_lost_its_data_starts_the_count_anew() -> None:
+def test_a_redis_that_lost_its_data_restarts_the_count() -> None:
     assert rate_of((0, 1000), (1, 1100), (2, 0), (3, 20)) == 20

@@ -86,7 +86,7 @@ def test_a_key_is_taken_in_either_header(sent: list[tuple[bytes, bytes]]) -> Non
         [(b"x-api-key", b"\xff\xfe")],
     ],
 )
-def test_anything_else_is_nobody(sent: list[tuple[bytes, bytes]]) -> None:
+def test_other_headers_have_no_owner(sent: list[tuple[bytes, bytes]]) -> None:
     assert Keyring(keys.parse(ENTRY)).owner_of(sent) is None
 
 
@@ -129,7 +129,7 @@ def test_without_either_there_are_no_keys() -> None:
     # no key in a name: both processes of `make test` have to find the same tests
     ids=["no name", "no hash", "behind an entry", "no name's form"],
 )
-def test_what_is_no_entry_is_refused_without_being_shown(
+def test_an_invalid_entry_is_refused_and_not_shown(
     text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("API_KEYS", text)

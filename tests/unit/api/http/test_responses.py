@@ -69,7 +69,7 @@ def test_a_failed_item_names_its_job() -> None:
     assert answer.headers["retry-after"] == "2"
 
 
-async def test_a_fault_tells_nothing_of_itself(client: httpx.AsyncClient) -> None:
+async def test_an_internal_error_reveals_no_details(client: httpx.AsyncClient) -> None:
     answer = await client.get("/fault")
     assert answer.status_code == 500
     assert answer.headers["content-type"] == responses.MEDIA_TYPE
@@ -77,7 +77,7 @@ async def test_a_fault_tells_nothing_of_itself(client: httpx.AsyncClient) -> Non
     assert "secret" not in answer.text
 
 
-async def test_a_refusal_says_when_to_come_back(client: httpx.AsyncClient) -> None:
+async def test_a_refusal_has_retry_after(client: httpx.AsyncClient) -> None:
     answer = await client.get("/refused")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
 

@@ -29,7 +29,7 @@ def test_a_job_that_cannot_be_read_is_shown_as_it_was_created() -> None:
     assert as_created(new_job(1, 0)).status is JobState.QUEUED
 
 
-def test_items_have_only_what_they_have_and_jobs_have_every_field() -> None:
+def test_items_omit_absent_fields_and_jobs_have_every_field() -> None:
     job = json.loads(Job.of(as_created(new_job(1, 1), limit=2), 0, 2).model_dump_json())
     assert set(job) == {
         "job_id", "status", "created_at", "finished_at", "expires_at", "counts", "items", "next",

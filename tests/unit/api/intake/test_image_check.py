@@ -86,7 +86,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize(("body", "kind", "headers", "expected"), BODIES.values(), ids=BODIES)
-def test_a_body_that_is_no_photo_is_named(
+def test_the_error_names_what_the_body_is(
     body: bytes, kind: str, headers: dict[str, str], expected: str
 ) -> None:
     with pytest.raises(ServiceError) as refused:

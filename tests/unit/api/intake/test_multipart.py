@@ -49,7 +49,7 @@ parts = st.lists(st.tuples(names, st.none() | names, data), max_size=5)
 
 
 @given(parts, st.lists(st.integers(0)))
-def test_parts_come_back_whole_however_the_body_is_cut(
+def test_parts_are_complete_however_the_body_is_split(
     parts: list[tuple[str, str | None, bytes]], cuts: list[int]
 ) -> None:
     assert [(part.name, part.filename, bytes(part.data)) for part in read(form(parts), cuts)] == [
@@ -75,7 +75,7 @@ noise = st.lists(
 
 
 @given(noise | st.binary(), st.lists(st.integers(0), max_size=3))
-def test_noise_is_read_or_refused_and_nothing_else(body: bytes, cuts: list[int]) -> None:
+def test_random_bytes_are_parsed_or_refused(body: bytes, cuts: list[int]) -> None:
     with contextlib.suppress(MalformedRequest):
         read(b"--frontier\r\n" + body, cuts)
 
@@ -120,7 +120,7 @@ def test_a_large_part_is_known_before_it_ends() -> None:
 
 
 @pytest.mark.parametrize("header", ["", "image/jpeg", "application/json", "multipart/mixed"])
-def test_other_types_are_no_form(header: str) -> None:
+def test_other_content_types_are_not_a_form(header: str) -> None:
     assert boundary_of(header) is None
 
 
@@ -165,7 +165,7 @@ FORM = form([("file", "cat.jpg", b"photo")])
     }.values(),
 )
 @pytest.mark.parametrize("cuts", [[], [1], [3, 8], [11]])
-def test_a_form_that_is_framed_wrongly_is_told_how(
+def test_the_error_of_a_malformed_form_says_what_is_wrong(
     body: bytes, expected: str, cuts: list[int]
 ) -> None:
     with pytest.raises(MalformedRequest, match=expected):

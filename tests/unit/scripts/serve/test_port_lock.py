@@ -35,7 +35,7 @@ def test_an_address_of_another_machine_is_one_line() -> None:
         port_lock.check_port(ServeSettings(bind_address="192.0.2.1"))
 
 
-def test_an_address_that_is_none_is_one_line() -> None:
+def test_an_invalid_address_is_one_line() -> None:
     with pytest.raises(ServeError, match="cannot listen on not an address port 8000"):
         port_lock.check_port(ServeSettings(bind_address="not an address"))
 
@@ -64,7 +64,7 @@ def test_the_url_is_one_that_a_browser_can_open(address: str, url: str) -> None:
     assert ServeSettings(bind_address=address).url == url
 
 
-def test_children_get_this_services_own_places(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_children_get_the_urls_of_this_service(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("UPLOADS_URL", raising=False)
     monkeypatch.delenv("MODEL", raising=False)
     monkeypatch.setenv("LOG_LEVEL", "DEBUG")

@@ -95,7 +95,9 @@ async def test_stopping_lets_a_program_end_by_itself(keep: Keep, lines: Lines) -
     await lines.until("goodbye")
 
 
-async def test_a_deaf_program_is_killed_after_its_grace(keep: Keep, lines: Lines) -> None:
+async def test_a_program_that_ignores_sigterm_is_killed_after_the_grace(
+    keep: Keep, lines: Lines
+) -> None:
     child = keep(
         "import signal, time\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up'); time.sleep(60)"
@@ -116,7 +118,7 @@ async def test_a_frozen_program_stops_as_well(keep: Keep, lines: Lines) -> None:
     assert child.process.returncode == -signal.SIGTERM
 
 
-async def test_what_a_program_started_ends_with_it(keep: Keep, lines: Lines) -> None:
+async def test_children_of_a_program_end_with_it(keep: Keep, lines: Lines) -> None:
     child = keep(
         "import subprocess, time\n"
         "print(subprocess.Popen(['sleep', '60']).pid, 'up'); time.sleep(60)"

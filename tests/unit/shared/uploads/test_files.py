@@ -41,7 +41,7 @@ def test_a_failed_write_leaves_the_old_photo_and_no_partial_one(store: FileUploa
     assert [path.name for path in store.folder.iterdir()] == ["a.0"]
 
 
-def test_only_what_is_old_enough_is_named(store: FileUploadStore) -> None:
+def test_only_old_uploads_are_listed(store: FileUploadStore) -> None:
     assert list(store.old_keys(0)) == []
     for key in ("old.0", "young.0", "old.1.part"):
         store.put(key, b"")

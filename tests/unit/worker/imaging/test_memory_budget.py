@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from worker.imaging.preprocess import MemoryBudget
 
 
-def test_decodes_wait_for_memory_and_a_giant_runs_alone() -> None:
+def test_decodes_wait_for_memory_and_a_huge_photo_runs_by_itself() -> None:
     budget, lock = MemoryBudget(100), threading.Lock()
     held, most = [0], [0]
 

@@ -75,7 +75,7 @@ def test_a_text_key_that_pillow_uses_itself_changes_nothing(key: str) -> None:
         *("ztxt-method", "actl", "fctl", "trns", "plte", "checksum", "larger", "smaller", "exif"),
     ],
 )
-def test_a_chunk_that_decides_nothing_changes_nothing(extra: bytes) -> None:
+def test_a_chunk_of_metadata_changes_no_pixel(extra: bytes) -> None:
     assert (seen(png(PIXELS, before=extra)) == seen(PNG)).all()
     assert (seen(png(PIXELS, after=extra)) == seen(PNG)).all()
 
@@ -100,7 +100,7 @@ def test_a_chunk_that_decides_nothing_changes_nothing(extra: bytes) -> None:
         *("photoshop", "app15", "comment"),
     ],
 )
-def test_a_segment_that_decides_nothing_changes_nothing(extra: bytes) -> None:
+def test_a_segment_of_metadata_changes_no_pixel(extra: bytes) -> None:
     assert (seen(inserted(JPEG, extra)) == seen(JPEG)).all()
 
 
@@ -117,14 +117,14 @@ def test_a_png_without_metadata_reaches_the_decoder_as_the_same_object(data: byt
     assert read_png_header(data).data is data
 
 
-def test_the_decoder_sees_only_what_decides() -> None:
+def test_the_decoder_gets_only_what_changes_pixels() -> None:
     extra = chunk(b"tEXt", b"a\0b") + chunk(b"eXIf", SIX) + chunk(b"gAMA", b"\0\0\0\1")
     data = png(PIXELS, before=extra, after=chunk(b"tIME", bytes(7)))
     assert read_png_header(data).data == png(PIXELS, before=chunk(b"eXIf", SIX))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_exif_alone_turns_a_photo(kind: str) -> None:
+def test_only_exif_rotates_a_photo(kind: str) -> None:
     upright, turned = io.BytesIO(), io.BytesIO()
     PICTURE.save(upright, kind)
     exif = Image.Exif()
@@ -146,7 +146,7 @@ def test_exif_alone_turns_a_photo(kind: str) -> None:
     ],
     ids=["jpeg-xmp", "png-xmp", "png-raw-profile"],
 )
-def test_nothing_else_turns_a_photo(data: bytes) -> None:
+def test_no_other_metadata_rotates_a_photo(data: bytes) -> None:
     plain = JPEG if data.startswith(b"\xff") else PNG
     assert (seen(data) == seen(plain)).all()
 

@@ -168,6 +168,6 @@ NO_HEADS = {
 
 
 @pytest.mark.parametrize("graph", NO_HEADS.values(), ids=NO_HEADS)
-def test_another_end_is_no_head(graph: ov.Model) -> None:
+def test_a_graph_with_another_end_has_no_head(graph: ov.Model) -> None:
     """Maps made from it would be wrong, and that would not be noticed."""
     assert head_of(graph) is None

@@ -16,7 +16,7 @@ def test_every_photo_gets_its_own_row() -> None:
         assert [future.result(10)[0] for future in futures] == list(range(50))
 
 
-def test_what_waits_while_the_model_is_busy_travels_together_up_to_the_limit() -> None:
+def test_photos_that_wait_for_the_model_form_one_batch_up_to_the_limit() -> None:
     held = Held()
     runtime = FakeRuntime(held)
     with running(runtime, max_batch_size=8) as batcher:
@@ -44,7 +44,7 @@ def test_waiting_requests_go_first_and_batches_still_get_a_turn() -> None:
     assert runtime.batches[2] == [5, 6, 7, 8, 101]
 
 
-def test_a_crowd_is_shared_out_over_free_threads() -> None:
+def test_many_waiting_photos_are_shared_among_free_threads() -> None:
     together = threading.Barrier(2)
     runtime = FakeRuntime(lambda _: together.wait(10) and None, concurrency=2)
     with running(runtime) as batcher:

@@ -100,7 +100,7 @@ def test_cached_weights_are_served_without_network(
     assert (spec.recipe, spec.notice) == (IMAGENET1K_V2, None)
 
 
-def test_without_network_auto_says_loudly_that_another_model_answers(
+def test_without_network_auto_uses_the_packaged_model_and_reports_it(
     tmp_path: Path, unreachable: Published, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(RESNET50, "IMAGENET1K_V2", unreachable)

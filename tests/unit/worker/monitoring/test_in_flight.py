@@ -126,7 +126,9 @@ def test_a_worker_that_only_drops_stale_messages_is_not_stalled(
             assert heartbeat.state is WorkerState.BUSY
 
 
-def test_a_deaf_consumer_is_stalled_and_then_ended(heartbeat: Heartbeat, ended: list[int]) -> None:
+def test_a_consumer_that_receives_nothing_is_stalled_and_then_exits(
+    heartbeat: Heartbeat, ended: list[int]
+) -> None:
     for _ in range(STALLED_TICKS):
         heartbeat.tick(SOMETHING)
     assert heartbeat.state is WorkerState.STALLED
@@ -136,7 +138,7 @@ def test_a_deaf_consumer_is_stalled_and_then_ended(heartbeat: Heartbeat, ended: 
     assert ended == [EXIT_DEAF]
 
 
-def test_full_threads_with_a_long_queue_are_not_deaf(
+def test_busy_threads_with_a_long_queue_are_not_stalled(
     heartbeat: Heartbeat, activity: InFlightItems, ended: list[int]
 ) -> None:
     with activity.item(REF, alone=False), activity.item(REF, alone=False):
@@ -171,7 +173,7 @@ def test_each_phase_has_the_whole_time(items: ItemStore, ended: list[int]) -> No
     assert ended == []
 
 
-def test_a_worker_that_stops_is_not_deaf(
+def test_a_worker_that_is_stopping_is_not_stalled(
     heartbeat: Heartbeat, stopping: threading.Event, ended: list[int]
 ) -> None:
     stopping.set()

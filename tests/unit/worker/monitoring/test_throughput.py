@@ -24,7 +24,7 @@ def test_idle_time_does_not_count() -> None:
     assert rate.per_s == pytest.approx(40)
 
 
-def test_moments_too_short_are_added_up() -> None:
+def test_short_intervals_are_added_up() -> None:
     rate = Rate()
     for look in range(1, 101):
         rate.add(look, look * 0.02)

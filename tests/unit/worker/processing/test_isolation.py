@@ -8,7 +8,7 @@ import pytest
 from worker.processing.pipeline import IsolationLock
 
 
-def test_ordinary_items_are_inside_together() -> None:
+def test_ordinary_items_run_together() -> None:
     isolation, together = IsolationLock(), threading.Barrier(3)
 
     def enter() -> None:
@@ -20,7 +20,7 @@ def test_ordinary_items_are_inside_together() -> None:
             future.result(10)
 
 
-def test_a_suspect_is_inside_with_nobody_else() -> None:
+def test_a_suspect_item_runs_by_itself() -> None:
     isolation, lock = IsolationLock(), threading.Lock()
     inside: list[bool] = []
     seen: list[list[bool]] = []
@@ -42,7 +42,7 @@ def test_a_suspect_is_inside_with_nobody_else() -> None:
     assert all(people == [True] for people in seen)
 
 
-def test_newcomers_wait_behind_a_waiting_suspect() -> None:
+def test_new_items_wait_behind_a_waiting_suspect() -> None:
     isolation, order = IsolationLock(), []
     first_in, let_go = threading.Event(), threading.Event()
 
@@ -70,7 +70,7 @@ def test_newcomers_wait_behind_a_waiting_suspect() -> None:
 
 
 @pytest.mark.parametrize("alone", [False, True])
-def test_nobody_enters_while_the_lock_is_closed(alone: bool) -> None:
+def test_no_item_starts_while_the_lock_is_closed(alone: bool) -> None:
     isolation, order = IsolationLock(), []
     begun = threading.Event()
 

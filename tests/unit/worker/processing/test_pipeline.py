@@ -174,7 +174,7 @@ def test_a_photo_in_isolation_is_blamed_for_a_model_that_fails_on_it(played: Pla
     assert played.record.handed_back == [(REF, True)]
 
 
-def test_maps_that_are_no_numbers_fail_the_photo(played: Played) -> None:
+def test_maps_with_nan_fail_the_photo(played: Played) -> None:
     played.record.explain = True
     played.runtime.maps_value = np.nan
     played.run()

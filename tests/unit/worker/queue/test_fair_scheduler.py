@@ -6,7 +6,7 @@ from shared.queue.names import QueueName
 from worker.queue.transport import FairScheduler, PreferInteractive
 
 
-def test_both_busy_queues_are_taken_from_about_four_to_one() -> None:
+def test_two_busy_queues_are_served_about_four_to_one() -> None:
     preference, taken = FairScheduler(), Counter[QueueName]()
     for _ in range(100):
         queue = preference.first
@@ -15,7 +15,7 @@ def test_both_busy_queues_are_taken_from_about_four_to_one() -> None:
     assert taken == {QueueName.INTERACTIVE: 80, QueueName.BATCH: 20}
 
 
-def test_a_lone_batch_is_taken_from_all_the_time() -> None:
+def test_a_batch_queue_by_itself_is_served_all_the_time() -> None:
     cycle = PreferInteractive(["batch", "interactive"])
     for _ in range(10):
         assert cycle.consume(2) == ["interactive", "batch"]

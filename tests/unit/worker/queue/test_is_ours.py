@@ -34,5 +34,5 @@ def sent() -> Iterator[list[dict[str, Any]]]:
     server.server_close()
 
 
-def test_what_the_sender_makes_is_let_through(sent: list[dict[str, Any]]) -> None:
+def test_messages_of_the_sender_are_accepted(sent: list[dict[str, Any]]) -> None:
     assert [is_ours(message) for message in sent] == [True, True]
