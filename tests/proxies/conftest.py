@@ -89,7 +89,7 @@ def running(command: list[str], url: str) -> Iterator[None]:
 
 def is_live(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health/live", trust_env=False).status_code == 200
+        return httpx.get(f"{url}/health/live", trust_env=False, verify=False).status_code == 200
     except httpx.TransportError:
         return False
 

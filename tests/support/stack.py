@@ -86,12 +86,19 @@ class Stack:
     def post(self, path: str, files: list[tuple[str, tuple[str, bytes]]]) -> httpx.Response:
         """Upload files."""
         return httpx.post(
-            self.url + path, files=files, headers=self._key, timeout=60, trust_env=False
+            self.url + path,
+            files=files,
+            headers=self._key,
+            timeout=60,
+            trust_env=False,
+            verify=False,
         )
 
     def get(self, path: str) -> httpx.Response:
         """Ask for a resource."""
-        return httpx.get(self.url + path, headers=self._key, timeout=10, trust_env=False)
+        return httpx.get(
+            self.url + path, headers=self._key, timeout=10, trust_env=False, verify=False
+        )
 
 
 def model_settings() -> dict[str, str]:

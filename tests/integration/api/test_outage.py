@@ -116,7 +116,9 @@ def test_a_waiting_request_outlives_an_outage(
     answers: list[httpx.Response] = []
     ask = threading.Thread(
         target=lambda: answers.append(
-            httpx.post(f"{api.url}/predict", content=PHOTO, timeout=40, trust_env=False)
+            httpx.post(
+                f"{api.url}/predict", content=PHOTO, timeout=40, trust_env=False, verify=False
+            )
         )
     )
     ask.start()
@@ -136,7 +138,9 @@ def test_a_result_published_while_nobody_listened_is_found(
     answers: list[httpx.Response] = []
     ask = threading.Thread(
         target=lambda: answers.append(
-            httpx.post(f"{api.url}/predict", content=PHOTO, timeout=40, trust_env=False)
+            httpx.post(
+                f"{api.url}/predict", content=PHOTO, timeout=40, trust_env=False, verify=False
+            )
         )
     )
     ask.start()
@@ -156,7 +160,9 @@ def test_a_wait_that_runs_out_during_an_outage_says_where_the_job_is(
     headers = {"prefer": "wait=2"}
     ask = threading.Thread(
         target=lambda: answers.append(
-            httpx.post(f"{api.url}/predict", content=PHOTO, headers=headers, trust_env=False)
+            httpx.post(
+                f"{api.url}/predict", content=PHOTO, headers=headers, trust_env=False, verify=False
+            )
         )
     )
     ask.start()

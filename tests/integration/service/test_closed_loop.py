@@ -19,7 +19,7 @@ def test_no_call_of_plain_threads_is_refused(api: ApiProcess, bench: Bench, thre
 
     def call(_: int) -> int:
         return httpx.post(
-            f"{api.url}/predict", content=photo(0, 1), timeout=60, trust_env=False
+            f"{api.url}/predict", content=photo(0, 1), timeout=60, trust_env=False, verify=False
         ).status_code
 
     with bench.worker(SCRIPTED_IMAGE_TIME_S="0.05", MAX_BATCH_SIZE="1"):

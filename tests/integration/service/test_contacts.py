@@ -43,7 +43,7 @@ def running(module: str, *arguments: str, log: Path, **settings: str) -> Iterato
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health/ready", trust_env=False).status_code == 200
+        return httpx.get(f"{url}/health/ready", trust_env=False, verify=False).status_code == 200
     except httpx.TransportError:
         return False
 

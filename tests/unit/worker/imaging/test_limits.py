@@ -1,6 +1,7 @@
 """What decoding may cost: `MAX_PIXELS`, the memory that is reserved, a machine that lacks it."""
 
 import io
+import os
 import subprocess
 import sys
 import zlib
@@ -74,8 +75,10 @@ def test_max_pixels_holds_whatever_pillow_thinks_of_it(size: tuple[int, int], ki
     assert square.shape == (224, 224, 3)
 
 
-# Each decodes in a process of its own: what is measured is the most that it ever held.
-PEAK = """
+# Each is decoded in a process of its own, forked after the imports: what is measured is the most
+# that it ever held.
+PEAKS = """
+import os
 import sys
 from pathlib import Path
 from worker.imaging import memory
@@ -86,13 +89,19 @@ def peak():
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
 
+def measure(data, warm):
+    preprocess(warm, IMAGENET1K_V2, 10**9)
+    before = peak()
+    cost = decode_cost(data, 10**9, IMAGENET1K_V2)
+    preprocess(data, IMAGENET1K_V2, 10**9)
+    print(peak() - before, cost, flush=True)
+
 memory.give_back_large_blocks()
-data, warm = (Path(name).read_bytes() for name in sys.argv[1:])
-preprocess(warm, IMAGENET1K_V2, 10**9)
-before = peak()
-cost = decode_cost(data, 10**9, IMAGENET1K_V2)
-preprocess(data, IMAGENET1K_V2, 10**9)
-print(peak() - before, cost)
+for name in sys.argv[2:]:
+    if not os.fork():
+        measure(*(Path(file).read_bytes() for file in (name, sys.argv[1])))
+        os._exit(0)
+    assert os.wait()[1] == 0, name
 """
 
 
@@ -110,21 +119,15 @@ def _photo(kind: str) -> bytes:
     colours = Image.merge("RGB", [grey, grey.rotate(180), grey])
     turned = Image.Exif()
     turned[0x0112] = 6
-    jpegs = {
-        "jpeg": (colours, {}),
-        "jpeg-progressive-420": (colours, {"progressive": True, "subsampling": 2}),
-        "jpeg-progressive-444": (colours, {"progressive": True, "subsampling": 0}),
-        "jpeg-cmyk": (colours.convert("CMYK"), {}),
-        "jpeg-panorama-turned": (colours.resize((30_000, 1_600)), {"exif": turned}),
-        "jpeg-whole": (colours.resize((7_000, 1_700)), {}),
-    }
-    if kind in jpegs:
-        image, options = jpegs[kind]
-        return jpeg(image, **options)
-    deep = gradient.astype(int) * 257
     return {
+        "jpeg": lambda: jpeg(colours),
+        "jpeg-progressive-420": lambda: jpeg(colours, progressive=True, subsampling=2),
+        "jpeg-progressive-444": lambda: jpeg(colours, progressive=True, subsampling=0),
+        "jpeg-cmyk": lambda: jpeg(colours.convert("CMYK")),
+        "jpeg-panorama-turned": lambda: jpeg(colours.resize((30_000, 1_600)), exif=turned),
+        "jpeg-whole": lambda: jpeg(colours.resize((7_000, 1_700))),
         "png-grey": lambda: png(gradient, kind=GREY),
-        "png-grey-16": lambda: png(deep, 16, GREY),
+        "png-grey-16": lambda: png(gradient.astype(int) * 257, 16, GREY),
         "png-grey-alpha": lambda: png(np.dstack([gradient] * 2), kind=GREY_ALPHA),
         "png-rgb": lambda: png(np.dstack([gradient] * 3), kind=RGB),
         "png-rgba": lambda: png(np.dstack([gradient] * 4), kind=RGBA),
@@ -177,24 +180,38 @@ def test_eight_at_once_stay_within_the_budget(kind: str, tmp_path: Path) -> None
 
 # How much of what is reserved must be taken, so that as many as possible decode side by side.
 MOST_TAKE = 0.6
+KINDS = [
+    *("thin", "wide", "jpeg", "jpeg-progressive-420", "jpeg-progressive-444", "jpeg-cmyk"),
+    *("jpeg-panorama-turned", "jpeg-whole", "png-grey", "png-grey-16", "png-grey-alpha"),
+    *("png-rgb", "png-rgba", "png-palette", "png-1-bit"),
+]
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        *("thin", "wide", "jpeg", "jpeg-progressive-420", "jpeg-progressive-444", "jpeg-cmyk"),
-        *("jpeg-panorama-turned", "jpeg-whole", "png-grey", "png-grey-16", "png-grey-alpha"),
-        *("png-rgb", "png-rgba", "png-palette", "png-1-bit"),
-    ],
-)
-def test_no_photo_takes_more_than_is_reserved_nor_much_less(kind: str, tmp_path: Path) -> None:
-    files = [tmp_path / "photo", tmp_path / "warm"]
-    files[0].write_bytes(_photo(kind))
-    files[1].write_bytes(SMALL)
+@pytest.fixture(scope="module")
+def peaks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, int]]:
+    """What each kind of photo took, and what was reserved for it, in bytes."""
+    folder = tmp_path_factory.mktemp("photos")
+    for kind in KINDS:
+        (folder / kind).write_bytes(_photo(kind))
+    (folder / "warm").write_bytes(SMALL)
     run = subprocess.run(
-        [sys.executable, "-c", PEAK, *map(str, files)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", PEAKS, "warm", *KINDS],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[4])},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    taken, reserved = map(int, run.stdout.split())
+    pairs = (line.split() for line in run.stdout.splitlines())
+    measured = [(int(taken), int(reserved)) for taken, reserved in pairs]
+    return dict(zip(KINDS, measured, strict=True))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_photo_takes_more_than_is_reserved_nor_much_less(
+    kind: str, peaks: dict[str, tuple[int, int]]
+) -> None:
+    taken, reserved = peaks[kind]
     assert MOST_TAKE * reserved - WORKING_BYTES < taken <= reserved
 
 
