@@ -27,7 +27,7 @@ from worker.models.selection import ModelSpec, resolve
 from worker.quantize import Probabilities, Tally
 from worker.settings import WorkerSettings
 
-# Those with something in them that ImageNet has a word for come first.
+# Photos that show a class of ImageNet come first.
 PHOTOS = [
     *("chelsea.png", "coffee.png", "rocket.jpg", "astronaut.png", "motorcycle_left.png"),
     *("camera.png", "coins.png", "clock_motion.png", "horse.png", "hubble_deep_field.jpg"),
@@ -71,7 +71,7 @@ def _view(picture: Image.Image, share: float, turn: int, scale: float) -> Image.
 
 
 class Reference:
-    """What the documentation of torch and torchvision says to write, and nothing of the worker's.
+    """The model as the documentation of torch and torchvision shows it, without the worker's code.
 
     Args:
         spec: Which weights, and the name of their transform.

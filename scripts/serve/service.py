@@ -1,4 +1,4 @@
-"""Redis, the model, the workers and the api: begun in order, watched together, ended in order."""
+"""Starts Redis, the model download, the workers and the API in order, and stops them in order."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ API_GRACE_S = 10.0
 API_MALLOC = {"MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_TRIM_THRESHOLD_": "1048576"}
 WORKER_GRACE_S = 20.0
 REDIS_GRACE_S = 10.0
-# as root Celery warns of it at each start; there is nothing to do about it here
+# As root, Celery prints a warning at each start, which users cannot act on here.
 WORKER_WARNINGS = {"PYTHONWARNINGS": "ignore::Warning:celery.platforms"}
 
 
