@@ -13,7 +13,7 @@ from api.http import responses
 from api.lifespan import running
 from api.metrics.requests import Metrics
 from api.routes import events, health, jobs, metrics, model, page, predict, results
-from api.routes.compatible import hugging_face
+from api.routes.compatible import hugging_face, open_inference
 from api.server.app import Application
 from api.server.compatible_errors import CompatibleErrorsMiddleware
 from api.server.connection_limits import ConnectionLimits
@@ -70,7 +70,8 @@ def create_app(settings: ApiSettings) -> FastAPI:
     )
     app.state.metrics = metering
     responses.install(app, metering.refused)
-    for routes in (predict, jobs, results, events, health, model, metrics, hugging_face):
+    own = (predict, jobs, results, events, health, model, metrics)
+    for routes in (*own, hugging_face, open_inference):
         app.include_router(routes.router)
     page.mount(app, settings)
     _close(app, settings)

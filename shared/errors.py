@@ -57,6 +57,12 @@ class JobNotFound(ServiceError):
     slug, status, title = "job_not_found", 404, "Job not found"
 
 
+class ModelNotFound(ServiceError):
+    """The service does not serve the model that the path names."""
+
+    slug, status, title = "model_not_found", 404, "Model not found"
+
+
 class JobCancelled(ServiceError):
     """The job was cancelled before this item ran."""
 

@@ -4,9 +4,9 @@ from collections.abc import Container, Iterable
 from typing import Any
 
 from api.http import compatible_errors
+from api.http.compatible_schemas import CompatibleProblem
 from api.http.openapi_examples import PHOTO_URI
 from api.http.responses import MEDIA_TYPE
-from api.http.schemas import CompatibleProblem
 from shared.errors import RetryableError, ServiceError, Unauthorized
 from shared.messages import Problem
 

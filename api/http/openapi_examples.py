@@ -31,6 +31,31 @@ PREDICTION: dict[str, Any] = {
 HF_ANSWER = [
     {"label": found["label"], "score": found["confidence"]} for found in PREDICTION["predictions"]
 ]
+_V2_TENSORS = {"label": "BYTES", "class_index": "INT32", "score": "FP32"}
+V2_MODEL = {
+    "name": "resnet50",
+    "platform": "openvino",
+    "inputs": [{"name": "image", "datatype": "BYTES", "shape": [-1]}],
+    "outputs": [
+        {"name": name, "datatype": datatype, "shape": [-1, -1]}
+        for name, datatype in _V2_TENSORS.items()
+    ],
+}
+V2_ANSWER = {
+    "model_name": "resnet50",
+    "outputs": [
+        {
+            "name": name,
+            "datatype": datatype,
+            "shape": [1, 3],
+            "data": [
+                found["confidence" if name == "score" else name]
+                for found in PREDICTION["predictions"]
+            ],
+        }
+        for name, datatype in _V2_TENSORS.items()
+    ],
+}
 _COUNTS: dict[str, Any] = {
     "total": 2,
     "queued": 2,

@@ -59,19 +59,6 @@ class PredictAnswer(Wire):
         return cls.model_construct(job_id=job_id, filename=item.filename, **outcome)
 
 
-class LabelScore(Wire):
-    """One class and its probability, as Hugging Face's clients read it."""
-
-    label: str
-    score: float = Field(ge=0, le=1)
-
-
-class CompatibleProblem(Problem):
-    """An error for clients of other services: a problem document with its text as `error`."""
-
-    error: str
-
-
 class Counts(Wire):
     """Number of items in each state; the five states add up to total."""
 

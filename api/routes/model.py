@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from api.dependencies import ServicesDep
+from api.dependencies import Services, ServicesDep
 from api.http.openapi import example, problems
 from api.http.openapi_examples import MODEL_CARD
 from api.redis_client import broker_within
@@ -27,8 +27,17 @@ async def model(services: ServicesDep) -> Response:
 
     `notice` is set when a fallback model is in use.
     """
+    return Response(await _read(services), media_type="application/json")
+
+
+async def read_card(services: Services) -> ModelCard:
+    """The model, as the workers reported it; raises as the route does."""
+    return ModelCard.model_validate_json(await _read(services))
+
+
+async def _read(services: Services) -> str:
     async with broker_within():
         card = await services.redis.get(redis_keys.MODEL)
     if card is None:
         raise errors.NoWorkers("No worker has reported its model yet. Start a worker.")
-    return Response(card, media_type="application/json")
+    return str(card)

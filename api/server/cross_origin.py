@@ -8,9 +8,11 @@ from starlette.types import Receive, Scope, Send
 from api.server.middleware import Field
 
 # Headers that a page of another site may send and read, besides the ones that are always allowed.
-_REQUEST_HEADERS = ["authorization", "content-type", "idempotency-key", "last-event-id", "prefer",
-                    "x-api-key", "x-request-id"]  # fmt: skip
-_RESPONSE_HEADERS = ["job-status", "location", "preference-applied", "retry-after", "x-request-id"]
+_REQUEST_HEADERS = ["authorization", "content-type", "idempotency-key",
+                    "inference-header-content-length", "last-event-id", "prefer", "x-api-key",
+                    "x-request-id"]  # fmt: skip
+_RESPONSE_HEADERS = ["inference-header-content-length", "job-status", "location",
+                     "preference-applied", "retry-after", "x-request-id"]  # fmt: skip
 
 
 def cors_options(origins: list[str]) -> dict[str, Any]:

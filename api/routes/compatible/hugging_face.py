@@ -7,9 +7,9 @@ from pydantic import Field, ValidationError
 from pydantic_core import to_json
 
 from api.dependencies import STRICT, ClassifyOptions, ServicesDep, TopK
+from api.http.compatible_schemas import LabelScore
 from api.http.openapi import PHOTO, compatible_problems, example
 from api.http.openapi_examples import HF_ANSWER, PHOTO_URI
-from api.http.schemas import LabelScore
 from api.intake.body import MemoryLease, read_photo
 from api.intake.json_body import JsonPhoto, StrictJson, decode_base64, describe, parse_json
 from api.routes.compatible.classification import classify, predictions

@@ -1,5 +1,6 @@
 """Each route declares the statuses that are provoked here, and no other."""
 
+import base64
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,6 +27,13 @@ TOO_LARGE = b"\xff\xd8\xff" + bytes(200_000)
 CARD = ModelCard(
     **MODEL.model_dump(), runtime="none", input_size=[224, 224, 3], transform="none", classes=[]
 )
+INFER = "/v2/models/played/infer"
+
+
+def tensor(photo: bytes) -> dict[str, object]:
+    """An inference request of one image."""
+    data = [base64.b64encode(photo).decode()]
+    return {"inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": data}]}
 
 
 @dataclass
@@ -48,20 +56,20 @@ class Scene:
             line.send(b"Content-Type: multipart/form-data; boundary=x\r\n\r\n")
             return line.answer().status
 
-    def unanswered(self, path: str = "/predict") -> int:
+    def unanswered(self, path: str = "/predict", body: bytes = PHOTO) -> int:
         """The status of a request that does not wait, while no worker runs."""
         self.worker.listen_to("no such queue")
-        status = self.ask("POST", path, content=PHOTO, headers={"prefer": "respond-async"})
+        status = self.ask("POST", path, content=body, headers={"prefer": "respond-async"})
         self.worker.listen_to(*BOTH)
         return status
 
-    def cancelled(self, path: str = "/predict") -> int:
+    def cancelled(self, path: str = "/predict", body: bytes = PHOTO) -> int:
         """The status of a request whose job is cancelled while it waits."""
         self.worker.listen_to("no such queue")
         with raw(self.api.port) as line:
-            head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(PHOTO)}\r\n\r\n"
+            head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
             line.send(head.encode())
-            line.send(PHOTO)
+            line.send(body)
             self.ask("DELETE", f"/jobs/{waiting_job(self.worker.client)}")
             status = line.answer().status
         self.worker.listen_to(*BOTH)
@@ -94,6 +102,22 @@ WHILE_ALL_IS_WELL: Provoked = {
     ("hugging_face", 415): lambda s: s.ask("POST", "/hf", content=b"GIF89a"),
     ("hugging_face", 422): lambda s: s.ask("POST", "/hf?top_k=0", content=PHOTO),
     ("hugging_face", 504): lambda s: s.unanswered("/hf"),
+    ("v2_server", 200): lambda s: s.ask("GET", "/v2"),
+    ("v2_live", 200): lambda s: s.ask("GET", "/v2/health/live"),
+    ("v2_ready", 200): lambda s: s.ask("GET", "/v2/health/ready"),
+    ("v2_model", 200): lambda s: s.ask("GET", "/v2/models/played"),
+    ("v2_model", 404): lambda s: s.ask("GET", "/v2/models/other"),
+    ("v2_model_ready", 200): lambda s: s.ask("GET", "/v2/models/played/ready"),
+    ("v2_model_ready", 404): lambda s: s.ask("GET", "/v2/models/other/ready"),
+    ("v2_infer", 200): lambda s: s.ask("POST", INFER, json=tensor(PHOTO)),
+    ("v2_infer", 400): lambda s: s.ask("POST", INFER, json={}),
+    ("v2_infer", 404): lambda s: s.ask("POST", "/v2/models/other/infer", json=tensor(PHOTO)),
+    ("v2_infer", 408): lambda s: s.slowly(INFER),
+    ("v2_infer", 409): lambda s: s.cancelled(INFER, json.dumps(tensor(PHOTO)).encode()),
+    ("v2_infer", 413): lambda s: s.ask("POST", INFER, json=tensor(TOO_LARGE)),
+    ("v2_infer", 415): lambda s: s.ask("POST", INFER, json=tensor(b"GIF89a")),
+    ("v2_infer", 422): lambda s: s.ask("POST", INFER, json=tensor(b"")),
+    ("v2_infer", 504): lambda s: s.unanswered(INFER, json.dumps(tensor(PHOTO)).encode()),
     ("create_job", 202): lambda s: s.ask("POST", "/jobs", files={"files": PHOTO}),
     ("create_job", 400): lambda s: s.ask("POST", "/jobs"),
     ("create_job", 408): lambda s: s.slowly("/jobs"),
@@ -121,6 +145,10 @@ WHILE_ALL_IS_WELL: Provoked = {
     ("metrics", 200): lambda s: s.ask("GET", "/metrics"),
 }
 WHILE_REDIS_IS_DOWN: Provoked = {
+    ("v2_ready", 503): lambda s: s.ask("GET", "/v2/health/ready"),
+    ("v2_model", 503): lambda s: s.ask("GET", "/v2/models/played"),
+    ("v2_model_ready", 503): lambda s: s.ask("GET", "/v2/models/played/ready"),
+    ("v2_infer", 503): lambda s: s.ask("POST", INFER, json=tensor(PHOTO)),
     ("hugging_face", 503): lambda s: s.ask("POST", "/hf", content=PHOTO),
     ("predict", 503): lambda s: s.ask("POST", "/predict", content=PHOTO),
     ("create_job", 503): lambda s: s.ask("POST", "/jobs", files={"files": PHOTO}),
@@ -133,6 +161,12 @@ WHILE_REDIS_IS_DOWN: Provoked = {
     ("model", 503): lambda s: s.ask("GET", "/model"),
 }
 WITHOUT_A_KEY: Provoked = {
+    ("v2_server", 401): lambda s: s.ask("GET", "/v2"),
+    ("v2_live", 401): lambda s: s.ask("GET", "/v2/health/live"),
+    ("v2_ready", 401): lambda s: s.ask("GET", "/v2/health/ready"),
+    ("v2_model", 401): lambda s: s.ask("GET", "/v2/models/played"),
+    ("v2_model_ready", 401): lambda s: s.ask("GET", "/v2/models/played/ready"),
+    ("v2_infer", 401): lambda s: s.ask("POST", INFER, json=tensor(PHOTO)),
     ("hugging_face", 401): lambda s: s.ask("POST", "/hf", content=PHOTO),
     ("predict", 401): lambda s: s.ask("POST", "/predict", content=PHOTO),
     ("create_job", 401): lambda s: s.ask("POST", "/jobs", files={"files": PHOTO}),
@@ -153,6 +187,14 @@ def running_api(
     folder: Path = tmp_path_factory.mktemp("api")
     with ApiProcess(shared_redis.url, folder, CLIENT_TIMEOUT_S="1", **LIMITS) as process:
         yield process
+
+
+@pytest.fixture(scope="module")
+def running_worker(running_api: ApiProcess) -> Iterator[PlayedWorker]:
+    """A worker that reports the name of its model."""
+    with PlayedWorker(running_api.redis_url, model=MODEL.name) as played:
+        wait_for_status(running_api.client, 200)
+        yield played
 
 
 @pytest.fixture

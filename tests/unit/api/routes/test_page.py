@@ -12,7 +12,7 @@ from api.http.responses import MethodNotAllowed, NotFound
 from api.routes import page
 from api.server.connection_errors import HeadersTooLarge
 from api.settings import ApiSettings
-from shared.errors import ResultTimeout, every_error
+from shared.errors import ModelNotFound, ResultTimeout, every_error
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ async def test_the_page_knows_how_much_a_job_may_hold(client: httpx.AsyncClient)
 async def test_the_page_has_words_of_its_own_for_every_error(client: httpx.AsyncClient) -> None:
     words = (await client.get("/static/page/error-texts.js")).text
     # the page sends nothing that is answered with one of these
-    others = {NotFound, MethodNotAllowed, HeadersTooLarge, ResultTimeout}
+    others = {NotFound, MethodNotAllowed, HeadersTooLarge, ModelNotFound, ResultTimeout}
     for error in every_error():
         if error not in others:
             assert f"\n  {error.slug}: [" in words
