@@ -61,7 +61,7 @@ def test_a_request_after_a_pause_of_five_seconds_is_answered(proxied: Proxied) -
         found = []
         for _ in range(ROUNDS):
             answer = httpx.post(
-                f"{proxied.url}/predict", content=SMALL, timeout=60, trust_env=False
+                f"{proxied.url}/predict", content=SMALL, timeout=60, trust_env=False, verify=False
             )
             if answer.status_code != 200:
                 found.append(f"{answer.status_code} {answer.text}")
@@ -131,7 +131,9 @@ def test_no_refusal_is_lost(proxied: Proxied, size: int) -> None:
         body = PNG + bytes(size)
         how = {"files": {"file": body}} if at % 2 else {"content": body}
         try:
-            answer = httpx.post(f"{proxied.url}/predict", timeout=60, trust_env=False, **how)  # type: ignore[arg-type]
+            answer = httpx.post(
+                f"{proxied.url}/predict", timeout=60, trust_env=False, verify=False, **how
+            )  # type: ignore[arg-type]
         except httpx.TransportError as error:
             return repr(error)
         return answer.status_code
