@@ -1,10 +1,12 @@
 """The torch modules that turn pixels into probabilities; both engines are built from them."""
 
 import warnings
+from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import fuse_conv_bn_eval
 from torchvision.models import ResNet, resnet50
 
 from worker.inference.checkpoint import misfit, not_finite, read_state, without_prefix
@@ -40,6 +42,16 @@ class Classifier(nn.Module):
         logits = self.network(self._normalised(pixels))
         return torch.softmax(logits.float(), dim=1)
 
+    def cast(self, dtype: torch.dtype) -> None:
+        """Fold every batch norm into its convolution and cast the network's weights.
+
+        Autocast would cast all weights again in each call. The normalization and the softmax stay
+        in fp32.
+        """
+        for module in list(self.network.modules()):
+            _fold(module)
+        self.network.to(dtype)
+
     def features(self, pixels: Tensor) -> Tensor:
         """Pixels, uint8 (n, h, w, 3) → the last features, (n, channels, h / 32, w / 32)."""
         photos = self._normalised(pixels)
@@ -62,7 +74,18 @@ class Classifier(nn.Module):
     def _normalised(self, pixels: Tensor) -> Tensor:
         # NHWC data viewed as NCHW is torch's channels_last: no copy.
         photos = pixels.permute(0, 3, 1, 2).float()
-        return (photos - self.mean) * self.scale
+        return ((photos - self.mean) * self.scale).to(self.head.dtype)
+
+
+def _fold(module: nn.Module) -> None:
+    """Fold a module's batch norms into the convolutions that are defined directly before them.
+
+    In the supported architectures these are the convolutions that they follow.
+    """
+    for (before, conv), (name, norm) in pairwise(list(module.named_children())):
+        if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            setattr(module, before, fuse_conv_bn_eval(conv, norm))
+            setattr(module, name, nn.Identity())
 
 
 def build(spec: ModelSpec) -> Classifier:

@@ -13,7 +13,7 @@ from worker.inference.runtime import OutOfMemory, activation_maps
 from worker.models.selection import ModelSpec
 from worker.models.weights import ModelUnavailable
 
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class TorchRuntime:
@@ -58,13 +58,15 @@ class TorchRuntime:
             torch.set_num_threads(processors())
         model = build(spec)
         with _memory_errors():
+            if self.precision != "fp32":
+                model.cast(_DTYPES[self.precision])
             self._model = model.to(self._device).to(memory_format=torch.channels_last)
         self._side = spec.recipe.crop
 
     def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `Runtime.predict`."""
         try:
-            with _memory_errors(), torch.inference_mode(), self._autocast():
+            with _memory_errors(), torch.inference_mode():
                 answer: NDArray[np.float32] = self._model(self._move(batch)).cpu().numpy()
         except OutOfMemory:
             if self._cuda:
@@ -92,13 +94,6 @@ class TorchRuntime:
         pinned = torch.empty(batch.shape, dtype=torch.uint8, pin_memory=True)
         pinned.numpy()[...] = batch
         return pinned.to(self._device, non_blocking=True)
-
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(
-            self._device.type,
-            dtype=_DTYPES[self.precision],
-            enabled=self.precision != "fp32",
-        )
 
     def _precision(self, wanted: str) -> str:
         if wanted == "auto":
