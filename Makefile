@@ -72,8 +72,8 @@ overload: install-dev ## four times as many requests as the service can answer, 
 bench: install-dev ## install the peers, then measure all of them side by side; PHOTOS= is a folder
 	$(BIN)/python -m benchmarks.run $(PHOTOS:%=--photos %)
 
-bench-quick: install-dev ## this service, plain FastAPI and the limit, in two minutes
-	$(BIN)/python -m benchmarks.run --quick --seconds 2.5 $(PHOTOS:%=--photos %)
+bench-quick: install-dev ## this service, plain FastAPI and the limit, in four minutes
+	$(BIN)/python -m benchmarks.run --quick --rounds 2 --seconds 2 $(PHOTOS:%=--photos %)
 
 gpu-wheels: install-dev ## gather what gpu-check installs without a network, into .gpu/wheels
 	$(BIN)/python -m benchmarks.gpu.wheels .gpu/wheels

@@ -20,8 +20,9 @@ from urllib.parse import urlsplit
 from benchmarks.harness.limit import Limit, Setting
 from benchmarks.harness.load import as_form
 from benchmarks.harness.photos import NoPhotos, photos
+from benchmarks.harness.rounds import limits
 from benchmarks.marked.marks import FOLDER
-from benchmarks.run import PLACE, limit, write_list
+from benchmarks.run import PLACE, write_list
 from benchmarks.tables import table
 from tests.chaos.cluster import Cluster
 
@@ -120,7 +121,7 @@ def measure(names: list[Path], count: int) -> tuple[list[tuple[str, float]], lis
             cluster.wait_ready()
             forms = [as_form(f"{cluster.url}/predict", name.read_bytes()) for name in names]
             for _ in range(ROUNDS):
-                raw.append(limit(listed, "auto", 0.5, Setting(1, 1)))
+                raw += limits([listed], "auto", 0.5, Setting(1, 1))
                 requests += send_requests(cluster, forms, count // ROUNDS)
         lines = [line for file in marks.iterdir() for line in file.read_text().splitlines()]
         return medians_ms(with_marks(requests, lines)), raw

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.harness.generator import run
-from benchmarks.run import ours_alone, say
+from benchmarks.harness.rounds import say
+from benchmarks.run import ours_alone
 from benchmarks.tables import table
 
 CONNECTIONS = 32

@@ -1,30 +1,26 @@
 """``python -m benchmarks.run``: compares the service with other servers; prints Markdown.
 
-Each round measures every server at each number of connections, while the other servers are frozen,
-and the limit of engine and preprocessing. The results are medians over the rounds.
+Each round measures every server with each kind of photos at each number of connections, while the
+other servers are frozen, and the limit of engine and preprocessing. The results are medians over
+the rounds.
 """
 
 import argparse
-import json
 import os
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import psutil
-
 from benchmarks.harness import batch, contenders
 from benchmarks.harness.batch import BatchTooSmall
-from benchmarks.harness.generator import ROOT, Loop, run
-from benchmarks.harness.limit import Limit, Setting
-from benchmarks.harness.photos import NoPhotos, photos
+from benchmarks.harness.generator import ROOT, Loop
+from benchmarks.harness.photos import NoPhotos, photos, workloads
+from benchmarks.harness.rounds import rounds, say
 from benchmarks.harness.server import Contender, Server, ServerFailed
 from benchmarks.tables import report
-from benchmarks.tables.results import Results, Sample
 from scripts.install.environment import InstallError
 from tests.support.photos import free_port
 from worker.inference import load_runtime
@@ -32,21 +28,13 @@ from worker.models.selection import ModelSpec, ModelUnavailable, resolve
 from worker.settings import WorkerSettings
 
 PLACE = ROOT / ".bench"
-# connections → relative length of a loop: more connections need longer to settle
-CONNECTIONS = {1: 1.0, 8: 1.0, 32: 1.5}
-WARM_UP_S = 0.5
-BESIDE_LOOPS = 3  # length of the loop beside a batch, in ordinary loops
+BESIDE_LOOPS = 4  # length of the loop beside a batch, in ordinary loops
 
 
-def say(text: str) -> None:
-    """Print a line of progress to stderr; results go to stdout."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def write_list(names: list[Path]) -> Path:
+def write_list(names: list[Path], kind: str = "photos") -> Path:
     """Write the photos' paths into a file, one per line."""
     PLACE.mkdir(exist_ok=True)
-    listed = PLACE / "photos.txt"
+    listed = PLACE / f"{kind}.txt"
     listed.write_text("".join(f"{name.absolute()}\n" for name in names))
     return listed
 
@@ -98,80 +86,6 @@ def ours_alone(folder: Path | None) -> Iterator[tuple[Server, Path]]:
         yield server, write_list(names)
 
 
-def busy_s() -> float:
-    """Processor time of all programs on this machine so far, in seconds."""
-    times = psutil.cpu_times()
-    idle = times.idle + getattr(times, "iowait", 0.0) + getattr(times, "steal", 0.0)
-    return float(sum(times) - idle)
-
-
-def measure(server: Server, listed: Path, connections: int, seconds: float) -> Sample:
-    """Run one closed loop on a server that is not frozen, after a short warm-up."""
-
-    def loop_for(duration: float, half_way: Callable[[], None] = lambda: None) -> Loop:
-        return run(f"{server.url}/predict", listed, connections, duration, half_way)
-
-    loop_for(WARM_UP_S)
-    memory: list[dict[str, float]] = []
-    before, busy_before = server.cpu_s(), busy_s()
-    began = time.monotonic()
-    loop = loop_for(seconds, lambda: memory.append(server.memory_mb()))
-    took = time.monotonic() - began
-    used = {kind: now - before.get(kind, 0) for kind, now in server.cpu_s().items()}
-    generator = loop.generator_cores * loop.seconds
-    foreign = (busy_s() - busy_before - sum(used.values()) - generator) / took
-    requests = max(1, loop.requests)
-    each = {kind: 1000 * spent / requests for kind, spent in used.items()}
-    return Sample(loop, each, memory[0], foreign)
-
-
-def limit(listed: Path, precision: str, seconds: float, known: Setting | None) -> Limit:
-    """Measure the limit in a separate process."""
-    chosen = ["--streams", str(known.streams), "--batch", str(known.batch)] if known else []
-    order = [
-        sys.executable,
-        "-m",
-        "benchmarks.harness.limit",
-        str(listed),
-        "--seconds",
-        str(seconds),
-    ]
-    environment = {**os.environ, "PRECISION": precision}
-    said = subprocess.run(
-        [*order, *chosen], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True
-    ).stdout
-    result = json.loads(said.splitlines()[-1])
-    return Limit(**{**result, "setting": Setting(**result["setting"])})
-
-
-def rounds(
-    servers: list[Server], listed: Path, options: argparse.Namespace, precisions: list[str]
-) -> Results:
-    """Run all rounds."""
-    results = Results()
-    settings: dict[str, Setting | None] = dict.fromkeys(precisions)
-    photo = Path(listed.read_text().split("\n", 1)[0]).read_bytes()
-    for number in range(options.rounds):
-        for precision in precisions:
-            found = limit(listed, precision, options.seconds, settings[precision])
-            settings[precision] = found.setting
-            results.limits[precision].append(found)
-        for server in servers:
-            server.thaw()
-            server.wait_ready(photo)
-            for connections, length in CONNECTIONS.items():
-                sample = measure(server, listed, connections, length * options.seconds)
-                results.samples[server.contender.name, connections].append(sample)
-                loop = sample.loop
-                say(
-                    f"round {number + 1}, {server.contender.name}, {connections} connections: "
-                    f"{loop.per_s:.1f}/s, p50 {loop.p50_ms:.0f} ms, {loop.errors} errors, others "
-                    f"took {sample.foreign_cores:.2f} cores"
-                )
-            server.freeze()
-    return results
-
-
 def batches(
     server: Server, names: list[Path], listed: Path, options: argparse.Namespace
 ) -> tuple[batch.Batch, Loop]:
@@ -195,8 +109,9 @@ def everything(options: argparse.Namespace) -> None:
         ServerFailed: A server does not respond.
         BatchTooSmall: The batch job was finished too soon.
     """
-    names = photos(options.photos, PLACE / "photos")
-    listed = write_list(names)
+    kinds = workloads(options.photos, PLACE / "photos")
+    lists = {write_list(kind.photos, kind.name): kind for kind in kinds}
+    (listed, first), *_ = lists.items()
     os.environ["MODEL"] = "resnet50"
     spec = resolve(WorkerSettings())
     if options.quick:
@@ -204,11 +119,12 @@ def everything(options: argparse.Namespace) -> None:
     else:
         wanted, peers = precisions(spec), contenders.peers(spec, PLACE)
     chosen = [*map(contenders.ours, wanted), *peers]
-    with running(chosen, names[0].read_bytes()) as servers:
-        results = rounds(servers, listed, options, wanted)
+    with running(chosen, first.photos[0].read_bytes()) as servers:
+        results = rounds(servers, lists, wanted, count=options.rounds, seconds=options.seconds)
         print(report.main(results), flush=True)
         if not options.quick:
-            print("\n" + report.batches(results, *batches(servers[0], names, listed, options)))
+            measured = batches(servers[0], first.photos, listed, options)
+            print("\n" + report.batches(results, *measured))
 
 
 def main() -> int:
@@ -216,7 +132,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="ours, plain FastAPI, the limit")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=4, help="of a closed loop")
+    parser.add_argument("--seconds", type=float, default=2.5, help="of a closed loop")
     parser.add_argument("--batch", type=int, default=batch.SIZE, help="photos of the batch job")
     parser.add_argument("--photos", type=Path, help="a folder; default: scikit-image's")
     options = parser.parse_args()

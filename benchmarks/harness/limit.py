@@ -1,6 +1,7 @@
 """The limit: what the engine and the preprocessing cost when there is nothing around them.
 
-``python -m benchmarks.harness.limit LIST`` prints one line of JSON. Settings are the worker's.
+``python -m benchmarks.harness.limit LIST …`` prints one line of JSON: a limit for each list of
+photos. The engine is measured once: its time does not depend on the photo. Settings are a worker's.
 """
 
 import argparse
@@ -101,8 +102,10 @@ class Engine:
         read = quantized if self.precision == "int8" else converted
         self._graph = read(self._core, spec, cache)
 
-    def compile(self, streams: int) -> ov.CompiledModel:
-        """The graph, ready to answer uint8 (n, side, side, 3)."""
+    def compile(
+        self, streams: int, *, pinned: bool | None = None, threads: int | None = None
+    ) -> ov.CompiledModel:
+        """The graph, ready to answer uint8 (n, side, side, 3); by default OpenVINO decides."""
         types = {"fp32": ov.Type.f32, "bf16": ov.Type.bf16, "fp16": ov.Type.f16}
         accurate = self._floats == "fp32"
         mode = hint.ExecutionMode.ACCURACY if accurate else hint.ExecutionMode.PERFORMANCE
@@ -111,6 +114,10 @@ class Engine:
             hint.execution_mode: mode,
             properties.streams.num: properties.streams.Num(streams),
         }
+        if pinned is not None:
+            options[hint.enable_cpu_pinning] = pinned
+        if threads is not None:
+            options[properties.inference_num_threads] = threads
         return self._core.compile_model(self._graph, "CPU", options)
 
 
@@ -170,19 +177,22 @@ def _preprocess_all(names: Sequence[str], seconds: float) -> tuple[int, float]:
     return count, time.perf_counter() - began
 
 
-def preprocessing_core_ms(names: Sequence[str], seconds: float) -> float:
-    """What one photo costs on average while every processor works on photos."""
-    cores = processors()
+def preprocessing_core_ms(lists: Sequence[Sequence[str]], seconds: float) -> list[float]:
+    """What one photo of each list costs on average while every processor works on photos."""
+    cores, found = processors(), []
     with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
-        parts = [names[number::cores] for number in range(cores)]
-        results = list(pool.map(_preprocess_all, parts, [seconds] * cores))
-    return statistics.fmean(1000 * took / count for count, took in results)
+        for names in lists:
+            parts = [names[number::cores] or names for number in range(cores)]
+            results = list(pool.map(_preprocess_all, parts, [seconds] * cores))
+            found.append(statistics.fmean(1000 * took / count for count, took in results))
+    return found
 
 
-def lone_ms(engine: Engine, names: Sequence[str], settings: WorkerSettings) -> tuple[float, float]:
+def lone_ms(
+    request: ov.InferRequest, names: Sequence[str], settings: WorkerSettings
+) -> tuple[float, float]:
     """Medians of one photo at a time: the engine on all processors, and preprocessing."""
     spec = resolve(settings)
-    request = engine.compile(1).create_infer_request()
     infer, prepare = [], []
     for name in islice(cycle(names), LONE):
         data = Path(name).read_bytes()
@@ -195,48 +205,42 @@ def lone_ms(engine: Engine, names: Sequence[str], settings: WorkerSettings) -> t
     return statistics.median(infer) * 1000, statistics.median(prepare) * 1000
 
 
-def measure(names: Sequence[str], seconds: float, setting: Setting | None) -> Limit:
-    """The limit on this machine, now.
+def measure(lists: Sequence[Sequence[str]], seconds: float, setting: Setting | None) -> list[Limit]:
+    """The limit on this machine, now, with each list of photos.
 
     Args:
-        names: The photos' files.
-        seconds: For the engine, and again for preprocessing.
+        lists: The photos' files.
+        seconds: For the engine, and half as long for preprocessing each list.
         setting: The engine's; without one, all are tried first.
     """
     settings = WorkerSettings()
     spec = resolve(settings)
     engine = Engine(spec, settings)
-    data = Path(names[0]).read_bytes()
-    pixels = preprocess(data, spec.recipe, settings.max_pixels)
+    pixels = preprocess(Path(lists[0][0]).read_bytes(), spec.recipe, settings.max_pixels)
     if setting is None:
         setting, _ = best_setting(engine, pixels, seconds / 4)
     compiled = engine.compile(setting.streams)
     batch = np.repeat(pixels[None], setting.batch, 0)
     per_s = photos_per_s(compiled, setting.streams, batch, seconds)
-    lone_engine, lone_preprocessing = lone_ms(engine, names, settings)
-    cores = processors()
-    return Limit(
-        setting=setting,
-        precision=engine.precision,
-        cores=cores,
-        engine_core_ms=cores * 1000 / per_s,
-        preprocessing_core_ms=preprocessing_core_ms(names, seconds / 2),
-        lone_engine_ms=lone_engine,
-        lone_preprocessing_ms=lone_preprocessing,
-    )
+    request, cores = engine.compile(1).create_infer_request(), processors()
+    lone = [lone_ms(request, names, settings) for names in lists]
+    return [
+        Limit(setting, engine.precision, cores, cores * 1000 / per_s, core_ms, *times)
+        for core_ms, times in zip(preprocessing_core_ms(lists, seconds / 2), lone, strict=True)
+    ]
 
 
 def main() -> None:
-    """Measure, and print the limit as JSON."""
+    """Measure, and print the limits as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("list", type=Path, help="file that names the photos, one a line")
+    parser.add_argument("lists", type=Path, nargs="+", help="files that name photos, one a line")
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--streams", type=int)
     parser.add_argument("--batch", type=int, default=1)
     options = parser.parse_args()
-    names = options.list.read_text().splitlines()
+    lists = [file.read_text().splitlines() for file in options.lists]
     setting = Setting(options.streams, options.batch) if options.streams else None
-    print(json.dumps(asdict(measure(names, options.seconds, setting))))
+    print(json.dumps([asdict(one) for one in measure(lists, options.seconds, setting)]))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,13 @@
 """The photos that every server is asked about: a folder of the user's, or scikit-image's.
 
-scikit-image's are cut, turned and scaled to sizes that people send, the same at each run.
+scikit-image's are cut, turned and scaled to sizes that people send, the same at each run. They show
+what ImageNet has words for: a cat, an espresso, a rocket, a moped from two sides, a tripod.
 """
 
 import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +15,7 @@ import skimage
 from numpy.typing import NDArray
 from PIL import Image
 
-COUNT = 200
-SEED = 3
+SEED = 4
 # width and height, and how many of 100 photos have it: the median is ImageNet's
 SIZES = {
     (500, 375): 45,
@@ -23,14 +26,56 @@ SIZES = {
     (1600, 1200): 5,
 }
 SOURCES = [
-    *("chelsea.png", "coffee.png", "rocket.jpg", "astronaut.png", "motorcycle_left.png"),
-    *("camera.png", "coins.png", "horse.png", "hubble_deep_field.jpg", "retina.jpg", "ihc.png"),
+    *("chelsea.png", "coffee.png", "rocket.jpg"),
+    *("motorcycle_left.png", "motorcycle_right.png", "camera.png"),
 ]
 NOISE = 3.0  # of 255, as a sensor's: without it a photo that was scaled up decodes too easily
+COUNT, QUALITY = 200, 90
+PHONE = (4032, 3024)
+PHONE_COUNT, PHONE_QUALITY = 24, 92  # some 2 MB each
+UPRIGHT, TURNED = 1, 6  # EXIF orientations: as stored, and of a phone that is held upright
+ORIENTATION = 0x0112  # EXIF's tag
+SMALL_TO_ONE_LARGE = 4  # of mixed sizes
 
 
 class NoPhotos(Exception):
     """A folder without photos."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Photos that are sent together, and how.
+
+    Attributes:
+        name: Of its rows.
+        photos: The files, in the order in which they are sent.
+        connections: Numbers of clients that each wait for their answer, ascending.
+    """
+
+    name: str
+    photos: list[Path]
+    connections: tuple[int, ...] = (1, 8, 32)
+
+
+def workloads(folder: Path | None, cache: Path) -> list[Workload]:
+    """What every server is measured with: the user's photos, or three kinds of derived ones."""
+    if folder is not None:
+        return [Workload("yours", photos(folder, cache))]
+    small, large = derived(cache), phone(cache)
+    return [
+        Workload("small", small),
+        Workload("phone", large, (1, 32)),
+        Workload("mixed", list(mixed(small, large)), (32,)),
+    ]
+
+
+def mixed(small: list[Path], large: list[Path]) -> Iterator[Path]:
+    """Every small photo once; after each `SMALL_TO_ONE_LARGE` of them comes a large one."""
+    each = cycle(large)
+    for number, file in enumerate(small, start=1):
+        yield file
+        if number % SMALL_TO_ONE_LARGE == 0:
+            yield next(each)
 
 
 def photos(folder: Path | None, cache: Path) -> list[Path]:
@@ -52,32 +97,58 @@ def photos(folder: Path | None, cache: Path) -> list[Path]:
     return found
 
 
-def derived(folder: Path) -> list[Path]:
-    """``COUNT`` JPEG files, made unless they are there; always the same ones."""
+def derived(cache: Path) -> list[Path]:
+    """``COUNT`` JPEG files of `SIZES`, made unless they are there; always the same ones."""
+    return _made(cache / f"small-{SEED}", COUNT, _save_small)
+
+
+def phone(cache: Path) -> list[Path]:
+    """``PHONE_COUNT`` JPEG files as a phone makes them, every second one with `TURNED`."""
+    return _made(cache / f"phone-{SEED}", PHONE_COUNT, _save_phone)
+
+
+def _made(folder: Path, count: int, save: Callable[[int, Path], None]) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
-    files = [folder / f"{number:03}.jpg" for number in range(COUNT)]
-    if not all(file.exists() for file in files):
-        data = Path(skimage.__file__).parent / "data"
-        sources = [Image.open(data / name).convert("RGB") for name in SOURCES]
-        for number, file in enumerate(files):
-            draw = random.Random(f"{SEED} {number}")  # noqa: S311 - to be repeated
-            picture = _noisy(_view(sources[number % len(sources)], draw), number)
-            picture.save(file, quality=90)
+    files = [folder / f"{number:03}.jpg" for number in range(count)]
+    for number, file in enumerate(files):
+        if not file.exists():
+            # or a run that is ended while it writes would leave half a photo
+            save(number, part := file.with_suffix(".part"))
+            part.rename(file)
     return files
 
 
-def _view(source: Image.Image, draw: random.Random) -> Image.Image:
-    """A part of the photo, of the proportions of one of the sizes, in that size."""
-    width, height = draw.choices(list(SIZES), list(SIZES.values()))[0]
-    share = draw.uniform(0.5, 1) * min(source.width / width, source.height / height)
+def _save_small(number: int, file: Path) -> None:
+    draw = random.Random(f"{SEED} {number}")  # noqa: S311 - to be repeated
+    size = draw.choices(list(SIZES), list(SIZES.values()))[0]
+    _noisy(_view(number, size, draw), number).save(file, "JPEG", quality=QUALITY)
+
+
+def _save_phone(number: int, file: Path) -> None:
+    draw = random.Random(f"{SEED} phone {number}")  # noqa: S311 - to be repeated
+    turned = number % 2 == 1
+    view = _view(number, PHONE[::-1] if turned else PHONE, draw)
+    # the sensor lies on its side while the phone is held upright
+    stored = view.transpose(Image.Transpose.ROTATE_90) if turned else view
+    exif = Image.Exif()
+    exif[ORIENTATION] = TURNED if turned else UPRIGHT
+    _noisy(stored, number).save(file, "JPEG", quality=PHONE_QUALITY, exif=exif)
+
+
+def _view(number: int, size: tuple[int, int], draw: random.Random) -> Image.Image:
+    """A part of a source, of the proportions of that size, in that size."""
+    data = Path(skimage.__file__).parent / "data"
+    source = Image.open(data / SOURCES[number % len(SOURCES)]).convert("RGB")
+    width, height = size
+    share = draw.uniform(0.7, 1) * min(source.width / width, source.height / height)
     left = draw.uniform(0, source.width - width * share)
     top = draw.uniform(0, source.height - height * share)
     box = (left, top, left + width * share, top + height * share)
-    view = source.resize((width, height), Image.Resampling.BICUBIC, box)
+    view = source.resize(size, Image.Resampling.BICUBIC, box)
     return view.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if draw.random() < 0.5 else view
 
 
 def _noisy(picture: Image.Image, seed: int) -> Image.Image:
     pixels: NDArray[np.float32] = np.asarray(picture, np.float32)
-    noise = np.random.default_rng([SEED, seed]).normal(0, NOISE, pixels.shape)
-    return Image.fromarray(np.clip(pixels + noise, 0, 255).astype(np.uint8))
+    noise = np.random.default_rng([SEED, seed]).standard_normal(pixels.shape, np.float32)
+    return Image.fromarray(np.clip(pixels + NOISE * noise, 0, 255).astype(np.uint8))

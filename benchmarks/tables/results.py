@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from benchmarks.harness.generator import Loop
 from benchmarks.harness.limit import Limit
 
+Case = tuple[str, int]
+"""Name of the photos, and number of connections."""
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -28,22 +31,27 @@ class Sample:
 
 @dataclass
 class Results:
-    """All rounds of all servers; servers by name, loops by connections."""
+    """All rounds of all servers; servers by name and case, limits by precision and photos."""
 
-    samples: dict[tuple[str, int], list[Sample]] = field(default_factory=lambda: defaultdict(list))
-    limits: dict[str, list[Limit]] = field(default_factory=lambda: defaultdict(list))
+    samples: dict[tuple[str, Case], list[Sample]] = field(default_factory=lambda: defaultdict(list))
+    limits: dict[tuple[str, str], list[Limit]] = field(default_factory=lambda: defaultdict(list))
 
-    def median(self, name: str, connections: int, value: Callable[[Sample], float]) -> float:
+    def median(self, name: str, case: Case, value: Callable[[Sample], float]) -> float:
         """The median of a value over the rounds."""
-        return statistics.median(value(sample) for sample in self.samples[name, connections])
+        return statistics.median(value(sample) for sample in self.samples[name, case])
 
-    def per_s(self, name: str, connections: int) -> float:
+    def per_s(self, name: str, case: Case) -> float:
         """Requests a second."""
-        return self.median(name, connections, lambda sample: sample.loop.per_s)
+        return self.median(name, case, lambda sample: sample.loop.per_s)
 
-    def errors(self, name: str, connections: int) -> int:
+    def ratio(self, name: str, other: str, case: Case) -> float:
+        """Requests a second of one server ÷ those of another."""
+        per_s = self.per_s(other, case)
+        return self.per_s(name, case) / per_s if per_s else float("inf")
+
+    def errors(self, name: str, case: Case) -> int:
         """Of all rounds."""
-        return sum(sample.loop.errors for sample in self.samples[name, connections])
+        return sum(sample.loop.errors for sample in self.samples[name, case])
 
     def peak_mb(self, name: str, kind: str | None = None) -> float:
         """The most memory in any loop, of the whole server or of one kind of process."""
@@ -58,14 +66,22 @@ class Results:
         """The servers, in the order in which they were first measured."""
         return list(dict.fromkeys(name for name, _ in self.samples))
 
-    def connections(self) -> list[int]:
-        """The numbers of connections, ascending."""
-        return sorted({connections for _, connections in self.samples})
+    def cases(self) -> list[Case]:
+        """The photos and connections, in the order in which they were first measured."""
+        return list(dict.fromkeys(case for _, case in self.samples))
 
-    def limit_per_s(self, precision: str, spent_cores: float = 0) -> float:
+    def photos(self) -> dict[str, list[Case]]:
+        """The cases of each kind of photos."""
+        found: dict[str, list[Case]] = defaultdict(list)
+        for case in self.cases():
+            found[case[0]].append(case)
+        return found
+
+    def limit_per_s(self, precision: str, photos: str, spent_cores: float = 0) -> float:
         """Requests a second that engine and preprocessing would allow by themselves."""
-        return statistics.median(limit.per_s(spent_cores) for limit in self.limits[precision])
+        limits = self.limits[precision, photos]
+        return statistics.median(limit.per_s(spent_cores) for limit in limits)
 
-    def limit_ms(self, precision: str, value: Callable[[Limit], float]) -> float:
+    def limit_ms(self, precision: str, photos: str, value: Callable[[Limit], float]) -> float:
         """The median of one of the limit's parts."""
-        return statistics.median(value(limit) for limit in self.limits[precision])
+        return statistics.median(value(limit) for limit in self.limits[precision, photos])

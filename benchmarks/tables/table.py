@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from benchmarks.tables.results import Results, Sample
+from benchmarks.tables.results import Case, Results, Sample
 
 Row = Sequence[object]
 
@@ -20,67 +20,77 @@ def _is_number(cell: object) -> bool:
 
 
 def servers(results: Results, ours: str) -> str:
-    """One row for each server and number of connections; the ratio is ours to theirs."""
+    """One row for each server, photos and number of connections; the ratio is ours to theirs."""
     rows = []
-    for connections in results.connections():
+    for case in results.cases():
         for name in results.names():
-            if (name, connections) not in results.samples:
-                continue
 
-            def ms(attribute: str, *, at: tuple[str, int] = (name, connections)) -> str:
+            def ms(attribute: str, *, at: tuple[str, Case] = (name, case)) -> str:
                 return f"{results.median(*at, lambda s: getattr(s.loop, attribute)):.0f}"
 
-            per_s = results.per_s(name, connections)
-            ratio = results.per_s(ours, connections) / per_s if per_s else float("inf")
             rows.append(
                 [
                     name,
-                    connections,
-                    f"{per_s:.1f}",
+                    *case,
+                    f"{results.per_s(name, case):.1f}",
                     *(ms(attribute) for attribute in ("p50_ms", "p95_ms", "p99_ms")),
-                    results.errors(name, connections),
+                    results.errors(name, case),
                     f"{results.peak_mb(name):.0f}",
-                    f"{ratio:.2f}",
+                    f"{results.ratio(ours, name, case):.2f}",
                 ]
             )
-    head = ["server", "connections", "requests/s", "p50 ms", "p95 ms", "p99 ms", "errors"]
+    head = ["server", "photos", "connections", "requests/s", "p50 ms", "p95 ms", "p99 ms", "errors"]
     return markdown([*head, "peak MB", "ours ÷ it"], rows)
 
 
+def ratios(results: Results, ours: str) -> str:
+    """One row for each other server, one column for each case: how many times as fast ours is."""
+    cases = results.cases()
+    rows = [
+        [name, *(f"{results.ratio(ours, name, case):.2f}" for case in cases)]
+        for name in results.names()
+        if name != ours
+    ]
+    return markdown([f"requests/s of {ours} ÷ those of", *(f"{a}, {n}" for a, n in cases)], rows)
+
+
 def limits(results: Results) -> str:
-    """What the engine and the preprocessing cost by themselves, for each precision."""
+    """What the engine and the preprocessing cost by themselves, for each precision and photos."""
     rows = []
-    for name, measured in results.limits.items():
-        setting = measured[0].setting
+    for (name, photos), measured in results.limits.items():
+        setting, at = measured[0].setting, (name, photos)
         rows.append(
             [
                 f"{name} ({measured[0].precision})",
+                photos,
                 f"{setting.streams} x {setting.batch}",
-                f"{results.limit_ms(name, lambda x: x.engine_core_ms):.1f}",
-                f"{results.limit_ms(name, lambda x: x.preprocessing_core_ms):.2f}",
-                f"{results.limit_ms(name, lambda x: x.engine_per_s):.1f}",
-                f"{results.limit_per_s(name):.1f}",
-                f"{results.limit_ms(name, lambda x: x.lone_engine_ms):.1f}",
-                f"{results.limit_ms(name, lambda x: x.lone_preprocessing_ms):.1f}",
+                f"{results.limit_ms(*at, lambda x: x.engine_core_ms):.1f}",
+                f"{results.limit_ms(*at, lambda x: x.preprocessing_core_ms):.2f}",
+                f"{results.limit_ms(*at, lambda x: x.engine_per_s):.1f}",
+                f"{results.limit_per_s(*at):.1f}",
+                f"{results.limit_ms(*at, lambda x: x.lone_engine_ms):.1f}",
+                f"{results.limit_ms(*at, lambda x: x.lone_preprocessing_ms):.1f}",
             ]
         )
-    head = ["precision", "streams x batch", "engine core-ms", "preprocessing core-ms"]
+    head = ["precision", "photos", "streams x batch", "engine core-ms", "preprocessing core-ms"]
     alone = ["lone engine ms", "lone preprocessing ms"]
     return markdown([*head, "engine photos/s", "limit photos/s", *alone], rows)
 
 
-def processor_time(results: Results, name: str, connections: int) -> str:
-    """Where a server's processor time goes, by kind of process."""
-    samples = results.samples[name, connections]
-    kinds = sorted({kind for sample in samples for kind in sample.cpu_ms})
+def processor_time(results: Results, name: str) -> str:
+    """Where a server's processor time goes by kind of process, at the most connections."""
+    cases = [cases[-1] for cases in results.photos().values()]
+    kinds = sorted(
+        {kind for case in cases for sample in results.samples[name, case] for kind in sample.cpu_ms}
+    )
 
-    def used(kind: str) -> float:
-        return results.median(name, connections, lambda sample: sample.cpu_ms.get(kind, 0))
-
-    rows = [[kind, f"{used(kind):.2f}"] for kind in kinds]
+    def used(kind: str, case: Case) -> str:
+        return f"{results.median(name, case, lambda sample: sample.cpu_ms.get(kind, 0)):.2f}"
 
     def generator_ms(sample: Sample) -> float:
         return 1000 * sample.loop.generator_cores / sample.loop.per_s
 
-    rows.append(["the generator", f"{results.median(name, connections, generator_ms):.2f}"])
-    return markdown(["process", "core-ms a request"], rows)
+    rows = [[kind, *(used(kind, case) for case in cases)] for kind in kinds]
+    generator = [f"{results.median(name, case, generator_ms):.2f}" for case in cases]
+    titles = [f"{photos}, {connections} connections" for photos, connections in cases]
+    return markdown(["core-ms a request", *titles], [*rows, ["the generator", *generator]])

@@ -16,20 +16,32 @@ def loop(per_s: float, p50_ms: float, p95_ms: float = 0, p99_ms: float = 0) -> L
 @pytest.fixture
 def results() -> Results:
     found = Results()
-    found.limits["auto"] += [Limit(Setting(2, 1), "fp32", 2, 30, 10, 20.0, 2.5)]  # 50 a second
-    found.samples["ours", 1] += [Sample(loop(30, 27.0), {"api": 1.0}, MEMORY, 0.01)]
-    found.samples["ours", 32] += [Sample(loop(36, 800, 900, 1000), {"api": 1.0}, MEMORY, 0.3)]
+    setting, api = Setting(2, 1), {"api": 1.0}
+    found.limits["auto", "small"] += [Limit(setting, "fp32", 2, 30, 10, 20.0, 2.5)]  # 50 a second
+    found.limits["auto", "phone"] += [Limit(setting, "fp32", 2, 30, 50, 20.0, 45.0)]  # 25 a second
+    found.samples["ours", ("small", 1)] += [Sample(loop(30, 27.0), api, MEMORY, 0.01)]
+    found.samples["ours", ("small", 32)] += [Sample(loop(36, 800, 900, 1000), api, MEMORY, 0.3)]
+    found.samples["ours", ("phone", 32)] += [Sample(loop(18, 800, 900, 1600), api, MEMORY, 0.3)]
     return found
 
 
 def test_the_share_of_the_limit_leaves_out_what_the_generator_takes(results: Results) -> None:
     text = report.main(results)
-    assert "32 connections: 80% of the limit" in text  # 36 of 45, as 0.2 of 2 cores are gone
+    # 36 of 45 and 18 of 22.5, as 0.2 of 2 cores are gone
+    assert "small, 32 connections: 80% of the limit" in text
+    assert "phone, 32 connections: 80% of the limit" in text
     assert "p99 is 1.25 x p50" in text
+    assert "p99 is 2.00 x p50" in text
 
 
 def test_a_lone_request_is_compared_with_what_it_cannot_do_without(results: Results) -> None:
-    assert "median 27.0 ms, 4.5 ms above raw preprocessing (2.5 ms)" in report.main(results)
+    text = report.main(results)
+    assert "small, 1 connection: median 27.0 ms, 4.5 ms above raw preprocessing (2.5 ms)" in text
+    assert "phone, 1 connection" not in text, "it was not measured"
+
+
+def test_the_report_begins_with_the_machine(results: Results) -> None:
+    assert report.main(results).startswith("| processor | cores | bf16 | VNNI | AMX |")
 
 
 def test_the_report_has_memory_and_other_load(results: Results) -> None:
