@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 from benchmarks.harness.limit import Limit, Setting
 from benchmarks.harness.load import as_form
 from benchmarks.harness.photos import NoPhotos, photos
-from benchmarks.harness.rounds import limits
 from benchmarks.marked.marks import FOLDER
+from benchmarks.rounds import limits
 from benchmarks.run import PLACE, write_list
 from benchmarks.tables import table
 from tests.chaos.cluster import Cluster

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.harness.generator import run
-from benchmarks.harness.rounds import say
+from benchmarks.rounds import say
 from benchmarks.run import ours_alone
 from benchmarks.tables import table
 

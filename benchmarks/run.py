@@ -18,8 +18,8 @@ from benchmarks.harness import batch, contenders
 from benchmarks.harness.batch import BatchTooSmall
 from benchmarks.harness.generator import ROOT, Loop
 from benchmarks.harness.photos import NoPhotos, photos, workloads
-from benchmarks.harness.rounds import rounds, say
 from benchmarks.harness.server import Contender, Server, ServerFailed
+from benchmarks.rounds import rounds, say
 from benchmarks.tables import report
 from scripts.install.environment import InstallError
 from tests.support.photos import free_port

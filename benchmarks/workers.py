@@ -22,7 +22,7 @@ import numpy as np
 import psutil
 
 from benchmarks.harness.limit import Engine
-from benchmarks.harness.rounds import say
+from benchmarks.rounds import say
 from benchmarks.tables import table
 from worker.models.selection import resolve
 from worker.settings import WorkerSettings
