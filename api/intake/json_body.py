@@ -9,9 +9,9 @@ import binascii
 from codecs import BOM_UTF8
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from shared.errors import InvalidParameter, MalformedRequest, ServiceError
 
@@ -39,6 +39,12 @@ class StrictJson(BaseModel):
     )
 
 
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# JSON has one type of numbers: for JSON Schema, 3.0 is an integer too.
+WholeNumber = Annotated[int, BeforeValidator(_whole)]
 Body = TypeVar("Body", bound=StrictJson)
 
 

@@ -25,7 +25,7 @@ from api.intake.body import (
     json_limit,
 )
 from api.intake.image_check import Photo, check_photo
-from api.intake.json_body import StrictJson, decode_base64, describe, parse_json
+from api.intake.json_body import StrictJson, WholeNumber, decode_base64, describe, parse_json
 from shared.errors import MalformedRequest, ServiceError, UploadTooLarge
 from shared.messages import TOP_K_DEFAULT, TOP_K_MAX
 
@@ -40,17 +40,17 @@ _FORM = (
 
 
 class _Parameters(StrictJson):
-    top_k: int = Field(default=TOP_K_DEFAULT, ge=1, le=TOP_K_MAX)
+    top_k: WholeNumber = Field(default=TOP_K_DEFAULT, ge=1, le=TOP_K_MAX)
     binary_data_output: bool = False
 
 
 class _InputParameters(StrictJson):
-    binary_data_size: int | None = Field(default=None, ge=0)
+    binary_data_size: WholeNumber | None = Field(default=None, ge=0)
 
 
 class _Input(StrictJson):
     name: str
-    shape: list[int]
+    shape: list[WholeNumber]
     datatype: str
     parameters: _InputParameters = _InputParameters()
     data: list[str | list[str]] | None = None

@@ -11,7 +11,14 @@ from api.http.compatible_schemas import LabelScore
 from api.http.openapi import PHOTO, compatible_problems, example
 from api.http.openapi_examples import HF_ANSWER, PHOTO_URI
 from api.intake.body import MemoryLease, read_photo
-from api.intake.json_body import JsonPhoto, StrictJson, decode_base64, describe, parse_json
+from api.intake.json_body import (
+    JsonPhoto,
+    StrictJson,
+    WholeNumber,
+    decode_base64,
+    describe,
+    parse_json,
+)
 from api.routes.compatible.classification import classify, predictions
 from api.routes.predict import PhotosToClassify
 from shared import errors
@@ -25,7 +32,7 @@ router = APIRouter(tags=["compatible"], dependencies=STRICT)
 
 
 class _Parameters(StrictJson):
-    top_k: int | None = Field(default=None, ge=1, le=TOP_K_MAX)
+    top_k: WholeNumber | None = Field(default=None, ge=1, le=TOP_K_MAX)
     function_to_apply: Literal["softmax"] | None = None
 
 

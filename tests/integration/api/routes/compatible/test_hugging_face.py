@@ -26,6 +26,7 @@ SENT = {
     "JSON with a data: URI": ({"json": {"inputs": f"data:image/jpeg;base64,{IN_TEXT}"}}, 5),
     "parameters": (inputs(top_k=2, function_to_apply="softmax"), 2),
     "null parameters": (inputs(top_k=None, function_to_apply=None), 5),
+    "a whole number": (inputs(top_k=2.0), 2),
     "no parameters": ({"json": {"inputs": IN_TEXT, "parameters": None}}, 5),
     "top_k in the address": ({"content": PHOTO, "params": {"top_k": 7}}, 7),
     "both": ({**inputs(top_k=2), "params": {"top_k": 7}}, 2),
@@ -60,6 +61,7 @@ BAD = {
     "top_k 0": (inputs(top_k=0), 422, "parameters.top_k: Input should be greater"),
     "top_k 101": (inputs(top_k=101), 422, "parameters.top_k: Input should be less"),
     "top_k in words": (inputs(top_k="3"), 422, "parameters.top_k: Input should be a valid int"),
+    "a fraction": (inputs(top_k=2.5), 422, "parameters.top_k: Input should be a valid int"),
     "an unknown query": ({"content": PHOTO, "params": {"explain": "true"}}, 422, "explain"),
     "too many bytes": ({"content": PHOTO + bytes(200_000)}, 413, "at most 200000 bytes"),
     "too many bytes of base64": (
