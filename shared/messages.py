@@ -98,6 +98,15 @@ class ModelInfo(Wire):
     precision: str
 
 
+class Calibration(Wire):
+    """The temperature that divides the model's logits, and what it changes on labelled photos."""
+
+    temperature: float = Field(gt=0, description="above 1 less sure, below 1 surer")
+    error_before: float = Field(description="expected calibration error without it, 0 to 1")
+    error_after: float = Field(description="expected calibration error with it, 0 to 1")
+    photos: int = Field(description="photos on which both errors were measured")
+
+
 class ModelCard(ModelInfo):
     """The response of `GET /model`: the model, its input and its classes."""
 
@@ -107,6 +116,11 @@ class ModelCard(ModelInfo):
     classes: list[str]
     explains: bool = Field(default=False, description="whether the model supports `explain=true`")
     notice: str | None = Field(default=None, description="set when a fallback model is in use")
+    calibration: Calibration | None = Field(
+        default=None,
+        exclude_if=absent,
+        description="set when confidences are calibrated (`CALIBRATED=1`)",
+    )
 
 
 class TimingMs(Wire):

@@ -2,11 +2,38 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from shared.errors import ServiceError
 from shared.settings import explain
+from worker.imaging.preprocess import preprocess
+from worker.models.selection import ModelSpec
 from worker.models.weights import ModelUnavailable
+
+SUFFIXES = {".jpg", ".jpeg", ".png"}
+
+
+def decoded(name: str, file: Path, spec: ModelSpec, max_pixels: int) -> NDArray[np.uint8] | None:
+    """A photo as the model's input; ``None`` after a line on stderr if it cannot be decoded.
+
+    Args:
+        name: The command's name, for the line.
+        file: A JPEG or PNG file.
+        spec: The model.
+        max_pixels: The most pixels to decode.
+
+    Returns:
+        uint8 of shape (crop, crop, 3).
+    """
+    try:
+        return preprocess(file.read_bytes(), spec.recipe, max_pixels)
+    except (ServiceError, OSError) as error:
+        say(name, f"skipped {file}: {error}")
+        return None
 
 
 def run(name: str, work: Callable[[], str]) -> int:

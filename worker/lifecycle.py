@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass, field
 
 from shared import log
-from shared.messages import ModelCard, ModelInfo
+from shared.messages import Calibration, ModelCard, ModelInfo
 from shared.queue.message_template import MessageTemplate
 from shared.records.items import ItemStore
 from shared.redis_client import REDIS_DOWN, connect
@@ -18,6 +18,7 @@ from worker.inference import load_runtime
 from worker.inference.batcher import MicroBatcher, warm_up
 from worker.inference.runtime import Runtime, WorkerFault
 from worker.inference.self_check import SelfCheck
+from worker.models.calibration import load as calibration_of
 from worker.models.selection import ModelSpec, resolve
 from worker.models.weights import ModelUnavailable
 from worker.monitoring.heartbeat import Heartbeat
@@ -101,7 +102,7 @@ class Service:
                 self_check=model.self_check,
                 activity=activity,
                 recipe=model.spec.recipe,
-                labeller=Labeller.of(model.spec),
+                labeller=Labeller.of(model.spec, model.card.calibration),
                 info=ModelInfo.model_validate(model.card.model_dump()),
                 max_pixels=settings.max_pixels,
                 metrics=metrics,
@@ -150,6 +151,9 @@ def load_model(settings: WorkerSettings, metrics: WorkerMetrics) -> LoadedModel:
         ModelUnavailable: No model works.
     """
     spec = resolve(settings)
+    calibration = (
+        calibration_of(spec, settings.model_cache.expanduser()) if settings.calibrated else None
+    )
     runtime = load_runtime(spec, settings)
     max_batch_size = warm_up(runtime, settings.max_batch_size or runtime.best_batch)
     self_check = SelfCheck(runtime, spec.recipe.crop)
@@ -162,7 +166,7 @@ def load_model(settings: WorkerSettings, metrics: WorkerMetrics) -> LoadedModel:
         runtime=runtime,
         self_check=self_check,
         batcher=MicroBatcher(TimedRuntime(runtime, metrics), max_batch_size, self_check.run),
-        card=describe(spec, runtime),
+        card=describe(spec, runtime, calibration),
         rate_per_s=first_guess(runtime, max_batch_size, spec.recipe.crop),
     )
 
@@ -189,7 +193,9 @@ def wait_for_store(identity: StoreIdentity) -> None:
         _log.warning("the upload store cannot be checked", reason=str(error))
 
 
-def describe(spec: ModelSpec, runtime: Runtime) -> ModelCard:
+def describe(
+    spec: ModelSpec, runtime: Runtime, calibration: Calibration | None = None
+) -> ModelCard:
     """The response of ``GET /model`` for a model on a runtime."""
     recipe = spec.recipe
     return ModelCard(
@@ -204,4 +210,5 @@ def describe(spec: ModelSpec, runtime: Runtime) -> ModelCard:
         classes=list(spec.labels),
         explains=runtime.explains,
         notice=spec.notice,
+        calibration=calibration,
     )

@@ -17,9 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.errors import ServiceError
-from worker.cli import run, say
-from worker.imaging.preprocess import preprocess
+from worker.cli import SUFFIXES, decoded, run
 from worker.inference.openvino_runtime import OpenVINORuntime
 from worker.inference.quantization import calibrate
 from worker.models.selection import ModelSpec, resolve
@@ -29,7 +27,6 @@ from worker.settings import WorkerSettings
 Pixels = NDArray[np.uint8]
 Probabilities = NDArray[np.float32]
 
-SUFFIXES = {".jpg", ".jpeg", ".png"}
 # More photos than these do not change the ranges; each photo costs one inference in fp32.
 MOST_CALIBRATED, MOST_COMPARED = 300, 1_000
 # With fewer photos, an agreement in percent means little.
@@ -71,12 +68,9 @@ def read(folder: Path, spec: ModelSpec, max_pixels: int) -> list[Pixels]:
         ModelUnavailable: The folder has too few photos.
     """
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    photos: list[Pixels] = []
-    for file in files[: MOST_CALIBRATED + MOST_COMPARED]:
-        try:
-            photos.append(preprocess(file.read_bytes(), spec.recipe, max_pixels))
-        except (ServiceError, OSError) as error:
-            say("quantize", f"skipped {file}: {error}")
+    chosen = files[: MOST_CALIBRATED + MOST_COMPARED]
+    read = (decoded("quantize", file, spec, max_pixels) for file in chosen)
+    photos = [photo for photo in read if photo is not None]
     if len(photos) < LEAST:
         raise ModelUnavailable(
             f"{folder} has {len(photos)} photos (.jpg, .jpeg, .png): calibration needs at "

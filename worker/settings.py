@@ -16,6 +16,8 @@ class WorkerSettings(SharedSettings):
     model_weights: str | None = None
     model_recipe: Literal["IMAGENET1K_V1", "IMAGENET1K_V2"] | None = None
     model_labels: Path | None = None
+    # whether confidences are scaled by the temperature of `python -m worker.calibrate`
+    calibrated: bool = False
     model_cache: Path = Path("~/.cache/image-classifier")
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda|cuda:\d+)$")
     runtime: Literal["auto", "torch", "openvino"] = "auto"

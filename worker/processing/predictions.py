@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.messages import Concept, Prediction
+from shared.messages import Calibration, Concept, Prediction
+from worker.models.calibration import scaled
 from worker.models.concepts import DIGITS, ConceptTable, imagenet
 from worker.models.selection import ModelSpec
 
@@ -20,15 +21,18 @@ class Labeller:
     Args:
         labels: One name per class.
         table: The ids and concepts of the classes; ``None`` if the labels are the user's own.
+        temperature: Divides the logits; ``None`` shows the model's own probabilities.
     """
 
     labels: tuple[str, ...]
     table: ConceptTable | None = None
+    temperature: float | None = None
 
     @classmethod
-    def of(cls, spec: ModelSpec) -> "Labeller":
+    def of(cls, spec: ModelSpec, calibration: Calibration | None = None) -> "Labeller":
         """For a model."""
-        return cls(spec.labels, imagenet() if spec.imagenet else None)
+        table = imagenet() if spec.imagenet else None
+        return cls(spec.labels, table, calibration.temperature if calibration else None)
 
     def confidences(self, probabilities: Probabilities) -> Confidences:
         """The confidences as clients see them.
@@ -39,7 +43,10 @@ class Labeller:
         Returns:
             float64 of the same shape.
         """
-        return np.minimum(probabilities.astype(np.float64).round(DIGITS), 1.0)
+        exact = probabilities.astype(np.float64)
+        if self.temperature is not None:
+            exact = scaled(exact, self.temperature)
+        return np.minimum(exact.round(DIGITS), 1.0)
 
     def concept(self, confidences: Confidences) -> Concept | None:
         """What the classes agree on; ``None`` if they do not, or have labels of the user's own."""

@@ -16,6 +16,7 @@ from image_classifier_client.errors import (
     WaitTimeout,
 )
 from image_classifier_client.models import (
+    Calibration,
     Concept,
     Counts,
     Health,
@@ -33,6 +34,7 @@ from image_classifier_client.photos import Photo
 
 __all__ = [
     "AsyncImageClassifier",
+    "Calibration",
     "ClassifierError",
     "Concept",
     "Counts",

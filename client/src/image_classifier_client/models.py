@@ -55,6 +55,22 @@ class ModelInfo(Answer):
     precision: str
 
 
+class Calibration(Answer):
+    """How confidences are calibrated.
+
+    Attributes:
+        temperature: Divides the model's logits.
+        error_before: Expected calibration error without it, 0 to 1.
+        error_after: The same with it.
+        photos: How many photos the errors were measured on.
+    """
+
+    temperature: float
+    error_before: float
+    error_after: float
+    photos: int
+
+
 class ModelCard(ModelInfo):
     """The model in use.
 
@@ -63,6 +79,7 @@ class ModelCard(ModelInfo):
         classes: The labels, by class index.
         explains: Whether the model supports ``explain=True``.
         notice: Set if a fallback model is in use.
+        calibration: Set if the confidences are calibrated.
     """
 
     runtime: str
@@ -71,6 +88,7 @@ class ModelCard(ModelInfo):
     classes: list[str]
     explains: bool = False
     notice: str | None = None
+    calibration: Calibration | None = None
 
 
 class TimingMs(Answer):

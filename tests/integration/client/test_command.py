@@ -134,7 +134,7 @@ def test_failures_are_printed_on_stderr(service: LiveService, home: Path) -> Non
     names = ["my photos/a.png", "my photos/notes.txt"]
     code, printed, said = Command(*names, url=service.url, cwd=home).end()
     assert code == 1
-    assert printed.startswith("my photos/a.png\tclass 1\t0.9")
+    assert printed.startswith("my photos/a.png\t\t\tclass 1\t0.9")
     assert said == "classify: my photos/notes.txt: neither JPEG nor PNG\n"
 
 

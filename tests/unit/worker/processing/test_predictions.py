@@ -104,3 +104,15 @@ def test_a_result_of_another_release_is_read() -> None:
     assert json.loads(result.model_dump_json(exclude_none=True)) == older
     newer = {**older, "concept": {"label": "cat", "wnid": "n02121620", "confidence": 0.9, "x": 1}}
     assert ItemResult.model_validate_json(json.dumps({**newer, "x": 1})).concept is not None
+
+
+def test_a_temperature_changes_the_concept_as_it_changes_what_is_shown() -> None:
+    """At 0.5 the model is surer: 0.68 and 0.32 become 0.82 and 0.18."""
+    labels = tuple(f"class {at}" for at in range(1000))
+    probabilities = photo_of({281: 0.68, 849: 0.32})
+    plain, surer = Labeller(labels, imagenet()), Labeller(labels, imagenet(), temperature=0.5)
+    assert plain.concept(plain.confidences(probabilities)) is None
+    confidences = surer.confidences(probabilities)
+    concept = surer.concept(confidences)
+    assert concept is not None
+    assert concept.confidence == confidences[281] == 0.818697
