@@ -132,7 +132,7 @@ def test_rows_in_a_pipe_are_plain_and_a_closed_pipe_ends_the_run(
     command = Command("photos", url=service.url, cwd=home, terminal=True)
     assert (
         command.first_line_of_output()
-        == "photos/0000 0.png\tclass 0\t0.900000\tclass 1\t0.000391\tclass 2\t0.000391\n"
+        == "photos/0000 0.png\t\t\tclass 0\t0.900000\tclass 1\t0.000391\tclass 2\t0.000391\n"
     )
     code, _, screen = command.end()
     assert code == 141

@@ -17,10 +17,9 @@ def parameters() -> Iterator[Exchange]:
     }  # fmt: skip
     data = {"content": jpeg(photo())}
     for name, value in absurd.items():
-        yield Exchange(f"top-k-{name}", "POST", "/predict", {**data, "params": {"top_k": value}})
-        yield Exchange(
-            f"explain-{name}", "POST", "/predict", {**data, "params": {"explain": value}}
-        )
+        for parameter in ("top_k", "explain", "min_confidence"):
+            exchange = f"{parameter.replace('_', '-')}-{name}"
+            yield Exchange(exchange, "POST", "/predict", {**data, "params": {parameter: value}})
         for parameter, path in (
             ("offset", f"/jobs/{NO_JOB}"),
             ("limit", f"/jobs/{NO_JOB}"),

@@ -171,7 +171,7 @@ def test_a_job_continues_when_watch_is_interrupted(service: LiveService, tmp_pat
     assert f"classify --watch {job}" in screen.replace("\r\n", "")
     code, printed, _ = Command("--watch", job, url=service.url, cwd=tmp_path).end()
     assert code == 0
-    assert printed.startswith("a.png\tclass 0\t0.9")
+    assert printed.startswith("a.png\t\t\tclass 0\t0.9")
 
 
 @pytest.mark.parametrize("job", ["0" * 32, "../health"])

@@ -32,7 +32,7 @@ def test_a_service_on_this_computer_is_reached_whatever_the_proxy_settings(
     env = {**NO_PROXIES, **environment}
     code, printed, said = Command("a.png", url=service.url, cwd=tmp_path, env=env).end()
     assert (code, said) == (0, "")
-    assert printed.startswith("a.png\tclass 1\t")
+    assert printed.startswith("a.png\t\t\tclass 1\t")
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_output_for_programs_is_utf_8(
     assert (code, said) == (0, "")
     assert json.loads(printed)["path"] == "é 写.png"
     run = Command("é 写.png", url=service.url, cwd=tmp_path, env=environment)
-    assert run.end()[1].startswith("é 写.png\tclass 1\t0.9")
+    assert run.end()[1].startswith("é 写.png\t\t\tclass 1\t0.9")
     code, printed, _ = Command(
         "health", "--json", url=service.url, cwd=tmp_path, env=environment
     ).end()
