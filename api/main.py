@@ -15,7 +15,6 @@ from api.metrics.requests import Metrics
 from api.routes import events, health, jobs, metrics, model, page, predict, results
 from api.routes.compatible import hugging_face, open_inference
 from api.server.app import Application
-from api.server.compatible_errors import CompatibleErrorsMiddleware
 from api.server.connection_limits import ConnectionLimits
 from api.server.cross_origin import RefusalHeaders, cors_options
 from api.server.early_response import EarlyResponseMiddleware
@@ -75,7 +74,6 @@ def create_app(settings: ApiSettings) -> FastAPI:
         app.include_router(routes.router)
     page.mount(app, settings)
     _close(app, settings)
-    app.add_middleware(CompatibleErrorsMiddleware)
     app.add_middleware(HeadMiddleware)
     app.add_middleware(RequestContext, metrics=metering)
     app.add_middleware(EarlyResponseMiddleware)

@@ -9,7 +9,9 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
+from api.http import compatible_errors
 from api.http.methods import allowed, without_slash
 from api.http.schemas import Job
 from shared.errors import InvalidParameter, RetryableError, ServiceError, UnsupportedMediaType
@@ -38,10 +40,25 @@ class InternalError(ServiceError):
     detail_text = "Internal error. The cause is in the server log under this X-Request-ID."
 
 
+class ProblemResponse(Response):
+    """A problem document, in the form that the clients of the request's path show."""
+
+    media_type = MEDIA_TYPE
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
+        if compatible_errors.is_compatible(path):
+            self.body = compatible_errors.with_error(bytes(self.body))
+            self.headers["content-type"] = compatible_errors.MEDIA_TYPE
+            self.headers["content-length"] = str(len(self.body))
+        await super().__call__(scope, receive, send)
+
+
 def respond(problem: Problem, headers: dict[str, str] | None = None, **members: Any) -> Response:
     """A problem as a response; ``members`` are extension members (RFC 9457, section 3.2)."""
     body = to_json({**problem.model_dump(), **members})
-    return Response(body, problem.status, headers, MEDIA_TYPE)
+    return ProblemResponse(body, problem.status, headers)
 
 
 def respond_error(error: ServiceError, headers: dict[str, str] | None = None) -> Response:

@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from fastapi import FastAPI
+from starlette.types import Message
 
 from api.http import responses
 from api.metrics.requests import Metrics
 from api.server.middleware import RequestContext, UnexpectedErrorMiddleware
-from shared.errors import BrokerUnavailable, ServiceError, WorkerLost, every_error
+from shared.errors import BrokerUnavailable, InvalidImage, ServiceError, WorkerLost, every_error
 from shared.messages import Problem
 
 
@@ -102,3 +103,29 @@ async def test_what_fastapi_refuses_is_a_document_too(client: httpx.AsyncClient)
     ]:
         assert use in (await client.request(method, path)).json()["detail"]
     assert (await client.get("/number?n=x")).json()["detail"].startswith("n: ")
+
+
+@pytest.mark.parametrize(
+    ("path", "prefix", "shown"),
+    [("/hf", "", True), ("/v2/models/x", "", True), ("/p/v2", "/p", True), ("/v2x", "", False),
+     ("/predict", "", False), ("/p/predict", "/p", False), ("/jobs/hf", "", False)],
+)  # fmt: skip
+async def test_clients_of_other_services_find_the_text_in_error(
+    path: str, prefix: str, shown: bool
+) -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    answer = responses.respond_error(InvalidImage("What to do."))
+    await answer({"type": "http", "path": path, "root_path": prefix}, receive, send)
+    start, body = sent
+    assert json.loads(body["body"]).get("error") == ("What to do." if shown else None)
+    headers = dict(start["headers"])
+    assert headers[b"content-length"] == str(len(body["body"])).encode()
+    kind = b"application/json" if shown else responses.MEDIA_TYPE.encode()
+    assert headers[b"content-type"] == kind
