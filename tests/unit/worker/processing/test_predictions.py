@@ -116,3 +116,21 @@ def test_a_temperature_changes_the_concept_as_it_changes_what_is_shown() -> None
     concept = surer.concept(confidences)
     assert concept is not None
     assert concept.confidence == confidences[281] == 0.818697
+
+
+@pytest.mark.parametrize(
+    ("temperature", "probability", "least", "kept"),
+    [
+        (None, 0.4999997, 0.5, True),  # shown as 0.5
+        (None, 0.5000003, 0.5000002, False),  # the same
+        (0.5, 0.68, 0.8, True),
+        (2.0, 0.68, 0.6, False),
+    ],
+)
+def test_the_least_confidence_is_compared_after_rounding_and_calibration(
+    temperature: float | None, probability: float, least: float, kept: bool
+) -> None:
+    labeller = Labeller(("a", "b"), temperature=temperature)
+    probabilities = np.array([probability, 1 - probability], np.float32)
+    found = labeller.predictions(probabilities, labeller.confidences(probabilities), 2, least)
+    assert ("a" in [one.label for one in found]) is kept
