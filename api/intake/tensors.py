@@ -96,7 +96,7 @@ async def read_tensor(request: Request, max_bytes: int, lease: MemoryLease) -> T
         MalformedRequest: The body is not a request with one tensor of images.
         InvalidParameter: A parameter is unknown or out of range.
         UploadTooLarge: Too many bytes or images.
-        UnsupportedMediaType, InvalidImage: One of the images is none; names it.
+        UnsupportedMediaType, InvalidImage: One of the images is not a photo; the error names it.
         QueueFull: All requests together hold too many bytes.
     """
     limit = json_limit(max_bytes)

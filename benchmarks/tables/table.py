@@ -78,7 +78,7 @@ def limits(results: Results) -> str:
 
 
 def processor_time(results: Results, name: str) -> str:
-    """Where a server's processor time goes by kind of process, at the most connections."""
+    """Where a server's processor time goes by kind of process, with most connections."""
     cases = [cases[-1] for cases in results.photos().values()]
     kinds = sorted(
         {kind for case in cases for sample in results.samples[name, case] for kind in sample.cpu_ms}
