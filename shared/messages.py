@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.errors import ServiceError
 
 PROBLEM_BASE = "/problems/"
+# How many photos one message may have. More would save nothing, and after a crash each photo that a
+# worker held is tried again by itself.
+CHUNK_MAX = 16
 
 
 class ItemState(StrEnum):
@@ -185,6 +188,11 @@ class WorkerBeat(WorkerReport):
     unstarted: list[str] = Field(
         default=[], description="ids of received messages whose items this worker has not started"
     )
+    chunk: int = Field(
+        default=1,
+        description="how many photos of a batch a message for this worker should have; a worker of "
+        "an older release takes only one",
+    )
 
 
 def dump(message: Wire) -> dict[str, Any]:
@@ -207,3 +215,26 @@ class ItemRef:
     job_id: str
     index: int
     attempt: int
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """The first delivery of several photos of a job, which lie side by side.
+
+    Photos of a later attempt, and those in isolation, travel by themselves. Items in between that
+    were rejected or cancelled are skipped by `ItemStore.start`.
+    """
+
+    job_id: str
+    first: int
+    count: int
+
+    @property
+    def refs(self) -> list[ItemRef]:
+        """Each item's delivery."""
+        return [ItemRef(self.job_id, index, 1) for index in self.indices]
+
+    @property
+    def indices(self) -> range:
+        """The indices of the items."""
+        return range(self.first, self.first + self.count)

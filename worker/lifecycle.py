@@ -93,7 +93,7 @@ class Service:
             heartbeat.stop()
 
         self.pipeline = Pipeline(
-            items=PatientItems(items, self.stopping),
+            items=PatientItems(items, self.messages, self.stopping),
             uploads=uploads,
             reader=UploadReader(uploads, identity, self.stopping),
             classifier=Classifier(
@@ -110,6 +110,7 @@ class Service:
             activity=activity,
             metrics=metrics,
             fault_exit=FaultExit(items, self.messages, activity, sign_off),
+            stopping=self.stopping,
         )
         Watchdog(items, activity, settings.item_timeout_s).start()
         reconciler = Reconciler(redis_index, items, self.messages)

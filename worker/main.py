@@ -9,17 +9,18 @@ import logging
 import sys
 from typing import Any
 
-from celery import Celery, signals
+from celery import Celery, Task, signals
 from celery.worker.consumer import Gossip, Mingle
 from pydantic import ValidationError
 
 from shared import log, tracing
-from shared.messages import ItemRef
-from shared.queue.celery_app import TASK_CLASSIFY, make_celery
+from shared.messages import Chunk, ItemRef
+from shared.queue.celery_app import TASK_CLASSIFY, TASK_CLASSIFY_CHUNK, make_celery
+from shared.queue.names import QueueName
 from shared.settings import explain
 from worker.lifecycle import Service, WrongStore
 from worker.models.selection import ModelUnavailable
-from worker.queue import transport
+from worker.queue import batch_consumer, transport
 from worker.settings import WorkerSettings
 
 _log = log.get(__name__)
@@ -43,7 +44,6 @@ def make_app(settings: WorkerSettings) -> Celery:
             "socket_keepalive": True,
             "health_check_interval": 10,
             "priority_steps": [0],
-            "queue_order_strategy": "worker.queue.transport:PreferInteractive",
         },
         # After a refused write (full Redis), reconnect instead of ending the worker.
         broker_channel_error_retry=True,
@@ -52,8 +52,11 @@ def make_app(settings: WorkerSettings) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_timeout=2,
         worker_pool="threads",
-        worker_concurrency=settings.worker_threads,
+        # so many for each queue, see worker.queue.batch_consumer
+        worker_concurrency=settings.worker_threads * len(QueueName),
         worker_prefetch_multiplier=1,
+        # The limits are those of worker.queue.batch_consumer, also after a reconnect.
+        worker_enable_prefetch_count_reduction=False,
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
         # Remote control needs a fanout channel, with which kombu 5.7.0 ends the worker if Redis
@@ -80,12 +83,24 @@ settings = read_settings()
 service = Service(settings, "worker")
 transport.install()
 app = make_app(settings)
+app.amqp.queues.select([QueueName.INTERACTIVE.value])
+app.steps["consumer"].add(batch_consumer.BatchConsumer)
 
 
-@app.task(name=TASK_CLASSIFY, acks_late=True, ignore_result=True)
-def classify(job_id: str, index: int, attempt: int, alone: bool) -> None:
-    """The only task: classify one item."""
-    service.pipeline.run(ItemRef(str(job_id), int(index), int(attempt)), alone=bool(alone))
+@app.task(name=TASK_CLASSIFY, bind=True, acks_late=True, ignore_result=True)
+def classify(task: Task, job_id: str, index: int, attempt: int, alone: bool) -> None:
+    """Classify one item."""
+    service.pipeline.run([ItemRef(job_id, index, attempt)], _queue_of(task), alone=alone)
+
+
+@app.task(name=TASK_CLASSIFY_CHUNK, bind=True, acks_late=True, ignore_result=True)
+def classify_chunk(task: Task, job_id: str, first: int, count: int) -> None:
+    """Classify several items of a job."""
+    service.pipeline.run(Chunk(job_id, first, count).refs, _queue_of(task))
+
+
+def _queue_of(task: Task) -> QueueName:
+    return QueueName(task.request.delivery_info["routing_key"])
 
 
 @signals.setup_logging.connect(weak=False)

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from redis.asyncio import Redis
 
 from shared import redis_keys
-from shared.messages import WorkerReport, WorkerState
+from shared.messages import CHUNK_MAX, WorkerBeat, WorkerState
 from shared.queue.names import QueueName
 
 # Workers write a heartbeat every 2 s.
@@ -20,7 +20,7 @@ WORKING = (WorkerState.IDLE, WorkerState.BUSY)
 class WorkerSeen:
     """A worker's report; its status is `stalled` if its heartbeat is too old."""
 
-    report: WorkerReport
+    report: WorkerBeat
     status: WorkerState
     heartbeat_age_s: float
 
@@ -34,6 +34,7 @@ class ClusterState:
         broker_up: Whether Redis responded.
         working: The workers that can classify photos now.
         rate_per_s: Items per second that the working workers together report while busy.
+        chunk: How many photos of a batch a message should have, so that every worker can take it.
     """
 
     latency_ms: float | None = None
@@ -45,6 +46,7 @@ class ClusterState:
     broker_up: bool = field(init=False)
     working: list[WorkerSeen] = field(init=False)
     rate_per_s: float = field(init=False)
+    chunk: int = field(init=False)
 
     def __post_init__(self) -> None:
         working = [worker for worker in self.workers if worker.status in WORKING]
@@ -52,6 +54,8 @@ class ClusterState:
         object.__setattr__(self, "broker_up", self.latency_ms is not None)
         object.__setattr__(self, "working", working)
         object.__setattr__(self, "rate_per_s", rate_per_s)
+        chunk = min((worker.report.chunk for worker in self.workers), default=1)
+        object.__setattr__(self, "chunk", max(1, min(chunk, CHUNK_MAX)))
 
 
 async def look(client: Redis) -> ClusterState:
@@ -103,7 +107,7 @@ def _workers(ages_s: dict[str, float], reports: dict[str, str]) -> list[WorkerSe
         if age_s > FORGOTTEN_AFTER_S or incarnation not in reports:
             continue
         try:
-            report = WorkerReport.model_validate_json(reports[incarnation])
+            report = WorkerBeat.model_validate_json(reports[incarnation])
         except ValidationError:
             continue
         status = WorkerState.STALLED if age_s > STALLED_AFTER_S else report.status

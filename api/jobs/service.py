@@ -14,7 +14,7 @@ from api.admission.controller import Admission
 from api.redis_client import BROKER_S, broker_within
 from shared import log
 from shared.errors import BrokerUnavailable, IdempotencyConflict, QueueFull
-from shared.messages import ItemRef
+from shared.messages import Chunk, ItemRef
 from shared.queue.message_template import MessageTemplate
 from shared.records.jobs import JobRecord, JobStore, NewJob, job_not_found
 from shared.uploads import UploadStore, upload_key
@@ -23,8 +23,8 @@ _log = log.get(__name__)
 
 # Items per second that Redis records at the very least; 10,000 items took 0.2 s on two busy cores.
 CREATED_PER_S = 2_000
-# Messages of a batch that are sent in one step; Redis needs about 2 ms for them.
-SEND_CHUNK = 200
+# Photos of a batch whose messages are sent in one step; Redis needs less than 2 ms for them.
+SEND_STEP = 200
 # Items that are cancelled in one step; Redis needs about 5 ms for them.
 CANCEL_STEP = 1_000
 STORE_THREADS = 16
@@ -79,9 +79,9 @@ class JobService:
 
     async def submit(self, job: NewJob, room: int | None = None) -> str:
         """Create a job and send its messages: that of one photo in the same step; see `create`."""
-        refs = _refs(job)
-        if len(refs) == 1:
-            return await self.create(job, room, self._messages.draft(job.queue, refs[0]))
+        if len(job.items) == 1:
+            message = self._messages.draft(job.queue, ItemRef(job.job_id, 0, 1))
+            return await self.create(job, room, message)
         job_id = await self.create(job, room)
         self.send_later(job)
         return job_id
@@ -123,22 +123,34 @@ class JobService:
         task.add_done_callback(self._beside.discard)
 
     async def _send_batch(self, job: NewJob) -> None:
-        refs = _refs(job)
-        for start in range(0, len(refs), SEND_CHUNK):
-            chunk = refs[start : start + SEND_CHUNK]
-            messages = await to_thread.run_sync(self._draft, job, chunk, limiter=self._drafting)
+        size = self._admission.cluster.chunk
+        step = SEND_STEP // size * size
+        for start in range(0, len(job.items), step):
+            end = min(start + step, len(job.items))
+            messages = await to_thread.run_sync(
+                self._draft, job, range(start, end), size, limiter=self._drafting
+            )
             try:
                 async with broker_within():
-                    await self._jobs.send(
-                        job.job_id, messages, last=start + SEND_CHUNK >= len(refs)
-                    )
+                    await self._jobs.send(job.job_id, messages, last=end == len(job.items))
             except BrokerUnavailable as error:
                 reason = repr(error.__cause__)
                 _log.warning("left to the reconciler", job=job.job_id, reason=reason)
                 return
 
-    def _draft(self, job: NewJob, refs: list[ItemRef]) -> dict[int, str]:
-        return {ref.index: self._messages.draft(job.queue, ref) for ref in refs}
+    def _draft(self, job: NewJob, indices: range, size: int) -> dict[range, str]:
+        """The messages of these items by the indices of their items, in order."""
+        messages = {}
+        for first in indices[::size]:
+            of = range(first, min(first + size, indices.stop))
+            valid = [index for index in of if job.items[index].upload_key]
+            if len(valid) == 1:
+                of = range(valid[0], valid[0] + 1)
+                messages[of] = self._messages.draft(job.queue, ItemRef(job.job_id, valid[0], 1))
+            elif valid:
+                chunk = Chunk(job.job_id, first, len(of))
+                messages[of] = self._messages.draft(job.queue, chunk)
+        return messages
 
     async def has_key(self, own_key: str) -> bool:
         """Whether a job with this idempotency key exists."""
@@ -189,7 +201,3 @@ class JobService:
         for task in self._beside:
             task.cancel()
         await asyncio.gather(*self._beside, return_exceptions=True)
-
-
-def _refs(job: NewJob) -> list[ItemRef]:
-    return [ItemRef(job.job_id, at, 1) for at, item in enumerate(job.items) if item.upload_key]

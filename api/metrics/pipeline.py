@@ -77,7 +77,7 @@ def _resent(counts: Mapping[str, str]) -> Metric:
         labels=["reason"],
     )
     # a series that begins at its first event hides that event from rate()
-    for reason in ("worker_lost", "message_lost", "worker_fault"):
+    for reason in ("worker_lost", "message_lost", "worker_fault", "worker_stopped"):
         family.add_metric([reason], int(counts.get(reason, 0)))
     return family
 

@@ -12,6 +12,6 @@ __all__ = ["app"]
 
 mark(TolerantTransport, "_deliver", "message")
 mark(Pipeline, "run", "task")
-mark(ItemStore, "start", "start")
+mark(ItemStore, "start_all", "start")
 mark(worker.processing.classification, "preprocess", "preprocessing")
 mark(OpenVINORuntime, "predict", "engine")

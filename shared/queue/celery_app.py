@@ -1,4 +1,4 @@
-"""The Celery app, its options and the name of the task.
+"""The Celery app, its options and the names of the tasks.
 
 A message contains ids only. Without these options, messages were lost or a process hung;
 ``docs/decisions/0001-celery-on-redis.md`` gives the reason for each option.
@@ -12,6 +12,9 @@ from kombu import Exchange, Queue
 from shared.queue.names import QueueName
 
 TASK_CLASSIFY = "classify"
+# Another name than the single photo's: a worker of a release that knows no chunks discards the
+# message whole, and the reconciler sends its photos again.
+TASK_CLASSIFY_CHUNK = "classify_chunk"
 
 
 def queues() -> list[Queue]:

@@ -14,8 +14,8 @@ from kombu import Connection
 from kombu.transport import memory
 
 from shared import tracing
-from shared.messages import ItemRef
-from shared.queue.celery_app import TASK_CLASSIFY, make_celery
+from shared.messages import CHUNK_MAX, Chunk, ItemRef
+from shared.queue.celery_app import TASK_CLASSIFY, TASK_CLASSIFY_CHUNK, make_celery
 from shared.queue.names import QueueName
 
 
@@ -35,22 +35,24 @@ class MessageTemplate:
         app = make_celery("memory://")
         channel = Connection(transport=_Transport).channel()
         producer = app.amqp.Producer(channel)
-        self._forms: dict[QueueName, tuple[dict[str, Any], list[Any]]] = {}
+        self._forms: dict[tuple[QueueName, str], tuple[dict[str, Any], list[Any]]] = {}
         for queue in QueueName:
-            publish(app, producer, queue, ItemRef("", 0, 1))
-            form = channel.drafted
-            self._forms[queue] = form, json.loads(b64decode(form["body"]))
+            for delivery in (ItemRef("", 0, 1), Chunk("", 0, 1)):
+                publish(app, producer, queue, delivery)
+                form = channel.drafted
+                key = queue, form["headers"]["task"]
+                self._forms[key] = form, json.loads(b64decode(form["body"]))
 
-    def draft(self, queue: QueueName, ref: ItemRef, *, alone: bool = False) -> str:
+    def draft(self, queue: QueueName, delivery: ItemRef | Chunk, *, alone: bool = False) -> str:
         """The text of a message, for ``LPUSH``.
 
         Args:
             queue: The queue; its name is part of the message.
-            ref: The item and its next attempt.
+            delivery: The item and its next attempt, or several items.
             alone: Whether the item runs in isolation.
         """
-        form, (_, *unchanged) = self._forms[queue]
-        args, task_id = arguments(ref, alone=alone), message_id(ref)
+        task, args, task_id = task_of(delivery, alone=alone)
+        form, (_, *unchanged) = self._forms[queue, task]
         body = b64encode(json.dumps([args, *unchanged]).encode()).decode()
         ids = {"id": task_id, "root_id": task_id, "argsrepr": repr(args)}
         own = {"correlation_id": task_id, "delivery_tag": str(uuid.uuid4())}
@@ -63,12 +65,13 @@ class MessageTemplate:
         return json.dumps(message)
 
 
-def publish(app: Celery, producer: Any, queue: QueueName, ref: ItemRef) -> None:
+def publish(app: Celery, producer: Any, queue: QueueName, delivery: ItemRef | Chunk) -> None:
     """Send one message with a kombu producer."""
+    task, args, task_id = task_of(delivery, alone=False)
     app.send_task(
-        TASK_CLASSIFY,
-        args=arguments(ref, alone=False),
-        task_id=message_id(ref),
+        task,
+        args=args,
+        task_id=task_id,
         headers=tracing.headers() or None,
         queue=queue.value,
         producer=producer,
@@ -77,11 +80,27 @@ def publish(app: Celery, producer: Any, queue: QueueName, ref: ItemRef) -> None:
     )
 
 
-def arguments(ref: ItemRef, *, alone: bool) -> list[str | int | bool]:
-    """The task's arguments."""
-    return [ref.job_id, ref.index, ref.attempt, alone]
+def task_of(delivery: ItemRef | Chunk, *, alone: bool) -> tuple[str, list[str | int | bool], str]:
+    """The task's name, its arguments and its id."""
+    args: list[str | int | bool]
+    if isinstance(delivery, Chunk):
+        args = [delivery.job_id, delivery.first, delivery.count]
+        task_id = f"{message_id(delivery.refs[0])}.{delivery.count}"
+        return TASK_CLASSIFY_CHUNK, args, task_id
+    args = [delivery.job_id, delivery.index, delivery.attempt, alone]
+    return TASK_CLASSIFY, args, message_id(delivery)
 
 
 def message_id(ref: ItemRef) -> str:
     """The Celery task id of one delivery; each attempt has another id, so acks are not mixed up."""
     return f"{ref.job_id}.{ref.index}.{ref.attempt}"
+
+
+def deliveries(task_id: str) -> list[ItemRef]:
+    """The items of a message with this id; none for an id of another form."""
+    try:
+        job_id, index, attempt, *count = task_id.split(".")
+        first, (many,) = int(index), [int(part) for part in count] or [1]
+        return [ItemRef(job_id, first + at, int(attempt)) for at in range(min(many, CHUNK_MAX))]
+    except (ValueError, AttributeError):
+        return []

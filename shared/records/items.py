@@ -1,11 +1,11 @@
-"""ItemStore: the worker's access to the job record, one photo at a time.
+"""ItemStore: the worker's access to the job record, for one photo or several of a job at a time.
 
 Every change is a compare-and-set on (state, attempt) in one Lua call, so a stale copy of a message
 changes nothing and a second result is ignored. Synchronous, because task threads call it.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -62,45 +62,64 @@ class ItemStore:
         self._send = client.register_script(load("send"))
         self._beat = client.register_script(load("beat"))
 
-    @staticmethod
-    def _key(ref: ItemRef) -> list[str | int]:
-        return [ref.job_id, ref.index, ref.attempt]
-
     def start(self, ref: ItemRef, token: str) -> StartedItem | None:
-        """Start the item; ``None`` if the message is stale or the item was cancelled.
+        """Start one item; see `start_all`."""
+        started = self.start_all([ref], token)
+        return started[0] if started else None
 
-        ``token`` names this run: the call may be repeated with it if the first response was lost.
+    def start_all(self, refs: Sequence[ItemRef], token: str) -> list[StartedItem]:
+        """Start those of these items that are queued under this attempt.
+
+        Args:
+            refs: One attempt of items that lie side by side in one job.
+            token: Names this run: the call may be repeated with it if the first response was lost.
         """
-        answer = self._start(args=[*self._key(ref), self.incarnation, token])
+        first = refs[0]
+        run: list[str | int] = [first.job_id, first.attempt, self.incarnation, token]
+        answer = self._start(args=[*run, first.index, len(refs)])
         if not answer:
-            return None
-        item, queue, top_k, queued_ms, request_id = answer
-        kept = json.loads(item)
-        return StartedItem(
-            ref=ref,
-            upload_key=kept["upload"],
-            queue=QueueName(queue),
-            top_k=int(top_k),
-            queued_ms=float(queued_ms),
-            request_id=request_id,
-            explain=kept.get("explain", False),
-            min_confidence=kept.get("min_confidence", 0.0),
-        )
+            return []
+        queue, top_k, queued_ms, request_id, *rest = answer
+        started = []
+        for index, item in zip(rest[::2], rest[1::2], strict=True):
+            kept = json.loads(item)
+            started.append(
+                StartedItem(
+                    ref=ItemRef(first.job_id, int(index), first.attempt),
+                    upload_key=kept["upload"],
+                    queue=QueueName(queue),
+                    top_k=int(top_k),
+                    queued_ms=float(queued_ms),
+                    request_id=request_id,
+                    explain=kept.get("explain", False),
+                    min_confidence=kept.get("min_confidence", 0.0),
+                )
+            )
+        return started
 
     def finish(self, ref: ItemRef, result: ItemResult) -> Finish:
-        """Record the item's result, unless it is finished already or a later attempt was queued."""
-        outcome = ItemState.FAILED if result.error else ItemState.SUCCEEDED
-        text = result.model_dump_json(exclude_none=True)
-        args = [*self._key(ref), self.incarnation, outcome.value, text]
-        return Finish(self._finish(args=args))
+        """Record one item's result; see `finish_all`."""
+        return self.finish_all([(ref, result)])[0]
 
-    def send(self, job_id: str, messages: Mapping[int, str], *, last: bool) -> int:
-        """Put messages of a job's items onto its queue, in order; returns how many were sent.
+    def finish_all(self, results: Sequence[tuple[ItemRef, ItemResult]]) -> list[Finish]:
+        """Record results of items of one job.
+
+        A result is not recorded if its item is finished already or a later attempt was queued.
+        """
+        args: list[str | int] = [results[0][0].job_id, self.incarnation]
+        for ref, result in results:
+            outcome = ItemState.FAILED if result.error else ItemState.SUCCEEDED
+            text = result.model_dump_json(exclude_none=True)
+            args += [ref.index, ref.attempt, outcome.value, text]
+        return [Finish(end) for end in self._finish(args=args)]
+
+    def send(self, job_id: str, messages: Mapping[range, str], *, last: bool) -> int:
+        """Put messages of a job's items onto its queue, in order; returns how many items were sent.
 
         Args:
             job_id: The job; if its record no longer exists, no message is sent.
-            messages: The message of each item by the item's index. Items that were sent before,
-                are finished or were cancelled are skipped.
+            messages: Each message by the indices of its items. A message is skipped if all of its
+                items were sent before, are finished or were cancelled.
             last: Whether these are the job's last messages.
         """
         return int(self._send(args=send_args(job_id, messages, last=last)))
@@ -130,7 +149,16 @@ class ItemStore:
         """
         end = InferenceFailed("The model failed on this photo. Try again, or re-encode it.")
         return self._requeue_from(
-            "running", ref, self.incarnation, message, end, fault=True, suspect=suspect
+            "running", ref, self.incarnation, message, end, reason="worker_fault", suspect=suspect
+        )
+
+    def leave(self, ref: ItemRef, message: str) -> bool:
+        """Queue an item again that this worker started and did not begin to process.
+
+        Nothing is wrong with the item, so its next attempt is not isolated.
+        """
+        return self._requeue_from(
+            "running", ref, self.incarnation, message, reason="worker_stopped"
         )
 
     def _requeue_from(  # noqa: PLR0913 - what the script takes
@@ -141,12 +169,13 @@ class ItemStore:
         message: str,
         end: ServiceError | None = None,
         *,
-        fault: bool = False,
+        reason: str = "",
         suspect: bool = True,
     ) -> bool:
         problem = json.dumps({"error": dump(Problem.of(end))}) if end else ""
-        args = [*self._key(ref), state, held_by, DEATHS_ALONE, problem, message]
-        return bool(self._requeue(args=[*args, int(fault), int(suspect)]) == "sent")
+        args: list[str | int] = [ref.job_id, ref.index, ref.attempt, state, held_by]
+        args += [DEATHS_ALONE, problem, message]
+        return bool(self._requeue(args=[*args, reason, int(suspect)]) == "sent")
 
     def beat(
         self, report: WorkerReport, totals: Mapping[str, float] | None = None

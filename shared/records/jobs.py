@@ -146,7 +146,7 @@ class JobStore:
             )
         return str(answer[0]) if isinstance(answer, list) else job.job_id
 
-    async def send(self, job_id: str, messages: Mapping[int, str], *, last: bool) -> int:
+    async def send(self, job_id: str, messages: Mapping[range, str], *, last: bool) -> int:
         """Send messages; see `shared.records.items.ItemStore.send`."""
         return int(await self._send(args=send_args(job_id, messages, last=last)))
 

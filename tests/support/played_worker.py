@@ -14,15 +14,17 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from shared.messages import (
+    Chunk,
     Concept,
     ItemRef,
     ItemResult,
     ModelInfo,
     Prediction,
     TimingMs,
-    WorkerReport,
+    WorkerBeat,
     WorkerState,
 )
+from shared.queue.celery_app import TASK_CLASSIFY_CHUNK
 from shared.records.items import ItemStore, StartedItem
 from shared.redis_client import connect
 
@@ -53,13 +55,22 @@ def name_all(item: StartedItem) -> ItemResult:
 
 
 def take(client: Redis, *queues: str, timeout_s: float = 0.1) -> ItemRef | None:
-    """The next message that Celery would deliver."""
+    """The next message that Celery would deliver, which has one item."""
+    refs = take_message(client, *queues, timeout_s=timeout_s)
+    assert len(refs) <= 1, "a chunk"
+    return refs[0] if refs else None
+
+
+def take_message(client: Redis, *queues: str, timeout_s: float = 0.1) -> list[ItemRef]:
+    """The items of the next message that Celery would deliver; none if there is no message."""
     found = client.brpop(list(queues), timeout=timeout_s)
     if not found:
-        return None
-    body = json.loads(base64.b64decode(json.loads(found[1])["body"]))
-    job_id, index, attempt, _alone = body[0]
-    return ItemRef(job_id, index, attempt)
+        return []
+    message = json.loads(found[1])
+    arguments = json.loads(base64.b64decode(message["body"]))[0]
+    if message["headers"]["task"] == TASK_CLASSIFY_CHUNK:
+        return Chunk(*arguments).refs
+    return [ItemRef(*arguments[:3])]
 
 
 class PlayedWorker:
@@ -77,7 +88,7 @@ class PlayedWorker:
         self._taking = threading.Lock()
         self.client = connect(redis_url, 2)
         self.items = ItemStore(self.client, uuid.uuid4().hex)
-        self.report = WorkerReport.model_validate(
+        self.report = WorkerBeat.model_validate(
             {"name": "played", "status": WorkerState.IDLE, "sha256": MODEL.sha256, **report}
         )
         self._stop = threading.Event()
@@ -125,7 +136,7 @@ class PlayedWorker:
 
     def _step(self) -> None:
         with self._taking:
-            ref = take(self.client, *self._queues)
-        started = self.items.start(ref, "played") if ref else None
-        if ref and started and (result := self.answer(started)):
-            self.items.finish(ref, result)
+            refs = take_message(self.client, *self._queues)
+        for started in self.items.start_all(refs, "played") if refs else []:
+            if result := self.answer(started):
+                self.items.finish(started.ref, result)

@@ -21,7 +21,8 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _MIB = 1024 * 1024
 # Memory of an idle worker with the smallest model.
 RUNTIME_BYTES = 300 * _MIB
-# Memory per thread: a photo's bytes and the heap. Measured: 256 threads took 280 MB more than 64.
+# Memory per thread of each queue: a photo's bytes and the heap. Measured: 256 threads took 280 MB
+# more than 64.
 THREAD_BYTES = 4 * _MIB
 # Memory of one pixel of a PNG in Pillow.
 PIXEL_BYTES = 4

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 
 from shared import log
-from shared.messages import ModelCard, WorkerBeat, WorkerState
+from shared.messages import CHUNK_MAX, ModelCard, WorkerBeat, WorkerState
 from shared.queue.message_template import message_id
 from shared.queue.names import QueueName
 from shared.records.items import ItemStore
@@ -24,6 +24,12 @@ PERIOD_S = 2.0
 STALLED_TICKS = 5
 # A consumer without messages for this long does not recover: kombu can stall after a reconnect.
 DEAF_TICKS = 10
+# Seconds for which a message of a batch should keep this worker busy, and all messages that it
+# holds. A waiting request overtakes photo by photo, so it does not wait for this; but after a
+# crash, everything that was held is tried again photo by photo.
+CHUNK_S, HELD_S = 0.1, 1.0
+# Until a worker knows its rate.
+CHUNK_UNKNOWN = 4
 EXIT_DEAF = 71
 
 
@@ -34,7 +40,7 @@ class Heartbeat:
         items: Writes the report.
         activity: The items that task threads hold.
         name: This worker's name in `/health` and in logs.
-        threads: Number of task threads.
+        threads: Number of task threads for each queue.
         stopping: Set when this worker takes no more messages.
         totals: Returns this worker's metrics so far.
         end: Ends the process at once with an exit code; a supervisor starts it again.
@@ -58,10 +64,11 @@ class Heartbeat:
         self._totals = totals
         self._end = end
         self._card: ModelCard | None = None
-        self._seen = (0, 0)
+        self._finished = 0
+        self._received = dict.fromkeys(QueueName, 0)
         self._rate = Rate()
         self._unfinished_ticks = 0
-        self._deaf_ticks = 0
+        self._deaf_ticks = dict.fromkeys(QueueName, 0)
         self._wake = threading.Event()
         self._ended = False
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
@@ -119,21 +126,20 @@ class Heartbeat:
         Args:
             waiting: Number of messages in each queue.
         """
-        entries = self._activity.entries()
-        held, started = len(entries), any(entry.started for entry in entries)
-        finished, received = self._activity.finished, self._activity.received
-        finished_before, received_before = self._seen
-        self._seen = finished, received
-        self._rate.add(finished, self._activity.busy_s())
-        listening = self._card is not None and not self._stopping.is_set()
-        idle_with_work = listening and held < self._threads and any(waiting.values())
+        started = any(entry.started for entry in self._activity.entries())
+        finished, self._finished = self._finished, self._activity.finished
+        self._rate.add(self._finished, self._activity.busy_s())
         self._unfinished_ticks = (
-            self._unfinished_ticks + 1 if started and finished == finished_before else 0
+            self._unfinished_ticks + 1 if started and finished == self._finished else 0
         )
-        self._deaf_ticks = (
-            self._deaf_ticks + 1 if idle_with_work and received == received_before else 0
-        )
-        if self._deaf_ticks >= DEAF_TICKS:
+        listening = self._card is not None and not self._stopping.is_set()
+        for queue in QueueName:
+            free = self._activity.open_messages(queue) < self._threads
+            received = self._received[queue]
+            self._received[queue] = self._activity.received[queue]
+            deaf = listening and free and waiting.get(queue) and received == self._received[queue]
+            self._deaf_ticks[queue] = self._deaf_ticks[queue] + 1 if deaf else 0
+        if max(self._deaf_ticks.values()) >= DEAF_TICKS:
             _log.critical("not receiving messages, exiting")
             self._end(EXIT_DEAF)
 
@@ -142,7 +148,7 @@ class Heartbeat:
         """The state that the next report contains."""
         if self._card is None:
             return WorkerState.STARTING
-        if max(self._unfinished_ticks, self._deaf_ticks) >= STALLED_TICKS:
+        if max(self._unfinished_ticks, *self._deaf_ticks.values()) >= STALLED_TICKS:
             return WorkerState.STALLED
         return WorkerState.BUSY if self._activity.entries() else WorkerState.IDLE
 
@@ -160,4 +166,17 @@ class Heartbeat:
             in_flight=len(held),
             rate_per_s=self._rate.per_s,
             unstarted=[message_id(entry.ref) for entry in held if not entry.started],
+            chunk=chunk_of(self._rate.per_s, self._threads),
         )
+
+
+def chunk_of(per_s: float | None, threads: int) -> int:
+    """How many photos a message of a batch should have.
+
+    Args:
+        per_s: How many photos this worker finishes per second, if it knows.
+        threads: How many messages of batches this worker holds at a time.
+    """
+    if per_s is None:
+        return CHUNK_UNKNOWN
+    return max(1, min(CHUNK_MAX, round(per_s * min(CHUNK_S, HELD_S / threads))))

@@ -1,4 +1,4 @@
-"""The items that this process is working on, for the heartbeat and the watchdog.
+"""The messages and items that this process is working on, for the heartbeat and the watchdog.
 
 Time limits that end the process are counted in ticks of the watching thread, never by a clock: a
 process that was paused for a minute must not conclude that every step took a minute.
@@ -6,7 +6,8 @@ process that was paused for a minute must not conclude that every step took a mi
 
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -22,7 +23,7 @@ class InFlightItem:
         ref: The delivery.
         alone: Whether the item runs in isolation, with no other item in this process.
         started: Whether this worker has started the item; a stale message never starts.
-        queue: The queue of its messages; known once the item is started.
+        queue: The queue of its messages.
         worked: Whether the photo's bytes were read, so that finishing the item takes work.
         timed: Whether the watchdog is counting.
         ticks: The watchdog's count.
@@ -49,7 +50,7 @@ class InFlightItems:
     """The items that task threads hold, and counts of messages and finished items.
 
     Attributes:
-        received: Number of messages, including stale ones.
+        received: Number of messages by queue, including stale ones.
         finished: Number of items that were finished by work. A dropped message counts neither for
             the worker's rate nor as a sign that its model works.
     """
@@ -59,26 +60,43 @@ class InFlightItems:
         self._by_id: dict[int, InFlightItem] = {}
         self._busy_s = 0.0
         self._busy_since = 0.0
-        self.received = 0
+        self._open = Counter[QueueName]()
+        self.received = Counter[QueueName]()
         self.finished = 0
 
     @contextmanager
-    def item(self, ref: ItemRef, *, alone: bool) -> Iterator[InFlightItem]:
-        """Hold an item for as long as the block runs."""
-        entry = InFlightItem(ref, alone)
+    def message(
+        self, refs: Sequence[ItemRef], queue: QueueName, *, alone: bool = False
+    ) -> Iterator[list[InFlightItem]]:
+        """Hold the items of a message, until the block ends or `end` is called for them."""
+        entries = [InFlightItem(ref, alone, queue=queue) for ref in refs]
         with self._lock:
             if not self._by_id:
                 self._busy_since = time.monotonic()
-            self._by_id[id(entry)] = entry
-            self.received += 1
+            self._by_id.update((id(entry), entry) for entry in entries)
+            self._open[queue] += 1
+            self.received[queue] += 1
         try:
-            yield entry
+            yield entries
         finally:
+            self.end(entries)
             with self._lock:
-                del self._by_id[id(entry)]
-                self.finished += entry.worked
-                if not self._by_id:
-                    self._busy_s += time.monotonic() - self._busy_since
+                self._open[queue] -= 1
+
+    def end(self, entries: Sequence[InFlightItem]) -> None:
+        """Hold these items no longer."""
+        with self._lock:
+            was_busy = bool(self._by_id)
+            for entry in entries:
+                if self._by_id.pop(id(entry), None):
+                    self.finished += entry.worked
+            if was_busy and not self._by_id:
+                self._busy_s += time.monotonic() - self._busy_since
+
+    def open_messages(self, queue: QueueName) -> int:
+        """How many messages of a queue this process holds."""
+        with self._lock:
+            return self._open[queue]
 
     @contextmanager
     def timed(self, entry: InFlightItem) -> Iterator[None]:

@@ -1,6 +1,7 @@
 """A photo's bytes → its predictions: decode, model, activation maps."""
 
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,6 +27,18 @@ MAP_DIGITS = 4
 LEAST_DECODE_BYTES = 32 * 1024 * 1024
 
 
+@dataclass(frozen=True)
+class Submitted:
+    """A decoded photo that waits for the model; times by `time.monotonic`."""
+
+    started: StartedItem
+    entry: InFlightItem
+    pixels: NDArray[np.uint8]
+    future: "Future[NDArray[np.float32]]"
+    decode_began: float
+    decoded: float
+
+
 @dataclass
 class Classifier:
     """The steps that need the model; one object for the whole process."""
@@ -42,19 +55,16 @@ class Classifier:
     memory: MemoryBudget = field(default_factory=MemoryBudget)
     least_decode_bytes: int = LEAST_DECODE_BYTES
 
-    def classify(
-        self, data: bytes, started: StartedItem, entry: InFlightItem, began: float
-    ) -> ItemResult:
-        """Classify one photo.
+    def begin(self, data: bytes, started: StartedItem, entry: InFlightItem) -> Submitted:
+        """Decode a photo and queue it for the model; `result` waits for it.
 
         Args:
             data: The photo as it was uploaded.
             started: The item with its options.
             entry: Counts the time of each step.
-            began: When this worker took the item, by `time.monotonic`.
 
         Raises:
-            ServiceError: The photo cannot be classified.
+            ServiceError: The photo cannot be decoded.
             WorkerFault: This worker cannot classify any photo.
         """
         if entry.alone:
@@ -65,14 +75,29 @@ class Classifier:
         pixels = self._decode(data, entry)
         decoded = time.monotonic()
         self.metrics.decoded(decoded - decode_began)
+        future = self.batcher.submit(pixels, started.queue, entry)
+        return Submitted(started, entry, pixels, future, decode_began, decoded)
+
+    def result(self, photo: Submitted, began: float) -> ItemResult:
+        """The result of a photo; waits until the model has run.
+
+        Args:
+            photo: What `begin` returned.
+            began: When this worker took the item, by `time.monotonic`.
+
+        Raises:
+            ServiceError: The photo cannot be classified.
+            WorkerFault: This worker cannot classify any photo.
+        """
+        started, decode_began, decoded = photo.started, photo.decode_began, photo.decoded
         with tracing.span("inference"):
-            probabilities = self._infer(pixels, started, entry)
+            probabilities = _probabilities(photo.future)
         confidences = self.labeller.confidences(probabilities)
         predictions = self.labeller.predictions(
             probabilities, confidences, started.top_k, started.min_confidence
         )
         if started.explain:
-            predictions = self._explain(pixels, predictions, entry)
+            predictions = self._explain(photo.pixels, predictions, photo.entry)
         inferred = time.monotonic()
         return ItemResult(
             concept=self.labeller.concept(confidences),
@@ -98,17 +123,6 @@ class Classifier:
                 require_memory(max(cost, self.least_decode_bytes))
         raise InvalidImage("Decoding this photo takes too much memory. Send it with fewer pixels.")
 
-    def _infer(
-        self, pixels: NDArray[np.uint8], started: StartedItem, entry: InFlightItem
-    ) -> NDArray[np.float32]:
-        try:
-            return self.batcher.submit(pixels, started.queue, entry).result()
-        except WorkerFault:
-            raise
-        except Exception as error:
-            _log.exception("inference failed")
-            raise InferenceFailed("The model failed on this photo. Try again later.") from error
-
     def _explain(
         self, pixels: NDArray[np.uint8], predictions: list[Prediction], entry: InFlightItem
     ) -> list[Prediction]:
@@ -129,6 +143,16 @@ class Classifier:
             prediction.model_copy(update={"heatmap": of_class.round(MAP_DIGITS).tolist()})
             for prediction, of_class in zip(predictions, maps.astype(float), strict=True)
         ]
+
+
+def _probabilities(future: "Future[NDArray[np.float32]]") -> NDArray[np.float32]:
+    try:
+        return future.result()
+    except WorkerFault:
+        raise
+    except Exception as error:
+        _log.exception("inference failed")
+        raise InferenceFailed("The model failed on this photo. Try again later.") from error
 
 
 def require_memory(size: int) -> None:

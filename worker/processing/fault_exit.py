@@ -46,7 +46,7 @@ class FaultExit:
         self._end = end
         self._lock = threading.Lock()
 
-    def exit(self, fault: WorkerFault, entry: InFlightItem) -> None:
+    def exit(self, fault: WorkerFault, entry: InFlightItem | None) -> None:
         """End the process; a second caller waits for that.
 
         Args:

@@ -1,4 +1,7 @@
-"""The life of one photo in a worker: start → read → decode → model → finish → delete the upload.
+"""The life of a message's photos in a worker: start → read → decode → model → finish → delete.
+
+While the model works on one photo, the next is decoded. Results are recorded together when the last
+one is there, and sooner if that takes long. A photo that fails ends by itself.
 
 `Pipeline.run` never raises. Every photo ends with a result or an error in the job's record, or is
 queued again: Celery acknowledges a task that raised an exception, and its message would be lost.
@@ -6,21 +9,23 @@ queued again: Celery acknowledges a task that raised an exception, and its messa
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import wait
 from dataclasses import dataclass, field
-from typing import Any
 
 from shared import log
 from shared.errors import InferenceFailed, ServiceError
 from shared.messages import ItemRef, ItemResult, ItemState, Problem
+from shared.queue.names import QueueName
 from shared.records.items import Finish, StartedItem
 from shared.uploads import UploadStore, upload_key
 from worker.inference.runtime import WorkerFault
 from worker.monitoring.in_flight import InFlightItem, InFlightItems
 from worker.monitoring.metrics import WorkerMetrics
-from worker.processing.classification import Classifier
+from worker.processing.classification import Classifier, Submitted
 from worker.processing.fault_exit import FaultExit
+from worker.processing.isolation import IsolationLock
 from worker.processing.retrying_stores import (
     PatientItems,
     RecordUnreadable,
@@ -30,69 +35,40 @@ from worker.processing.retrying_stores import (
 
 _log = log.get(__name__)
 
+# A client that follows its job should see progress at least twice a second.
+RECORD_EVERY_S = 0.25
 
-class IsolationLock:
-    """Lock that ordinary items share, and that a suspect one holds by itself.
 
-    A suspect (its worker died holding it) runs with nothing else in the process. If the process
-    dies again, the suspect caused it, and no other item is affected. While a suspect waits, items
-    that arrive later wait behind it.
-    """
+@dataclass
+class _Photo:
+    """A photo that this worker has started."""
 
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._inside = 0
-        self._alone = False
-        self._suspects = 0
-        self._exits = 0
+    item: StartedItem
+    entry: InFlightItem
+    submitted: Submitted = field(init=False)
+    end: ItemResult = field(init=False)
+
+
+@dataclass
+class _Progress:
+    """How far the photos of a message are; times by `time.monotonic`."""
+
+    left: deque[_Photo]
+    at: InFlightItem | None = None
+    begun: deque[_Photo] = field(default_factory=deque)
+    ended: list[_Photo] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+    recorded: float = field(default_factory=time.monotonic)
 
     @property
-    def waiting_suspects(self) -> int:
-        """How many suspects wait for the lock."""
-        with self._changed:
-            return self._suspects
-
-    @contextmanager
-    def enter(self, *, alone: bool) -> Iterator[None]:
-        """Hold the lock while the block runs."""
-        with self._changed:
-            if alone:
-                self._suspects += 1
-                self._changed.wait_for(lambda: self._is_free() and self._inside == 0)
-                self._suspects -= 1
-                self._alone = True
-            else:
-                self._changed.wait_for(lambda: self._is_free() and self._suspects == 0)
-                self._inside += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                if alone:
-                    self._alone = False
-                else:
-                    self._inside -= 1
-                self._changed.notify_all()
-
-    def _is_free(self) -> bool:
-        return not self._alone and not self._exits
-
-    @contextmanager
-    def closed(self) -> Iterator[None]:
-        """Let no item in while the block runs; those inside stay."""
-        with self._changed:
-            self._exits += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._exits -= 1
-                self._changed.notify_all()
+    def patience_s(self) -> float:
+        """Seconds for which results may still wait to be recorded."""
+        return max(0.0, self.recorded + RECORD_EVERY_S - time.monotonic())
 
 
 @dataclass
 class Pipeline:
-    """The parts that one photo passes through; one object for the whole process."""
+    """The parts that a photo passes through; one object for the whole process."""
 
     items: PatientItems
     uploads: UploadStore
@@ -101,78 +77,161 @@ class Pipeline:
     activity: InFlightItems
     metrics: WorkerMetrics
     fault_exit: FaultExit
+    stopping: threading.Event
     isolation: IsolationLock = field(default_factory=IsolationLock)
 
-    def run(self, ref: ItemRef, *, alone: bool) -> None:
-        """Process the item until it is finished, unless this message is stale."""
+    def run(self, refs: Sequence[ItemRef], queue: QueueName, *, alone: bool = False) -> None:
+        """Process the items of a message until they are finished, except where it is stale.
+
+        Args:
+            refs: One attempt of items that lie side by side in one job.
+            queue: Where the message was.
+            alone: Whether its one item runs in isolation.
+        """
         with (
-            log.about(job=ref.job_id, item=ref.index) as subject,
-            self.activity.item(ref, alone=alone) as entry,
+            log.about(job=refs[0].job_id, item=refs[0].index),
+            self.activity.message(refs, queue, alone=alone) as entries,
             self.isolation.enter(alone=alone),
         ):
             try:
-                self._process(ref, entry, subject)
+                self._process(entries)
             except Stopping:
                 _log.info("item left to another worker")
             except RecordUnreadable as error:
                 _log.error("the item's record cannot be read", reason=str(error))
-            except WorkerFault as fault:
-                self._exit(fault, entry)
-            except MemoryError as error:
-                self._exit(WorkerFault("memory", repr(error)), entry)
             except Exception:  # noqa: BLE001 - see the module's docstring
                 _log.exception("the end of the item could not be recorded")
 
-    def _exit(self, fault: WorkerFault, entry: InFlightItem) -> None:
+    def _process(self, entries: list[InFlightItem]) -> None:
+        began = time.monotonic()
+        refs = [entry.ref for entry in entries]
+        try:
+            started = {item.ref: item for item in self.items.start_all(refs)}
+        except RecordUnreadable as error:
+            self._end_unreadable(entries, error)
+            return
+        if len(started) < len(refs):
+            _log.debug("stale message", attempt=refs[0].attempt, items=len(refs) - len(started))
+            self.activity.end([entry for entry in entries if entry.ref not in started])
+        progress = _Progress(
+            deque(_Photo(started[e.ref], e) for e in entries if e.ref in started), began=began
+        )
+        for photo in progress.left:
+            photo.entry.started, photo.entry.queue = True, photo.item.queue
+            self.metrics.started(photo.item.queue, photo.item.queued_ms / 1000)
+        try:
+            self._run_all(progress)
+        except WorkerFault as fault:
+            self._exit(fault, progress.at)
+        except MemoryError as error:
+            self._exit(WorkerFault("memory", repr(error)), progress.at)
+
+    def _end_unreadable(self, entries: list[InFlightItem], error: RecordUnreadable) -> None:
+        """End an item whose record cannot be read; several are tried again, each by itself."""
+        _log.error("the item's record cannot be read", reason=str(error), items=len(entries))
+        refs = [entry.ref for entry in entries]
+        if len(refs) > 1:
+            self.items.leave(refs, entries[0].queue)
+            return
+        failed = InferenceFailed("The job's record cannot be read. Send the photo again.")
+        finish = self.items.finish_all([(refs[0], ItemResult(error=Problem.of(failed)))])
+        self._delete([upload_key(refs[0].job_id, refs[0].index)], finish)
+
+    def _exit(self, fault: WorkerFault, entry: InFlightItem | None) -> None:
         with self.isolation.closed():  # no item starts while the process exits
             self.fault_exit.exit(fault, entry)
 
-    def _process(self, ref: ItemRef, entry: InFlightItem, subject: dict[str, Any]) -> None:
-        began = time.monotonic()
-        try:
-            started = self.items.start(ref)
-        except RecordUnreadable as error:
-            _log.error("the item's record cannot be read", reason=str(error))
-            failed = InferenceFailed("The job's record cannot be read. Send the photo again.")
-            self._finish(ref, upload_key(ref.job_id, ref.index), failed)
+    def _run_all(self, progress: _Progress) -> None:
+        first = True
+        while progress.left and (first or not self.stopping.is_set()):
+            first = False
+            try:
+                self._step(progress.left[0], progress, self._begin)
+            except Stopping:
+                break
+            progress.left.popleft()
+            self._take_results(progress, patiently=False)
+        self._take_results(progress, patiently=True)
+        self._record(progress)
+        if progress.left:
+            _log.info("items left to another worker", items=len(progress.left))
+            refs = [photo.item.ref for photo in progress.left]
+            self.items.leave(refs, progress.left[0].item.queue)
+
+    def _step(
+        self, photo: _Photo, progress: _Progress, step: Callable[[_Photo, float], ItemResult | None]
+    ) -> None:
+        """Take a step with a photo; it ends with the step's result or error."""
+        progress.at, ref = photo.entry, photo.item.ref
+        with log.about(job=ref.job_id, item=ref.index, request_id=photo.item.request_id):
+            try:
+                end = step(photo, progress.began)
+            except ServiceError as error:
+                end = ItemResult(error=Problem.of(error))
+            except (Stopping, WorkerFault, MemoryError):
+                raise
+            except Exception:  # noqa: BLE001 - the photo would never end
+                _log.exception("item failed")
+                failed = InferenceFailed("The worker failed on this photo. Try again later.")
+                end = ItemResult(error=Problem.of(failed))
+        if end is None:
+            progress.begun.append(photo)
+        else:
+            photo.end = end
+            progress.ended.append(photo)
+
+    def _begin(self, photo: _Photo, _: float) -> None:
+        data = self.reader.read(photo.item.upload_key)
+        photo.entry.worked = True
+        photo.submitted = self.classifier.begin(data, photo.item, photo.entry)
+
+    def _result(self, photo: _Photo, began: float) -> ItemResult:
+        return self.classifier.result(photo.submitted, began)
+
+    def _take_results(self, progress: _Progress, *, patiently: bool) -> None:
+        """Take the results that are there, or all, and record them once some have waited."""
+        while progress.begun:
+            photo = progress.begun[0]
+            if not photo.submitted.future.done():
+                if not patiently:
+                    break
+                if progress.ended:
+                    wait([photo.submitted.future], progress.patience_s)
+                    if not progress.patience_s:
+                        self._record(progress)
+                    continue
+            progress.begun.popleft()
+            self._step(photo, progress, self._result)
+        if progress.left and not progress.patience_s:
+            self._record(progress)
+
+    def _record(self, progress: _Progress) -> None:
+        photos, progress.ended, progress.recorded = progress.ended, [], time.monotonic()
+        if not photos:
             return
-        if started is None:
-            _log.debug("stale message", attempt=ref.attempt)
-            return
-        entry.started, entry.queue = True, started.queue
-        subject["request_id"] = started.request_id
-        self.metrics.started(started.queue, started.queued_ms / 1000)
-        self._finish(ref, started.upload_key, self._classify(started, entry, began))
+        finish = self.items.finish_all([(photo.item.ref, photo.end) for photo in photos])
+        self._delete([photo.item.upload_key for photo in photos], finish)
+        for photo, counted in zip(photos, finish, strict=True):
+            _log_end(photo, counted)
+        self.activity.end([photo.entry for photo in photos])
 
-    def _classify(
-        self, started: StartedItem, entry: InFlightItem, began: float
-    ) -> ItemResult | ServiceError:
+    def _delete(self, keys: list[str], finish: list[Finish]) -> None:
+        """Delete the uploads of finished items; a later attempt still needs its own."""
+        ended = [key for key, end in zip(keys, finish, strict=True) if end is not Finish.STALE]
         try:
-            data = self.reader.read(started.upload_key)
-            entry.worked = True
-            return self.classifier.classify(data, started, entry, began)
-        except ServiceError as error:
-            return error
-        except (Stopping, WorkerFault, MemoryError):
-            raise
-        except Exception:  # noqa: BLE001 - the photo would never end
-            _log.exception("item failed")
-            return InferenceFailed("The worker failed on this photo. Try again later.")
-
-    def _finish(self, ref: ItemRef, key: str, end: ItemResult | ServiceError) -> None:
-        result = ItemResult(error=Problem.of(end)) if isinstance(end, ServiceError) else end
-        finish = self.items.finish(ref, result)
-        if finish in {Finish.COUNTED, Finish.ENDED}:
-            self._delete(key)
-        if finish in {Finish.ENDED, Finish.STALE}:
-            _log.info("result ignored")
-        elif finish is Finish.COUNTED:
-            outcome = result.error.title if result.error else ItemState.SUCCEEDED.value
-            _log.debug("item ended", end=outcome, attempt=ref.attempt)
-
-    def _delete(self, key: str) -> None:
-        try:
-            self.uploads.delete(key)
+            if ended:
+                self.uploads.delete(*ended)
         except OSError as error:
-            self.metrics.delete_failed()
-            _log.warning("upload left to the sweeper", upload=key, reason=str(error))
+            for key in ended:
+                self.metrics.delete_failed()
+                _log.warning("upload left to the sweeper", upload=key, reason=str(error))
+
+
+def _log_end(photo: _Photo, finish: Finish) -> None:
+    ref, error = photo.item.ref, photo.end.error
+    with log.about(job=ref.job_id, item=ref.index, request_id=photo.item.request_id):
+        if finish is not Finish.COUNTED:
+            _log.info("result ignored")
+        else:
+            outcome = error.title if error else ItemState.SUCCEEDED.value
+            _log.debug("item ended", end=outcome, attempt=ref.attempt)

@@ -4,7 +4,8 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from redis.exceptions import ResponseError
@@ -12,6 +13,8 @@ from redis.exceptions import ResponseError
 from shared import log
 from shared.errors import UploadLost
 from shared.messages import ItemRef, ItemResult
+from shared.queue.message_template import MessageTemplate
+from shared.queue.names import QueueName
 from shared.records.items import Finish, ItemStore, StartedItem
 from shared.redis_client import REDIS_DOWN
 from shared.uploads import UploadStore
@@ -46,6 +49,7 @@ class PatientItems:
 
     Args:
         items: Access to the record.
+        messages: Writes the messages of items that this worker leaves.
         stopping: Set when this worker takes no more messages.
         retry_s: Seconds between two calls.
 
@@ -55,20 +59,32 @@ class PatientItems:
     """
 
     def __init__(
-        self, items: ItemStore, stopping: threading.Event, retry_s: float = RETRY_S
+        self,
+        items: ItemStore,
+        messages: MessageTemplate,
+        stopping: threading.Event,
+        retry_s: float = RETRY_S,
     ) -> None:
         self._items = items
+        self._messages = messages
         self._stopping = stopping
         self._retry_s = retry_s
 
-    def start(self, ref: ItemRef) -> StartedItem | None:
-        """Start the item; ``None`` if this message is stale or the item was cancelled."""
+    def start_all(self, refs: Sequence[ItemRef]) -> list[StartedItem]:
+        """Start the items; without those that were cancelled or whose message is stale."""
         run_token = uuid.uuid4().hex
-        return self._repeat(lambda: self._items.start(ref, run_token))
+        return self._repeat(lambda: self._items.start_all(refs, run_token))
 
-    def finish(self, ref: ItemRef, result: ItemResult) -> Finish:
-        """Record the item's result."""
-        return self._repeat(lambda: self._items.finish(ref, result))
+    def finish_all(self, results: Sequence[tuple[ItemRef, ItemResult]]) -> list[Finish]:
+        """Record results of items of one job."""
+        return self._repeat(lambda: self._items.finish_all(results))
+
+    def leave(self, refs: Sequence[ItemRef], queue: QueueName) -> None:
+        """Queue items again that this worker has started and not begun to process."""
+        for ref in refs:
+            due = replace(ref, attempt=ref.attempt + 1)
+            message = self._messages.draft(queue, due)
+            self._repeat(lambda r=ref, m=message: self._items.leave(r, m))  # type: ignore[misc]
 
     def _repeat(self, call: Callable[[], T]) -> T:
         tries_left = RETRIES_WHEN_STOPPING

@@ -1,4 +1,4 @@
-"""kombu's Redis transport, which discards malformed messages and prefers waiting requests.
+"""kombu's Redis transport, which discards malformed messages and keeps no copies of messages.
 
 Each subclass has a test that fails without it:
 
@@ -8,23 +8,22 @@ Each subclass has a test that fails without it:
 * :class:`LocalQoS`: for its visibility timeout, kombu keeps a second copy of every unacknowledged
   message in Redis, with two round trips each. This service does not need the copy: the job record
   has the items in progress, and the reconciler recovers them sooner.
-* :class:`PreferInteractive`: consumes both queues at about 4 : 1. kombu has only 1 : 1, where a
-  batch slows ``/predict`` down, and strict priority, where batches may never run.
 """
 
 import base64
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty
 from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES, virtual
 from kombu.transport import redis as kombu_redis
-from kombu.utils.scheduling import priority_cycle
 from redis.exceptions import RedisError
 
 from shared import log, redis_keys
-from shared.queue.celery_app import TASK_CLASSIFY
+from shared.messages import CHUNK_MAX
+from shared.queue.celery_app import TASK_CLASSIFY, TASK_CLASSIFY_CHUNK
 from shared.queue.names import QueueName
 
 _log = log.get(__name__)
@@ -109,7 +108,7 @@ class TolerantTransport(kombu_redis.Transport):
 
 
 class FairScheduler:
-    """Decides which queue is next if both have items, here and in the micro-batcher.
+    """Decides which queue is next if both have items.
 
     After ``INTERACTIVE_SHARE`` interactive items in a row, one batch item is taken.
     """
@@ -127,24 +126,6 @@ class FairScheduler:
         self._in_a_row = self._in_a_row + 1 if queue is QueueName.INTERACTIVE else 0
 
 
-class PreferInteractive(priority_cycle):
-    """The order of the queues for BRPOP."""
-
-    def __init__(self, it: Any = None) -> None:
-        super().__init__(it)
-        self._preference = FairScheduler()
-
-    def consume(self, n: int) -> list[str]:
-        """The queues, beginning with the queue whose turn it is."""
-        first = self._preference.first.value
-        return sorted(self.items[:n], key=lambda queue: queue != first)
-
-    def rotate(self, last_used: str) -> None:
-        """Count the message that was taken, so that every fifth turn belongs to batches."""
-        if last_used in set(QueueName):
-            self._preference.took(QueueName(last_used))
-
-
 def install() -> None:
     """Make every ``redis://`` connection of this process use this transport."""
     for scheme in ("redis", "rediss"):
@@ -156,20 +137,16 @@ UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
 def is_ours(message: Any) -> bool:
-    """Whether the raw message, as parsed from JSON, is a ``classify`` of this service."""
+    """Whether the raw message, as parsed from JSON, is a task of this service."""
     try:
         headers, properties = message["headers"], message["properties"]
         info = properties["delivery_info"]
         args, kwargs, embed = json.loads(base64.b64decode(message["body"], validate=True))
-        job_id, index, attempt, alone = args
         return (
-            headers["task"] == TASK_CLASSIFY
+            _ARGUMENTS[headers["task"]](*args)
             and isinstance(headers["id"], str)
             and not any(headers.get(key) for key in ("eta", "expires", "group", "retries"))
             and headers.get("timelimit", [None, None]) == [None, None]
-            and isinstance(job_id, str)
-            and all(type(number) is int for number in (index, attempt))  # a bool does not count
-            and isinstance(alone, bool)
             and kwargs == {}
             # Celery would run callbacks and chains, and a value of another type ends the thread
             and not any(embed.values())
@@ -184,3 +161,19 @@ def is_ours(message: Any) -> bool:
 
 
 _FORM = ("application/json", "utf-8")
+
+
+def _are_one_item(job_id: object, index: object, attempt: object, alone: object) -> bool:
+    # a bool does not count as an integer
+    return isinstance(job_id, str) and type(index) is type(attempt) is int and type(alone) is bool
+
+
+def _are_chunk(job_id: object, first: object, count: object) -> bool:
+    return isinstance(job_id, str) and type(first) is int and count in _COUNTS
+
+
+_COUNTS = range(1, CHUNK_MAX + 1)
+_ARGUMENTS: dict[str, Callable[..., bool]] = {
+    TASK_CLASSIFY: _are_one_item,
+    TASK_CLASSIFY_CHUNK: _are_chunk,
+}

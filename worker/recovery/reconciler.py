@@ -150,7 +150,7 @@ class Reconciler:
                 return
             indices = range(start, min(start + AT_A_TIME, total))
             messages = {
-                index: self._messages.draft(queue, ItemRef(job_id, index, 1))
+                range(index, index + 1): self._messages.draft(queue, ItemRef(job_id, index, 1))
                 for index in self._redis_index.unsent(job_id, queue, indices)
             }
             sent += self._items.send(job_id, messages, last=indices.stop == total)

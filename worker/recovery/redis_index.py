@@ -3,13 +3,13 @@
 import json
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import redis
 from pydantic import ValidationError
 
 from shared import redis_keys
 from shared.messages import ItemRef, WorkerBeat
+from shared.queue.message_template import deliveries
 from shared.queue.names import QueueName
 
 LOCK_MS = 6_000
@@ -139,7 +139,8 @@ class RecoveryIndex:
         # but never missed.
         for start in range(0, length, PIECE):
             piece = self._client.lrange(queue.value, start, start + PIECE - 1)
-            refs.update(ref for raw in piece if (ref := _ref_of(raw)) is not None)
+            for raw in piece:
+                refs.update(_deliveries_of(raw))
         return refs
 
     def unstarted_by(self, incarnations: list[str]) -> set[ItemRef]:
@@ -153,7 +154,7 @@ class RecoveryIndex:
                 ids = WorkerBeat.model_validate_json(text or "{}").unstarted
             except ValidationError:
                 continue
-            refs.update(ref for text in ids if (ref := _ref_named(text)) is not None)
+            refs.update(ref for text in ids for ref in deliveries(text))
         return refs
 
     def live_attempt(self, job_id: str, index: int) -> int | None:
@@ -185,16 +186,8 @@ def _item(job_id: str, index: str, queue: str | None, line: str | None) -> Unfin
     return UnfinishedItem(ref, QueueName(queue or QueueName.BATCH), alone == "1")
 
 
-def _ref_of(raw: str | bytes) -> ItemRef | None:
+def _deliveries_of(raw: str | bytes) -> list[ItemRef]:
     try:
-        return _ref_named(json.loads(raw)["headers"]["id"])
+        return deliveries(json.loads(raw)["headers"]["id"])
     except (ValueError, TypeError, KeyError):
-        return None
-
-
-def _ref_named(message_id: Any) -> ItemRef | None:
-    try:
-        job_id, index, attempt = message_id.split(".")
-        return ItemRef(job_id, int(index), int(attempt))
-    except (ValueError, AttributeError):
-        return None
+        return []

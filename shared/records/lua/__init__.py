@@ -14,9 +14,9 @@ def load(name: str) -> str:
     return lua_names() + (folder / "common.lua").read_text() + (folder / f"{name}.lua").read_text()
 
 
-def send_args(job_id: str, messages: Mapping[int, str], *, last: bool) -> list[str | int]:
+def send_args(job_id: str, messages: Mapping[range, str], *, last: bool) -> list[str | int]:
     """The arguments of ``send.lua``, for the API's and the worker's Redis clients."""
     args: list[str | int] = [job_id, int(last)]
-    for index, message in messages.items():
-        args += [index, message]
+    for indices, message in messages.items():
+        args += [indices.start, len(indices), message]
     return args

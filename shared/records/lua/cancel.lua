@@ -7,18 +7,23 @@ local id, first = ARGV[1], tonumber(ARGV[2])
 local job = redis.call('HMGET', job_key(id), 'queue', 'total')
 local queue, total = job[1], tonumber(job[2])
 if not queue then return false end
-local cancelled, now = {}, 0
+local cancelled, indices, members, lines = {}, {}, {}, {}
 for index = first, math.min(first + tonumber(ARGV[3]), total) - 1 do
-  local s = read_state(id, index)
+  indices[#indices + 1] = index
+end
+for at, s in ipairs(#indices > 0 and read_states(id, indices) or {}) do
+  local index = indices[at]
   if s.state == 'queued' then
-    redis.call('ZREM', queued_key(queue), member(id, index))
     s.state = 'cancelled'
-    write_state(id, index, s)
-    now = now + 1
+    members[#members + 1] = member(id, index)
+    lines[#lines + 1], lines[#lines + 2] = index, state_line(s)
   end
   if s.state == 'cancelled' then cancelled[#cancelled + 1] = index end
 end
+local now = #members
 if now > 0 then
+  redis.call('ZREM', queued_key(queue), unpack(members))
+  redis.call('HSET', states_key(id), unpack(lines))
   redis.call('HINCRBY', job_key(id), 'queued', -now)
   redis.call('HINCRBY', job_key(id), 'cancelled', now)
   redis.call('HSET', job_key(id), 'cancel_requested', 1)

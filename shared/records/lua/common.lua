@@ -21,18 +21,32 @@ local function now_ms()
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
-local function read_state(id, index)
-  local line = redis.call('HGET', states_key(id), index)
-  if not line then return nil end
+local function parsed(line)
+  if not line then return false end
   local state, attempt, deaths, alone, incarnation, token =
     string.match(line, '^(%a+)|(%d+)|(%d+)|(%d)|([^|]*)|([^|]*)$')
   return {state = state, attempt = tonumber(attempt), deaths = tonumber(deaths),
           alone = tonumber(alone), incarnation = incarnation, token = token}
 end
 
+-- One for each index; false for an item that does not exist.
+local function read_states(id, indices)
+  local states = redis.call('HMGET', states_key(id), unpack(indices))
+  for at = 1, #indices do states[at] = parsed(states[at]) end
+  return states
+end
+
+local function read_state(id, index)
+  return read_states(id, {index})[1]
+end
+
+local function state_line(s)
+  return string.format('%s|%d|%d|%d|%s|%s',
+    s.state, s.attempt, s.deaths, s.alone, s.incarnation, s.token)
+end
+
 local function write_state(id, index, s)
-  redis.call('HSET', states_key(id), index, string.format('%s|%d|%d|%d|%s|%s',
-    s.state, s.attempt, s.deaths, s.alone, s.incarnation, s.token))
+  redis.call('HSET', states_key(id), index, state_line(s))
 end
 
 local function next_seq()
@@ -60,16 +74,25 @@ local function end_name(outcome, result)
   return outcome == 'failed' and string.match(result, '"type": ?"/problems/([%w_]+)"') or outcome
 end
 
--- from: the previous state. The caller must delete data before it calls this function: a full Redis
--- refuses a script whose first write adds data.
-local function end_item(id, index, from, s, outcome, result)
-  s.state = outcome
-  s.incarnation, s.token = '', ''
-  write_state(id, index, s)
-  if result ~= '' then redis.call('HSET', results_key(id), index, result) end
-  redis.call('HINCRBY', job_key(id), from, -1)
-  redis.call('HINCRBY', job_key(id), outcome, 1)
+-- from: the previous state of all. ends: for each item {index, s, outcome, result}. The caller must
+-- delete data before it calls this function: a full Redis refuses a script whose first write adds
+-- data.
+local function end_items(id, from, ends)
+  if #ends == 0 then return 0 end
+  local lines, results, outcomes, names = {}, {}, {}, {}
   local queue = redis.call('HGET', job_key(id), 'queue')
-  redis.call('HINCRBY', KEY.ENDED, queue .. '|' .. end_name(outcome, result), 1)
-  return end_job_if_done(id, outcome .. ' ' .. result)
+  for _, e in ipairs(ends) do
+    e.s.state, e.s.incarnation, e.s.token = e.outcome, '', ''
+    lines[#lines + 1], lines[#lines + 2] = e.index, state_line(e.s)
+    if e.result ~= '' then results[#results + 1], results[#results + 2] = e.index, e.result end
+    outcomes[e.outcome] = (outcomes[e.outcome] or 0) + 1
+    local name = queue .. '|' .. end_name(e.outcome, e.result)
+    names[name] = (names[name] or 0) + 1
+  end
+  redis.call('HSET', states_key(id), unpack(lines))
+  if #results > 0 then redis.call('HSET', results_key(id), unpack(results)) end
+  redis.call('HINCRBY', job_key(id), from, -#ends)
+  for outcome, count in pairs(outcomes) do redis.call('HINCRBY', job_key(id), outcome, count) end
+  for name, count in pairs(names) do redis.call('HINCRBY', KEY.ENDED, name, count) end
+  return end_job_if_done(id, ends[1].outcome .. ' ' .. ends[1].result)
 end

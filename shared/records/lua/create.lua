@@ -19,20 +19,29 @@ if idempotency ~= '' then
 end
 if redis.call('ZCARD', queued_key(queue)) + total > tonumber(ARGV[6]) then return 'full' end
 
-local failed = 0
-for i = 0, total - 1 do
-  local item, err = ARGV[first + 2 * i], ARGV[first + 1 + 2 * i]
-  local s = {state = 'queued', attempt = 1, deaths = 0, alone = 0, incarnation = '', token = ''}
-  redis.call('RPUSH', items_key(id), item)
-  if err == '' then
-    redis.call('ZADD', queued_key(queue), message == '' and UNSENT or next_seq(), member(id, i))
-  else
-    s.state = 'failed'
-    failed = failed + 1
-    redis.call('HSET', results_key(id), i, err)
-    redis.call('HINCRBY', KEY.UNRUN, queue .. '|' .. end_name('failed', err), 1)
+-- Written in pieces, because a script can pass no more than some thousand arguments.
+local PIECE = 500
+local failed, seq = 0, message ~= '' and next_seq() or UNSENT
+for from = 0, total - 1, PIECE do
+  local items, states, waiting, results = {}, {}, {}, {}
+  for i = from, math.min(from + PIECE, total) - 1 do
+    local item, err = ARGV[first + 2 * i], ARGV[first + 1 + 2 * i]
+    local s = {state = 'queued', attempt = 1, deaths = 0, alone = 0, incarnation = '', token = ''}
+    items[#items + 1] = item
+    if err == '' then
+      waiting[#waiting + 1], waiting[#waiting + 2] = seq, member(id, i)
+    else
+      s.state = 'failed'
+      failed = failed + 1
+      results[#results + 1], results[#results + 2] = i, err
+      redis.call('HINCRBY', KEY.UNRUN, queue .. '|' .. end_name('failed', err), 1)
+    end
+    states[#states + 1], states[#states + 2] = i, state_line(s)
   end
-  write_state(id, i, s)
+  redis.call('RPUSH', items_key(id), unpack(items))
+  redis.call('HSET', states_key(id), unpack(states))
+  if #waiting > 0 then redis.call('ZADD', queued_key(queue), unpack(waiting)) end
+  if #results > 0 then redis.call('HSET', results_key(id), unpack(results)) end
 end
 redis.call('HSET', job_key(id), 'created_ms', string.format('%.0f', now_ms()), 'queue', queue,
   'top_k', top_k, 'reply_to', reply_to, 'ttl_s', ttl_s, 'total', total, 'queued', total - failed,

@@ -1,27 +1,50 @@
--- ARGV: id, index, attempt, incarnation, token. Compare-and-set: only the current attempt may start.
--- A repeated call with the same token succeeds again. Otherwise, after a lost response, the item
--- would stay running in a worker that does not know of it.
--- Returns false for a stale message, else {item as JSON, queue, top_k, milliseconds in the queue,
--- request id}.
-local id, index, incarnation, token = ARGV[1], ARGV[2], ARGV[4], ARGV[5]
-local s = read_state(id, index)
-if not s or s.attempt ~= tonumber(ARGV[3]) then return false end
-local job = redis.call('HMGET', job_key(id), 'queue', 'top_k', 'created_ms', 'request_id')
-local answer = {redis.call('LINDEX', items_key(id), index), job[1], job[2],
-                now_ms() - tonumber(job[3]), job[4] or ''}
-if s.state == 'running' and s.token == token then return answer end
-if s.state ~= 'queued' then return false end
-local seq = redis.call('ZSCORE', queued_key(job[1]), member(id, index))
-redis.call('ZREM', queued_key(job[1]), member(id, index))
-redis.call('SADD', held_key(incarnation), member(id, index))
--- A worker that was removed from the list because it was silent may start an item before its next
--- heartbeat and then die; the reconciler only checks workers on this list.
-redis.call('ZADD', KEY.BEATS, 'NX', now_ms(), incarnation)
-if seq and seq ~= UNSENT and tonumber(seq) > tonumber(redis.call('HGET', KEY.STARTED, job[1]) or 0) then
-  redis.call('HSET', KEY.STARTED, job[1], seq)
+-- ARGV: id, attempt, incarnation, token, index of the first item, number of items.
+-- Starts those of these items that are queued. Compare-and-set: only the current attempt may start.
+-- A repeated call with the same token succeeds again. Otherwise, after a lost response, the items
+-- would stay running in a worker that does not know of them.
+-- Returns false if none was started, else {queue, top_k, milliseconds in the queue, request id, and
+-- for each item its index and its JSON}.
+local id, attempt, incarnation, token = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
+local first, last = tonumber(ARGV[5]), ARGV[5] + ARGV[6] - 1
+local indices = {}
+for index = first, last do indices[#indices + 1] = index end
+local states, mine = read_states(id, indices), {}
+local members, lines = {}, {}
+for at, index in ipairs(indices) do
+  local s = states[at]
+  if s and s.attempt == attempt then
+    if s.state == 'queued' then
+      s.state, s.incarnation, s.token = 'running', incarnation, token
+      members[#members + 1] = member(id, index)
+      lines[#lines + 1], lines[#lines + 2] = index, state_line(s)
+    end
+    if s.state == 'running' and s.token == token then mine[#mine + 1] = at end
+  end
 end
-s.state, s.incarnation, s.token = 'running', incarnation, token
-write_state(id, index, s)
-redis.call('HINCRBY', job_key(id), 'queued', -1)
-redis.call('HINCRBY', job_key(id), 'running', 1)
+if #mine == 0 then return false end
+local job = redis.call('HMGET', job_key(id), 'queue', 'top_k', 'created_ms', 'request_id')
+local now = now_ms()
+local items = first == last and {redis.call('LINDEX', items_key(id), first)}
+  or redis.call('LRANGE', items_key(id), first, last)
+if #members > 0 then
+  local queue = job[1]
+  -- items that were sent in one message have one number
+  local seq = redis.call('ZSCORE', queued_key(queue), members[1])
+  redis.call('ZREM', queued_key(queue), unpack(members))
+  redis.call('SADD', held_key(incarnation), unpack(members))
+  -- A worker that was removed from the list because it was silent may start an item before its next
+  -- heartbeat and then die; the reconciler only checks workers on this list.
+  redis.call('ZADD', KEY.BEATS, 'NX', now, incarnation)
+  if seq and seq ~= UNSENT
+      and tonumber(seq) > tonumber(redis.call('HGET', KEY.STARTED, queue) or 0) then
+    redis.call('HSET', KEY.STARTED, queue, seq)
+  end
+  redis.call('HSET', states_key(id), unpack(lines))
+  redis.call('HINCRBY', job_key(id), 'queued', -#members)
+  redis.call('HINCRBY', job_key(id), 'running', #members)
+end
+local answer = {job[1], job[2], now - tonumber(job[3]), job[4] or ''}
+for _, at in ipairs(mine) do
+  answer[#answer + 1], answer[#answer + 2] = indices[at], items[at]
+end
 return answer

@@ -129,7 +129,9 @@ def test_each_photo_of_a_batch_belongs_to_its_request(
     eventually(lambda: len(collector.named("inference")) == 5, 15)
     eventually(lambda: len(collector.named("POST /jobs")) == 1, 15)
     [request] = collector.named("POST /jobs")
-    assert {span.trace for span in collector.named("run/classify")} == {request.trace}
+    tasks = collector.named("run/classify") + collector.named("run/classify_chunk")
+    assert {span.trace for span in tasks} == {request.trace}
+    assert {span.parent for span in collector.named("inference")} == {task.id for task in tasks}
 
 
 def test_what_nobody_asked_for_begins_no_trace(api: ApiProcess, collector: Collector) -> None:

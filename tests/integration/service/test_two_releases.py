@@ -3,12 +3,13 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
 
 from shared import redis_keys
-from shared.messages import ItemRef, ItemResult, WorkerReport
+from shared.messages import CHUNK_MAX, ItemRef, ItemResult, WorkerReport
 from shared.records.items import Finish, ItemStore, StartedItem
 from shared.worker_metrics import field
 from tests.support.live_service import LiveService, coloured
@@ -31,8 +32,15 @@ class NewerStore(ItemStore):
         newer["model"]["family"] = "newer"
         for prediction in newer["predictions"]:
             prediction["synset"] = "n01440764"
-        args = [*self._key(ref), self.incarnation, "succeeded", json.dumps(newer)]
-        return Finish(self._finish(args=args))
+        args = [
+            ref.job_id,
+            self.incarnation,
+            ref.index,
+            ref.attempt,
+            "succeeded",
+            json.dumps(newer),
+        ]
+        return Finish(self._finish(args=args)[0])
 
 
 class NewerWorker(PlayedWorker):
@@ -105,7 +113,7 @@ def test_a_newer_apis_jobs_are_processed(service: LiveService) -> None:
     location = service.api.client.post(
         "/jobs", files=[("files", coloured(green)) for green in range(20)]
     ).headers["location"]
-    service.until(lambda: service.redis.llen("batch") == 20)
+    service.until(lambda: _sent(service))
     add_newer_fields(service.redis, location.rpartition("/")[2])
     service.worker = service.new_worker()
     service.until(lambda: service.api.client.get(location).json()["finished_at"])
@@ -122,3 +130,51 @@ def test_an_older_workers_heartbeat_is_read(service: LiveService) -> None:
     service.redis.zadd(redis_keys.BEATS, {"older": seconds * 1000})
     service.until(lambda: len(service.api.client.get("/health").json()["workers"]) == 2)
     assert service.api.client.post("/predict", content=coloured(7)).status_code == 200
+
+
+def workers(service: LiveService) -> list[str]:
+    """The names of the workers that the API knows."""
+    return [worker["name"] for worker in service.api.client.get("/health").json()["workers"]]
+
+
+def tasks_of_a_batch(service: LiveService, photos: int) -> list[str]:
+    """The task of each message that a batch is sent as, while no worker takes them."""
+    service.api.client.post("/jobs", files=[("files", coloured(1))] * photos)
+    service.until(lambda: _sent(service))
+    return [json.loads(text)["headers"]["task"] for text in service.redis.lrange("batch", 0, -1)]
+
+
+def _sent(service: LiveService) -> bool:
+    return bool(service.redis.llen("batch")) and not service.redis.exists(redis_keys.SENDING)
+
+
+def test_a_batch_is_sent_in_chunks_once_every_worker_takes_them(service: LiveService) -> None:
+    service.worker.terminate()
+    nothing: dict[str, Any] = {"queues": ("interactive",)}
+    with PlayedWorker(service.api.redis_url, **nothing, chunk=8):
+        service.until(lambda: workers(service) == ["played"])
+        assert tasks_of_a_batch(service, 20) == ["classify_chunk"] * 3
+        service.redis.delete("batch")
+        with PlayedWorker(service.api.redis_url, **nothing):  # an older one
+            service.until(lambda: workers(service) == ["played"] * 2)
+            assert tasks_of_a_batch(service, 20) == ["classify"] * 20
+
+
+def test_a_newer_workers_longer_chunks_are_not_sent(service: LiveService) -> None:
+    service.worker.terminate()
+    with PlayedWorker(service.api.redis_url, queues=("interactive",), chunk=1_000):
+        service.until(lambda: workers(service) == ["played"])
+        assert tasks_of_a_batch(service, 2 * CHUNK_MAX) == ["classify_chunk"] * 2
+
+
+def test_a_batch_with_refused_files_is_processed_in_chunks(service: LiveService) -> None:
+    files = [("files", coloured(green) if green % 3 else b"no photo") for green in range(40)]
+    client = service.api.client
+    location = client.post("/jobs", files=files).headers["location"]
+    service.until(lambda: client.get(location).json()["finished_at"])
+    items = client.get(location).json()["items"]
+    for green, item in enumerate(items):
+        if green % 3:
+            assert item["predictions"][0]["class_index"] == green
+        else:
+            assert item["status"] == "failed"

@@ -12,7 +12,7 @@ import redis
 from PIL import Image
 
 from api.redis_client import connect_async
-from shared.messages import ItemRef, ItemState
+from shared.messages import CHUNK_MAX, Chunk, ItemRef, ItemState
 from shared.queue.message_template import MessageTemplate
 from shared.queue.names import QueueName
 from shared.records.items import ItemStore
@@ -73,7 +73,9 @@ class Bench:
 
     def send(self, job_id: str, count: int, queue: QueueName = QueueName.BATCH) -> None:
         """One message for each of the first ``count`` items, as of a job that has no more."""
-        messages = {index: self.message(job_id, index, 1, queue) for index in range(count)}
+        messages = {
+            range(index, index + 1): self.message(job_id, index, 1, queue) for index in range(count)
+        }
         ItemStore(self.client, "sender").send(job_id, messages, last=True)
 
     def message(
@@ -88,6 +90,18 @@ class Bench:
         """Record, then send."""
         job_id = self.record(photos, queue, explain=explain)
         self.send(job_id, len(photos), queue)
+        return job_id
+
+    def submit_in_chunks(self, photos: list[bytes], size: int = CHUNK_MAX) -> str:
+        """Record, then send so many photos in each message."""
+        job_id = self.record(photos)
+        starts = range(0, len(photos), size)
+        messages = {
+            (chunk := Chunk(job_id, start, min(size, len(photos) - start))).indices:
+                self.messages.draft(QueueName.BATCH, chunk)
+            for start in starts
+        }  # fmt: skip
+        ItemStore(self.client, "sender").send(job_id, messages, last=True)
         return job_id
 
     def read(self, job_id: str) -> JobRecord:

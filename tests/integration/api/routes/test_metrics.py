@@ -76,7 +76,7 @@ def test_counters_begin_at_zero_for_every_label(api: ApiProcess, client: Redis) 
         for end in reasons:
             labels = frozenset({("queue", queue), ("end", end)})
             assert figures["classifier_items_ended_total", labels] == 0
-    for reason in ("worker_lost", "message_lost", "worker_fault"):
+    for reason in ("worker_lost", "message_lost", "worker_fault", "worker_stopped"):
         assert figures["classifier_items_resent_total", frozenset({("reason", reason)})] == 0
     with start_worker(api, client):
         figures = scrape(api)

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from shared.messages import CHUNK_MAX
 from shared.queue.names import QueueName
 from shared.redis_keys import DISCARDED
 from tests.integration.worker.conftest import Bench, ends, photo
@@ -24,6 +25,7 @@ ENVELOPE = {
 }
 
 OURS = {"id": "x", "task": "classify"}
+CHUNK = {"id": "x", "task": "classify_chunk"}
 
 
 def body(content: object) -> str:
@@ -57,6 +59,13 @@ MALFORMED = {
         {**ENVELOPE, "body": body([["job", 0, 1, False], {}, {"chain": [1]}]), "headers": OURS}
     ),
     "a far time": json.dumps({**ENVELOPE, "body": GOOD, "headers": {**OURS, "eta": "soon"}}),
+    "a chunk of more than there may be": json.dumps(
+        {**ENVELOPE, "body": body([["job", 0, CHUNK_MAX + 1], {}, {}]), "headers": CHUNK}
+    ),
+    "a chunk of nothing": json.dumps(
+        {**ENVELOPE, "body": body([["job", 0, 0], {}, {}]), "headers": CHUNK}
+    ),
+    "one photo as a chunk": json.dumps({**ENVELOPE, "body": GOOD, "headers": CHUNK}),
     "an odd id": json.dumps({**ENVELOPE, "body": GOOD, "headers": {**OURS, "id": [1]}}),
     "an unknown charset": json.dumps(
         {**ENVELOPE, "body": GOOD, "headers": OURS, "content-encoding": "klingon"}
@@ -126,7 +135,8 @@ def test_a_photo_costs_its_worker_three_round_trips(bench: Bench) -> None:
         while "the end" not in (command := monitor.next_command()["command"]):
             seen.append(command)
     # A BRPOP, which waits before there is a photo, and a script each to start and to finish it.
-    assert sum(line.startswith("EVALSHA") and f" {job_id} 0 1 worker" in line for line in seen) == 2
+    scripts = [line for line in seen if line.startswith("EVALSHA") and f" {job_id} " in line]
+    assert sum(" worker-" in line for line in scripts) == 2
     assert not [line for line in seen if "unacked" in line]
 
 

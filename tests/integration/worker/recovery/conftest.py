@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from shared.messages import ItemRef
+from shared.queue.names import QueueName
 from shared.records.items import ItemStore
 from tests.integration.worker.conftest import Bench
 from worker.recovery.reconciler import Reconciler
@@ -11,9 +13,14 @@ from worker.recovery.redis_index import Observation, RecoveryIndex
 
 
 class Watch(RecoveryIndex):
-    """An index that reports a later time than Redis does."""
+    """An index that reports a later time than Redis does, and counts how often it reads a queue."""
 
     later_ms = 0
+    reads = 0
+
+    def messages_in(self, queue: QueueName) -> set[ItemRef]:
+        self.reads += 1
+        return super().messages_in(queue)
 
     def observe(self) -> Observation:
         seen = super().observe()

@@ -9,7 +9,7 @@ import pytest
 from shared.messages import ItemRef, ModelCard, WorkerState
 from shared.queue.names import QueueName
 from shared.records.items import ItemStore
-from worker.monitoring.heartbeat import DEAF_TICKS, EXIT_DEAF, STALLED_TICKS, Heartbeat
+from worker.monitoring.heartbeat import DEAF_TICKS, EXIT_DEAF, STALLED_TICKS, Heartbeat, chunk_of
 from worker.monitoring.in_flight import InFlightItem, InFlightItems
 from worker.monitoring.watchdog import EXIT_TIMEOUT, TICK_S, Watchdog
 
@@ -74,14 +74,14 @@ def begin(item: InFlightItem) -> None:
 
 
 def stale_message(activity: InFlightItems) -> None:
-    with activity.item(REF, alone=False):
+    with activity.message([REF], QueueName.BATCH):
         pass
 
 
 def test_holding_work_without_an_end_for_ten_seconds_is_stalled(
     heartbeat: Heartbeat, activity: InFlightItems
 ) -> None:
-    with activity.item(REF, alone=False) as item:
+    with activity.message([REF], QueueName.BATCH) as [item]:
         begin(item)
         for _ in range(STALLED_TICKS - 1):
             heartbeat.tick(NOTHING)
@@ -95,12 +95,12 @@ def test_holding_work_without_an_end_for_ten_seconds_is_stalled(
 def test_a_slow_worker_that_ends_something_now_and_then_is_busy(
     heartbeat: Heartbeat, activity: InFlightItems
 ) -> None:
-    with activity.item(REF, alone=False) as item:
+    with activity.message([REF], QueueName.BATCH) as [item]:
         begin(item)
         for _ in range(10):
             for _ in range(STALLED_TICKS - 1):
                 heartbeat.tick(NOTHING)
-            with activity.item(REF, alone=False) as other:
+            with activity.message([REF], QueueName.BATCH) as [other]:
                 begin(other)
             heartbeat.tick(NOTHING)
             assert heartbeat.state is WorkerState.BUSY
@@ -109,7 +109,7 @@ def test_a_slow_worker_that_ends_something_now_and_then_is_busy(
 def test_a_worker_that_hangs_while_stale_messages_pass_is_stalled(
     heartbeat: Heartbeat, activity: InFlightItems
 ) -> None:
-    with activity.item(REF, alone=False) as item:
+    with activity.message([REF], QueueName.BATCH) as [item]:
         begin(item)
         for _ in range(STALLED_TICKS):
             stale_message(activity)
@@ -121,7 +121,7 @@ def test_a_worker_that_only_drops_stale_messages_is_not_stalled(
     heartbeat: Heartbeat, activity: InFlightItems
 ) -> None:
     for _ in range(2 * STALLED_TICKS):
-        with activity.item(REF, alone=False):
+        with activity.message([REF], QueueName.BATCH):
             heartbeat.tick(SOMETHING)
             assert heartbeat.state is WorkerState.BUSY
 
@@ -138,10 +138,57 @@ def test_a_consumer_that_receives_nothing_is_stalled_and_then_exits(
     assert ended == [EXIT_DEAF]
 
 
+def test_a_consumer_that_is_deaf_to_one_queue_is_ended_while_the_other_flows(
+    heartbeat: Heartbeat, activity: InFlightItems, ended: list[int]
+) -> None:
+    for _ in range(DEAF_TICKS):
+        with activity.message([REF], QueueName.INTERACTIVE):
+            heartbeat.tick(SOMETHING)
+    assert ended == [EXIT_DEAF]
+
+
+def test_messages_of_one_queue_take_no_thread_of_the_other(
+    heartbeat: Heartbeat, activity: InFlightItems, ended: list[int]
+) -> None:
+    interactive = QueueName.INTERACTIVE
+    with activity.message([REF], interactive), activity.message([REF], interactive):
+        for _ in range(DEAF_TICKS):
+            heartbeat.tick(SOMETHING)
+    assert ended == [EXIT_DEAF]
+
+
+def test_items_of_a_message_that_have_ended_are_held_no_longer(activity: InFlightItems) -> None:
+    refs = [ItemRef("job", index, 1) for index in range(3)]
+    with activity.message(refs, QueueName.BATCH) as entries:
+        begin(entries[0])
+        activity.end(entries[:2])
+        assert activity.entries() == entries[2:]
+        assert activity.finished == 1
+        activity.end(entries[2:])
+        busy_s = activity.busy_s()
+        assert activity.open_messages(QueueName.BATCH) == 1
+    assert activity.busy_s() == busy_s
+    assert activity.finished == 1
+    assert activity.received[QueueName.BATCH] == 1
+
+
+@pytest.mark.parametrize(
+    ("per_s", "threads", "photos"),
+    [
+        *[(None, 8, 4), (0.3, 8, 1), (14, 8, 1), (20, 8, 2), (45, 8, 4), (54, 8, 5), (160, 8, 16)],
+        *[(3_000, 8, 16), (3_000, 64, 16), (160, 64, 2)],
+    ],
+)
+def test_a_message_is_a_tenth_of_a_second_and_all_together_one(
+    per_s: float | None, threads: int, photos: int
+) -> None:
+    assert chunk_of(per_s, threads) == photos
+
+
 def test_busy_threads_with_a_long_queue_are_not_stalled(
     heartbeat: Heartbeat, activity: InFlightItems, ended: list[int]
 ) -> None:
-    with activity.item(REF, alone=False), activity.item(REF, alone=False):
+    with activity.message([REF], QueueName.BATCH), activity.message([REF], QueueName.BATCH):
         for _ in range(2 * DEAF_TICKS):
             heartbeat.tick(SOMETHING)
     assert ended == []
@@ -150,7 +197,7 @@ def test_busy_threads_with_a_long_queue_are_not_stalled(
 def test_only_what_runs_is_timed_and_a_wait_is_not(items: ItemStore, ended: list[int]) -> None:
     activity = InFlightItems()
     watchdog = Watchdog(items, activity, item_timeout_s=2, end=ended.append)
-    with activity.item(REF, alone=False) as entry:
+    with activity.message([REF], QueueName.BATCH) as [entry]:
         for _ in range(100):
             watchdog.tick()
         assert ended == []
@@ -165,7 +212,7 @@ def test_only_what_runs_is_timed_and_a_wait_is_not(items: ItemStore, ended: list
 def test_each_phase_has_the_whole_time(items: ItemStore, ended: list[int]) -> None:
     activity = InFlightItems()
     watchdog = Watchdog(items, activity, item_timeout_s=2, end=ended.append)
-    with activity.item(REF, alone=False) as entry:
+    with activity.message([REF], QueueName.BATCH) as [entry]:
         for _ in range(2):
             with activity.timed(entry):
                 for _ in range(int(2 / TICK_S)):

@@ -48,21 +48,33 @@ class PlayedRecord:
         self.results: list[ItemResult] = []
         self.handed_back: list[tuple[ItemRef, bool]] = []
         self.tokens: list[str] = []
+        self.groups: list[list[int]] = []
+        self.left: list[ItemRef] = []
 
-    def start(self, ref: ItemRef, token: str) -> StartedItem | None:
+    def start_all(self, refs: Sequence[ItemRef], token: str) -> list[StartedItem]:
         self.tokens.append(token)
         if self.start_errors:
             raise self.start_errors.pop(0)
-        started = StartedItem(
-            ref, KEY, QueueName.BATCH, 2, 5.0, "request", self.explain, self.min_confidence
-        )
-        return None if self.stale else started
+        return [
+            StartedItem(
+                ref, f"job.{ref.index}", QueueName.BATCH, 2, 5.0, "request",
+                self.explain, self.min_confidence,
+            )
+            for ref in refs
+            if not self.stale
+        ]  # fmt: skip
 
-    def finish(self, _: ItemRef, result: ItemResult) -> Finish:
+    def finish_all(self, results: Sequence[tuple[ItemRef, ItemResult]]) -> list[Finish]:
         if self.finish_errors:
             raise self.finish_errors.pop(0)
-        self.results.append(result)
-        return self.outcome
+        self.results += [result for _, result in results]
+        self.groups.append([ref.index for ref, _ in results])
+        return [self.outcome] * len(results)
+
+    def leave(self, ref: ItemRef, message: str) -> bool:
+        assert f"{ref.job_id}.{ref.index}.{ref.attempt + 1}" in message
+        self.left.append(ref)
+        return True
 
     def hand_back(self, ref: ItemRef, message: str, *, suspect: bool) -> bool:
         assert f"{ref.job_id}.{ref.index}.{ref.attempt + 1}" in message
@@ -147,10 +159,11 @@ class Played:
             RECIPES["IMAGENET1K_V1"], Labeller(("a", "b", "c")), info,
             max_pixels=10_000, metrics=self.metrics,
         )  # fmt: skip
+        self.reader = UploadReader(self.store, self.store, self.stopping, store_within_s=0)
         self.pipeline = Pipeline(
-            items=PatientItems(self.record, self.stopping, retry_s=0),
+            items=PatientItems(self.record, MessageTemplate(), self.stopping, retry_s=0),
             uploads=self.store,
-            reader=UploadReader(self.store, self.store, self.stopping, store_within_s=0),
+            reader=self.reader,
             classifier=self.classifier,
             activity=self.activity,
             metrics=self.metrics,
@@ -158,11 +171,12 @@ class Played:
                 self.record, MessageTemplate(), self.activity, self.metrics.faulty,
                 self.exits.append,
             ),
+            stopping=self.stopping,
         )  # fmt: skip
 
     def run(self, *, alone: bool = False) -> None:
         """One delivery."""
-        self.pipeline.run(REF, alone=alone)
+        self.pipeline.run([REF], QueueName.BATCH, alone=alone)
 
     def end(self) -> str:
         """How the item ended: its best class, or the slug of its error."""

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from worker.processing.pipeline import IsolationLock
+from worker.processing.isolation import IsolationLock
 
 
 def test_ordinary_items_run_together() -> None:
