@@ -49,6 +49,18 @@ class LocalQoS(kombu_redis.QoS):
             self.restore_by_tag(delivery_tag)
         virtual.QoS.ack(self, delivery_tag)
 
+    def restore_unacked(self, client: Any = None) -> None:
+        """Put all messages back, for example when the worker stops.
+
+        kombu also calls this after a lost connection, and again once its transport is gone; then it
+        must not end the worker: what runs here goes on, and the reconciler sends the rest again.
+        """
+        try:
+            super().restore_unacked(client)
+        except (RedisError, OSError, AttributeError) as error:
+            _log.warning("messages left to the reconciler", reason=type(error).__name__)
+            self._delivered.clear()
+
     def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:
         """Put a message back to the front of its queue, for example when the worker stops.
 
