@@ -23,13 +23,16 @@ def filename_of(disposition: bytes, plain: bytes | None) -> str | None:
 
     Returns:
         ``filename*`` (RFC 5987) if present, else ``filename``, as RFC 6266 requires; encoded words
-        (RFC 2047) are decoded. ``None`` if the header has neither.
+        (RFC 2047) and ``%22``, a double quote in HTML's forms, are decoded. ``None`` if the header
+        has neither.
     """
     if b"*" in disposition and (extended := _extended(disposition)) is not None:
         return extended
     if plain is None:
         return None
     name = plain.decode(errors="replace")
+    # so HTML has clients send a double quote; they leave other percent signs as they are
+    name = name.replace("%22", '"')
     return _decoded(name) if "=?" in name else name
 
 

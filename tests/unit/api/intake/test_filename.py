@@ -27,6 +27,12 @@ def sent(disposition: str) -> str | None:
             "写真.jpg",
         ),
         ('filename="=?utf-8?B?5YaZ55yfLmpwZw==?="', "写真.jpg"),
+        # curl, Chromium, requests and httpx send a double quote like this
+        ('filename="a%22b.jpg"', 'a"b.jpg'),
+        ('filename="%22写真%22 100%.jpg"', '"写真" 100%.jpg'),
+        # no other escape is read: `%41` may be what the file is called
+        ('filename="a%41%2522.jpg"', "a%41%2522.jpg"),
+        ("filename*=utf-8''a%2522b.jpg", "a%22b.jpg"),
         ('filename="=?UTF-8?Q?caf=C3=A9.jpg?="', "café.jpg"),
         ('filename="=?utf-8?B?5YaZ?= =?utf-8?B?55yf?="', "写真"),
         ("filename*=UTF-8'en'na%C3%AFve%20cat.jpg; filename=\"cat.jpg\"", "naïve cat.jpg"),
