@@ -72,7 +72,7 @@ class Service:
         """
         settings = self.settings
         check_memory(settings, memory_limit())
-        give_back_large_blocks()
+        give_back_large_blocks(settings.worker_threads)
         incarnation = f"{self.name}:{uuid.uuid4().hex[:12]}"
         client = connect(settings.redis_url, REDIS_TIMEOUT_S)
         items, redis_index = ItemStore(client, incarnation), RecoveryIndex(client, incarnation)

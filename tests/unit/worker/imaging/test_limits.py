@@ -96,7 +96,7 @@ def measure(data, warm):
     preprocess(data, IMAGENET1K_V2, 10**9)
     print(peak() - before, cost, flush=True)
 
-memory.give_back_large_blocks()
+memory.give_back_large_blocks(8)
 for name in sys.argv[2:]:
     if not os.fork():
         measure(*(Path(file).read_bytes() for file in (name, sys.argv[1])))
@@ -150,7 +150,7 @@ def peak():
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
 
-memory.give_back_large_blocks()
+memory.give_back_large_blocks(8)
 data, warm = (Path(name).read_bytes() for name in sys.argv[1:])
 budget = MemoryBudget()
 

@@ -3,7 +3,9 @@
 import subprocess
 import sys
 
-from worker.imaging.memory import KEPT_BYTES
+import pytest
+
+from worker.imaging.memory import kept_bytes
 
 # A process of its own, because what is tested is how it allocates. One large photo after the other,
 # because each thread has a heap.
@@ -17,7 +19,7 @@ from worker.imaging import memory
 from worker.imaging.preprocess import preprocess
 from worker.models.transforms import IMAGENET1K_V1
 
-memory.give_back_large_blocks()
+memory.give_back_large_blocks(THREADS)
 file = io.BytesIO()
 Image.new("RGB", (5_000, 4_000), "teal").save(file, "PNG", compress_level=1)
 with ThreadPoolExecutor(THREADS) as pool:
@@ -36,4 +38,40 @@ with ThreadPoolExecutor(THREADS) as pool:
 
 def test_what_large_photos_took_is_given_back() -> None:
     run = subprocess.run([sys.executable, "-c", ROUNDS], capture_output=True, text=True, check=True)
-    assert int(run.stdout) < THREADS * KEPT_BYTES, "more than each thread's heap may keep"
+    assert int(run.stdout) < THREADS * kept_bytes(THREADS), "more than each thread's heap may keep"
+
+
+# Memory that was returned to the system comes back page by page, each a fault.
+FAULTS = """
+import io, resource, sys, threading
+from PIL import Image
+from worker.imaging import memory
+from worker.imaging.preprocess import preprocess
+from worker.models.transforms import IMAGENET1K_V1
+
+memory.give_back_large_blocks(8)
+file = io.BytesIO()
+Image.new("RGB", (int(sys.argv[1]), int(sys.argv[2])), "teal").save(file, "JPEG")
+def faults():
+    for _ in range(3):
+        preprocess(file.getvalue(), IMAGENET1K_V1, 50_000_000)
+    before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+    for _ in range(10):
+        preprocess(file.getvalue(), IMAGENET1K_V1, 50_000_000)
+    print((resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before) / 10)
+decoder = threading.Thread(target=faults)  # with a heap of its own, as in a worker
+decoder.start()
+decoder.join()
+"""
+
+
+@pytest.mark.parametrize("size", [(1600, 1200), (1800, 1020), (1200, 1600), (4000, 3000)])
+def test_an_ordinary_large_jpeg_is_decoded_into_memory_that_is_kept(size: tuple[int, int]) -> None:
+    arguments = [sys.executable, "-c", FAULTS, *map(str, size)]
+    run = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert float(run.stdout) < 100
+
+
+@pytest.mark.parametrize(("threads", "kept"), [(1, 16), (8, 16), (12, 10), (16, 8), (256, 8)])
+def test_more_threads_keep_less_each(threads: int, kept: int) -> None:
+    assert kept_bytes(threads) // 2**20 == kept
