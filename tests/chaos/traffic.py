@@ -15,7 +15,7 @@ import httpx
 from PIL import Image
 
 from tests.chaos.cluster import Cluster
-from tests.support.scripted_worker import KILLS
+from tests.support.scripted_colors import KILLS
 
 AT_LEAST = 2_000
 LONGEST_S = 200

@@ -17,7 +17,7 @@ from tests.hostile.broken import broken_pictures
 from tests.hostile.live import said_of
 from tests.hostile.odd import Picture, odd_pictures
 from tests.hostile.table import row_of
-from tests.support.scripted_worker import FAILS, HANGS, KILLS, NO_NUMBER
+from tests.support.scripted_colors import FAILS, HANGS, KILLS, NO_NUMBER
 from worker.imaging.preprocess import preprocess
 from worker.models.transforms import IMAGENET1K_V1
 

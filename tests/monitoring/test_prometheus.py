@@ -16,7 +16,7 @@ from tests.integration.worker.conftest import photo
 from tests.support.api_process import ApiProcess
 from tests.support.prometheus import MONITORING, Prometheus, program
 from tests.support.redis_server import RedisServer
-from tests.support.scripted_worker import FAILS, KILLS
+from tests.support.scripted_colors import FAILS, KILLS
 from tests.support.served import eventually
 from tests.support.worker_process import WorkerProcess
 

@@ -18,11 +18,11 @@ import worker.monitoring.heartbeat
 import worker.queue.transport
 import worker.recovery.reconciler
 import worker.recovery.redis_index
+from tests.support.scripted_colors import FAILS, HANGS, KILLS, NO_NUMBER, POISONS
 from worker.inference.runtime import OutOfMemory, Runtime
 from worker.models.selection import ModelSpec
 from worker.models.transforms import RECIPES
 
-KILLS, HANGS, FAILS, NO_NUMBER, POISONS = 250, 240, 230, 220, 210
 CLASSES = 256
 # What one call of the model takes, and what each photo in it adds.
 SERVICE_TIME_S = float(os.environ.get("SCRIPTED_SERVICE_TIME_S", "0"))

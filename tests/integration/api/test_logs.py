@@ -13,7 +13,7 @@ from shared.redis_client import connect
 from tests.integration.worker.conftest import photo
 from tests.support.api_process import ApiProcess
 from tests.support.redis_server import RedisServer
-from tests.support.scripted_worker import FAILS, KILLS
+from tests.support.scripted_colors import FAILS, KILLS
 from tests.support.served import eventually
 from tests.support.worker_process import WorkerProcess
 

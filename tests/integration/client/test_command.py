@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.command import Command
 from tests.support.live_service import LiveService, coloured
-from tests.support.scripted_worker import FAILS
+from tests.support.scripted_colors import FAILS
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from shared.redis_keys import DISCARDED
 from shared.uploads import FileUploadStore
 from tests.support.api_process import ApiProcess
 from tests.support.live_service import coloured
-from tests.support.scripted_worker import KILLS
+from tests.support.scripted_colors import KILLS
 from tests.support.served import eventually
 from tests.support.worker_process import WorkerProcess
 from worker.recovery.redis_index import RecoveryIndex

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from shared.queue.names import QueueName
 from tests.integration.worker.conftest import Bench, photo
 from tests.support.api_process import ApiProcess
-from tests.support.scripted_worker import KILLS
+from tests.support.scripted_colors import KILLS
 from tests.support.served import eventually
 
 GONE = 12

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from tests.integration.worker.conftest import Bench, ends, photo
 from tests.support.api_process import ApiProcess
-from tests.support.scripted_worker import HANGS
+from tests.support.scripted_colors import HANGS
 from tests.support.served import eventually
 from tests.support.worker_process import WorkerProcess
 

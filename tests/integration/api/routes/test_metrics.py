@@ -17,7 +17,7 @@ from tests.support.answers import slug
 from tests.support.api_process import ApiProcess
 from tests.support.played_worker import PlayedWorker
 from tests.support.redis_server import RedisServer
-from tests.support.scripted_worker import FAILS, KILLS
+from tests.support.scripted_colors import FAILS, KILLS
 from tests.support.served import eventually
 from tests.support.worker_process import WorkerProcess
 

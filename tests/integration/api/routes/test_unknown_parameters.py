@@ -17,7 +17,7 @@ JOB = f"/jobs/{'0' * 32}"
         ("POST", "/predict", "topk", "did you mean 'top_k'?"),
         ("POST", "/predict", "TOP_K", "did you mean 'top_k'?"),
         ("POST", "/predict", "explian", "did you mean 'explain'?"),
-        ("POST", "/predict", "wait", "known parameters: top_k, explain."),
+        ("POST", "/predict", "wait", "known parameters: top_k, explain, min_confidence."),
         ("POST", "/jobs", "top-k", "did you mean 'top_k'?"),
         ("GET", JOB, "ofset", "did you mean 'offset'?"),
         ("GET", f"{JOB}/results", "fromat", "did you mean 'format'?"),

@@ -8,7 +8,7 @@ from shared.messages import WorkerReport, WorkerState
 from shared.queue.names import QueueName
 from shared.redis_keys import WORKERS
 from tests.integration.worker.conftest import Bench, photo
-from tests.support.scripted_worker import HANGS
+from tests.support.scripted_colors import HANGS
 
 STALE = 1_500
 # One call of 0.1 s a photo: no worker can end more than ten a second. A heartbeat between the end

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.integration.worker.conftest import Bench, ends, photo
-from tests.support.scripted_worker import FAILS, POISONS
+from tests.support.scripted_colors import FAILS, POISONS
 from tests.support.worker_process import WorkerProcess
 from worker.processing.fault_exit import EXIT_FAULT
 

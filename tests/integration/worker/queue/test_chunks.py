@@ -6,7 +6,7 @@ from shared.messages import CHUNK_MAX, ItemRef, ItemResult, ItemState, JobState
 from shared.queue.names import QueueName
 from shared.records.items import DEATHS_ALONE, Finish, ItemStore
 from tests.integration.worker.conftest import Bench, ends, photo
-from tests.support.scripted_worker import FAILS, HANGS, KILLS
+from tests.support.scripted_colors import FAILS, HANGS, KILLS
 
 ONE_BY_ONE = {"MAX_BATCH_SIZE": "1", "WORKER_THREADS": "2"}
 MIDDLE = 5

@@ -6,7 +6,7 @@ from shared.messages import ItemRef, ItemResult, ItemState, JobState
 from shared.queue.names import QueueName
 from shared.records.items import Finish, ItemStore
 from tests.integration.worker.conftest import Bench, ends, photo
-from tests.support.scripted_worker import FAILS, HANGS, KILLS, NO_NUMBER
+from tests.support.scripted_colors import FAILS, HANGS, KILLS, NO_NUMBER
 
 
 def test_a_batch_ends_in_order_and_its_uploads_are_gone(bench: Bench) -> None:
