@@ -46,7 +46,7 @@ class BatchConsumer(bootsteps.StartStopStep):  # type: ignore[misc] # Celery has
             ignore_errors(parent, self._consumer.cancel)
 
     def shutdown(self, parent: Any) -> None:
-        """Close the channel, which puts back what nobody has started."""
+        """Close the channel, which puts back what no thread has started."""
         if self._consumer:
             self.stop(parent)
             ignore_errors(parent, self._consumer.close)

@@ -52,7 +52,7 @@ def test_a_photo_that_kills_its_process_fails_alone_in_a_chunk(bench: Bench) -> 
     expected[MIDDLE] = "worker_lost"
     with bench.worker(restart=True, WORKER_THREADS="2") as worker:
         job = bench.wait(bench.submit_in_chunks(photos), 120)
-        assert worker.starts == 4  # once beside others, twice alone
+        assert worker.starts == 4  # once beside others, twice in isolation
     assert ends(job) == expected
     assert deaths(bench, job.job_id) == {MIDDLE: DEATHS_ALONE}
 
