@@ -176,12 +176,16 @@ _FORM = ("application/json", "utf-8")
 
 
 def _are_one_item(job_id: object, index: object, attempt: object, alone: object) -> bool:
-    # a bool does not count as an integer
-    return isinstance(job_id, str) and type(index) is type(attempt) is int and type(alone) is bool
+    return isinstance(job_id, str) and _are_counts(index, attempt) and isinstance(alone, bool)
 
 
 def _are_chunk(job_id: object, first: object, count: object) -> bool:
-    return isinstance(job_id, str) and type(first) is int and count in _COUNTS
+    return isinstance(job_id, str) and _are_counts(first, count) and count in _COUNTS
+
+
+def _are_counts(*values: object) -> bool:
+    # a bool does not count as an integer
+    return all(type(value) is int and value >= 0 for value in values)
 
 
 _COUNTS = range(1, CHUNK_MAX + 1)

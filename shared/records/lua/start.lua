@@ -5,9 +5,10 @@
 -- Returns false if none was started, else {queue, top_k, milliseconds in the queue, request id, and
 -- for each item its index and its JSON}.
 local id, attempt, incarnation, token = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
-local first, last = tonumber(ARGV[5]), ARGV[5] + ARGV[6] - 1
+local first, count = tonumber(ARGV[5]), tonumber(ARGV[6])
 local indices = {}
-for index = first, last do indices[#indices + 1] = index end
+-- counted from 1: a loop over the indices would not end at 2^53, where a number + 1 is the number
+for at = 1, count do indices[at] = first + at - 1 end
 local states, mine = read_states(id, indices), {}
 local members, lines = {}, {}
 for at, index in ipairs(indices) do
@@ -24,8 +25,8 @@ end
 if #mine == 0 then return false end
 local job = redis.call('HMGET', job_key(id), 'queue', 'top_k', 'created_ms', 'request_id')
 local now = now_ms()
-local items = first == last and {redis.call('LINDEX', items_key(id), first)}
-  or redis.call('LRANGE', items_key(id), first, last)
+local items = count == 1 and {redis.call('LINDEX', items_key(id), first)}
+  or redis.call('LRANGE', items_key(id), first, indices[count])
 if #members > 0 then
   local queue = job[1]
   -- items that were sent in one message have one number

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from shared.messages import CHUNK_MAX
+from shared.messages import CHUNK_MAX, Chunk, ItemRef, ItemState
 from shared.queue.names import QueueName
 from shared.redis_keys import DISCARDED
 from tests.integration.worker.conftest import Bench, ends, photo
@@ -65,6 +65,9 @@ MALFORMED = {
     "a chunk of nothing": json.dumps(
         {**ENVELOPE, "body": body([["job", 0, 0], {}, {}]), "headers": CHUNK}
     ),
+    "a chunk of a number with a point": json.dumps(
+        {**ENVELOPE, "body": body([["job", 0, 2.0], {}, {}]), "headers": CHUNK}
+    ),
     "one photo as a chunk": json.dumps({**ENVELOPE, "body": GOOD, "headers": CHUNK}),
     "an odd id": json.dumps({**ENVELOPE, "body": GOOD, "headers": {**OURS, "id": [1]}}),
     "an unknown charset": json.dumps(
@@ -86,6 +89,19 @@ def test_malformed_messages_are_discarded(bench: Bench, queue: str) -> None:
     assert ends(job) == ["9"]
     assert bench.client.hlen("unacked") == 0
     assert int(bench.client.get(DISCARDED)) == len(MALFORMED)
+
+
+@pytest.mark.parametrize("index", [-1, 2**53, 2**60, 10**30, 10**400])
+def test_an_absurd_index_holds_redis_up_for_nobody(bench: Bench, index: int) -> None:
+    job_id = bench.record([photo(0, 1)] * 2)
+    with bench.worker(WORKER_THREADS="1") as worker:
+        for queue in QueueName:
+            for delivery in (ItemRef(job_id, index, 1), Chunk(job_id, index, 2)):
+                bench.client.lpush(queue.value, bench.messages.draft(queue, delivery))
+        for queue in QueueName:
+            assert ends(bench.wait(bench.submit([photo(0, 9)], queue), 30)) == ["9"]
+        assert worker.process.poll() is None
+    assert bench.read(job_id).counts[ItemState.QUEUED] == 2
 
 
 def test_worker_survives_redis_restart(bench: Bench, redis_server: RedisServer) -> None:
