@@ -217,6 +217,8 @@ def test_openvino_starts_no_more_threads_than_a_containers_limit(
     runtime = load("openvino")
     assert inferring.properties("INFERENCE_NUM_THREADS") == [1]
     assert runtime.concurrency == 1
+    runtime.explain(noise(1)[0], [0])
+    assert inferring.properties("INFERENCE_NUM_THREADS") == [1, 1], "a map keeps the limit, too"
 
 
 @pytest.mark.parametrize("error", [RuntimeError("Exception: std::bad_alloc"), MemoryError()])
