@@ -18,14 +18,15 @@ from shared import log
 from shared.errors import InferenceFailed, ServiceError
 from shared.messages import ItemRef, ItemResult, ItemState, Problem
 from shared.queue.names import QueueName
-from shared.records.items import Finish, StartedItem
+from shared.records.items import Finish
 from shared.uploads import UploadStore, upload_key
 from worker.inference.runtime import WorkerFault
 from worker.monitoring.in_flight import InFlightItem, InFlightItems
 from worker.monitoring.metrics import WorkerMetrics
-from worker.processing.classification import Classifier, Submitted
+from worker.processing.classification import Classifier
 from worker.processing.fault_exit import FaultExit
 from worker.processing.isolation import IsolationLock
+from worker.processing.progress import Photo, Progress
 from worker.processing.retrying_stores import (
     PatientItems,
     RecordUnreadable,
@@ -34,36 +35,6 @@ from worker.processing.retrying_stores import (
 )
 
 _log = log.get(__name__)
-
-# A client that follows its job should see progress at least twice a second.
-RECORD_EVERY_S = 0.25
-
-
-@dataclass
-class _Photo:
-    """A photo that this worker has started."""
-
-    item: StartedItem
-    entry: InFlightItem
-    submitted: Submitted = field(init=False)
-    end: ItemResult = field(init=False)
-
-
-@dataclass
-class _Progress:
-    """How far the photos of a message are; times by `time.monotonic`."""
-
-    left: deque[_Photo]
-    at: InFlightItem | None = None
-    begun: deque[_Photo] = field(default_factory=deque)
-    ended: list[_Photo] = field(default_factory=list)
-    began: float = field(default_factory=time.monotonic)
-    recorded: float = field(default_factory=time.monotonic)
-
-    @property
-    def patience_s(self) -> float:
-        """Seconds for which results may still wait to be recorded."""
-        return max(0.0, self.recorded + RECORD_EVERY_S - time.monotonic())
 
 
 @dataclass
@@ -97,10 +68,26 @@ class Pipeline:
                 self._process(entries)
             except Stopping:
                 _log.info("item left to another worker")
-            except RecordUnreadable as error:
-                _log.error("the item's record cannot be read", reason=str(error))
+            except MemoryError as error:
+                self._exit(WorkerFault("memory", repr(error)), None)
             except Exception:  # noqa: BLE001 - see the module's docstring
                 _log.exception("the end of the item could not be recorded")
+                self._try_again(entries)
+
+    def _try_again(self, entries: list[InFlightItem]) -> None:
+        """Queue again what has not ended, each by itself; a single item has failed and is suspect.
+
+        Otherwise the items would stay running for as long as this worker lives.
+        """
+        held = {id(entry) for entry in self.activity.entries()}
+        refs = [entry.ref for entry in entries if id(entry) in held]
+        try:
+            if len(refs) > 1:
+                self.items.leave(refs, entries[0].queue)
+            elif refs:
+                self.items.hand_back(refs[0], entries[0].queue)
+        except Exception:  # noqa: BLE001 - as above
+            _log.exception("items left running")
 
     def _process(self, entries: list[InFlightItem]) -> None:
         began = time.monotonic()
@@ -113,8 +100,8 @@ class Pipeline:
         if len(started) < len(refs):
             _log.debug("stale message", attempt=refs[0].attempt, items=len(refs) - len(started))
             self.activity.end([entry for entry in entries if entry.ref not in started])
-        progress = _Progress(
-            deque(_Photo(started[e.ref], e) for e in entries if e.ref in started), began=began
+        progress = Progress(
+            deque(Photo(started[e.ref], e) for e in entries if e.ref in started), began=began
         )
         for photo in progress.left:
             photo.entry.started, photo.entry.queue = True, photo.item.queue
@@ -141,7 +128,7 @@ class Pipeline:
         with self.isolation.closed():  # no item starts while the process exits
             self.fault_exit.exit(fault, entry)
 
-    def _run_all(self, progress: _Progress) -> None:
+    def _run_all(self, progress: Progress) -> None:
         first = True
         while progress.left and (first or not self.stopping.is_set()):
             first = False
@@ -159,7 +146,7 @@ class Pipeline:
             self.items.leave(refs, progress.left[0].item.queue)
 
     def _step(
-        self, photo: _Photo, progress: _Progress, step: Callable[[_Photo, float], ItemResult | None]
+        self, photo: Photo, progress: Progress, step: Callable[[Photo, float], ItemResult | None]
     ) -> None:
         """Take a step with a photo; it ends with the step's result or error."""
         progress.at, ref = photo.entry, photo.item.ref
@@ -180,15 +167,15 @@ class Pipeline:
             photo.end = end
             progress.ended.append(photo)
 
-    def _begin(self, photo: _Photo, _: float) -> None:
+    def _begin(self, photo: Photo, _: float) -> None:
         data = self.reader.read(photo.item.upload_key)
         photo.entry.worked = True
         photo.submitted = self.classifier.begin(data, photo.item, photo.entry)
 
-    def _result(self, photo: _Photo, began: float) -> ItemResult:
+    def _result(self, photo: Photo, began: float) -> ItemResult:
         return self.classifier.result(photo.submitted, began)
 
-    def _take_results(self, progress: _Progress, *, patiently: bool) -> None:
+    def _take_results(self, progress: Progress, *, patiently: bool) -> None:
         """Take the results that are there, or all, and record them once some have waited."""
         while progress.begun:
             photo = progress.begun[0]
@@ -202,10 +189,12 @@ class Pipeline:
                     continue
             progress.begun.popleft()
             self._step(photo, progress, self._result)
+            if not progress.patience_s:  # making maps takes time
+                self._record(progress)
         if progress.left and not progress.patience_s:
             self._record(progress)
 
-    def _record(self, progress: _Progress) -> None:
+    def _record(self, progress: Progress) -> None:
         photos, progress.ended, progress.recorded = progress.ended, [], time.monotonic()
         if not photos:
             return
@@ -227,7 +216,7 @@ class Pipeline:
                 _log.warning("upload left to the sweeper", upload=key, reason=str(error))
 
 
-def _log_end(photo: _Photo, finish: Finish) -> None:
+def _log_end(photo: Photo, finish: Finish) -> None:
     ref, error = photo.item.ref, photo.end.error
     with log.about(job=ref.job_id, item=ref.index, request_id=photo.item.request_id):
         if finish is not Finish.COUNTED:

@@ -86,6 +86,11 @@ class PatientItems:
             message = self._messages.draft(queue, due)
             self._repeat(lambda r=ref, m=message: self._items.leave(r, m))  # type: ignore[misc]
 
+    def hand_back(self, ref: ItemRef, queue: QueueName) -> None:
+        """Queue an item again, in isolation; the second time that this happens there, it fails."""
+        message = self._messages.draft(queue, replace(ref, attempt=ref.attempt + 1), alone=True)
+        self._repeat(lambda: self._items.hand_back(ref, message, suspect=True))
+
     def _repeat(self, call: Callable[[], T]) -> T:
         tries_left = RETRIES_WHEN_STOPPING
         while True:

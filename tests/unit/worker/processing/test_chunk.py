@@ -1,13 +1,17 @@
 """The photos of one message that has several, with a played record, store and model."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+from redis.exceptions import ResponseError
 
 from shared.messages import Chunk
 from shared.queue.names import QueueName
 from tests.unit.worker.processing.conftest import Played, photo
+from worker.processing import progress
 from worker.processing.fault_exit import EXIT_FAULT
 
 COUNT = 12
@@ -127,3 +131,37 @@ def test_a_stale_chunk_changes_nothing(chunk: Played) -> None:
     assert chunk.record.results == []
     assert len(chunk.store.uploads) == COUNT
     assert chunk.activity.finished == 0
+
+
+@pytest.mark.parametrize("error", [ResponseError("WRONGTYPE"), RuntimeError("not foreseen")])
+def test_photos_whose_results_cannot_be_recorded_are_tried_again_by_themselves(
+    chunk: Played, error: Exception
+) -> None:
+    chunk.record.finish_errors = [error]
+    run(chunk)
+    assert sorted(recorded(chunk) + [ref.index for ref in chunk.record.left]) == [*CHUNK.indices]
+    assert chunk.record.left
+
+
+def test_a_lack_of_memory_at_the_start_ends_the_worker(chunk: Played) -> None:
+    """The record may say that its photos are running: another worker's reconciler finds them."""
+    chunk.record.start_errors = [MemoryError()]
+    run(chunk)
+    assert chunk.exits == [EXIT_FAULT]
+
+
+def test_results_are_recorded_while_maps_are_made(
+    chunk: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "RECORD_EVERY_S", 0.02)
+    chunk.record.explain = True
+    real, pause = chunk.runtime.explain, threading.Event()
+
+    def slowly(photo: NDArray[np.uint8], classes: Sequence[int]) -> NDArray[np.float32]:
+        pause.wait(0.03)
+        return real(photo, classes)
+
+    chunk.runtime.explain = slowly  # type: ignore[method-assign]
+    run(chunk)
+    assert recorded(chunk) == [*CHUNK.indices]
+    assert len(chunk.record.groups) == COUNT

@@ -228,3 +228,10 @@ def test_a_bad_photo_ends_with_its_reason(played: Played, data: bytes) -> None:
     played.store.uploads[KEY] = data
     played.run()
     assert played.end() == "unsupported_media_type"
+
+
+def test_a_photo_whose_result_cannot_be_recorded_is_tried_again_alone(played: Played) -> None:
+    played.record.finish_errors = [RuntimeError("not foreseen")]
+    played.run()
+    assert played.record.handed_back == [(REF, True)]
+    assert played.activity.entries() == []
