@@ -29,7 +29,7 @@ class BatchConsumer(bootsteps.StartStopStep):  # type: ignore[misc] # Celery has
 
     def start(self, parent: Any) -> None:
         """Open the channel and consume."""
-        threads = parent.pool.num_processes // len(QueueName)
+        threads = max(1, parent.pool.num_processes // len(QueueName))  # 0 would be no limit
         # Celery would let waiting requests have the threads of both queues; its loop applies this
         parent.qos.value = threads
         channel = parent.connection.channel()

@@ -8,7 +8,7 @@ from api.admission.cluster_state import ClusterState, WorkerSeen
 from api.admission.controller import Admission, EndRate, retry_after_s
 from api.redis_client import connect_async
 from shared.errors import BrokerUnavailable, NoWorkers, QueueFull
-from shared.messages import WorkerReport, WorkerState
+from shared.messages import WorkerBeat, WorkerState
 from shared.queue.names import QueueName
 
 INTERACTIVE, BATCH = QueueName.INTERACTIVE, QueueName.BATCH
@@ -16,7 +16,7 @@ INTERACTIVE, BATCH = QueueName.INTERACTIVE, QueueName.BATCH
 
 def cluster(*states: WorkerState, queued: int = 0, rate: float | None = None) -> ClusterState:
     workers = [
-        WorkerSeen(WorkerReport(name="w", status=state, rate_per_s=rate), state, 0.0)
+        WorkerSeen(WorkerBeat(name="w", status=state, rate_per_s=rate), state, 0.0)
         for state in states
     ]
     return ClusterState(latency_ms=1, workers=workers, queued={INTERACTIVE: queued, BATCH: 0})
