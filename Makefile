@@ -36,7 +36,7 @@ test-docker: install-dev ## with Docker: build, start, classify, scale, look ins
 	$(BIN)/python -m pytest $(FULL) tests/compose
 
 test-browser: install-dev ## with Chromium and nginx: the page
-	$(BIN)/python -m pytest $(FULL) $(PARALLEL) 2 tests/browser
+	$(BIN)/python -m pytest $(FULL) tests/browser
 
 hostile: install-dev ## hostile images and requests against a running service; a minute of fuzzing
 	$(BIN)/python -m pytest $(FULL) tests/hostile/test_corpus.py
