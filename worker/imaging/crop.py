@@ -31,8 +31,10 @@ _COLUMNS_REVERSED = {2, 3, 7, 8}
 _ROWS_REVERSED = {3, 4, 6, 7}
 # Pillow's box has the precision of float32. If few pixels make a result pixel, this can change the
 # rounding of all of them, and so the result by two steps. Therefore a small picture is resized
-# whole, as in torchvision, unless it is so long and thin that this takes too much memory.
-_SMALL = 1.5
+# whole, as in torchvision, unless it is so long and thin that this takes too much memory. Bicubic
+# weights are partly negative and add up more rounding: there, small is what is less than this many
+# times the size to resize to.
+_SMALL = {Image.Resampling.BILINEAR: 1.5, Image.Resampling.BICUBIC: 4.0}
 _MOST_RESIZED = 3_000_000
 
 
@@ -90,7 +92,8 @@ def plan_cut(size: Size, orientation: int, shrink: int, recipe: Recipe) -> Cut:
         top = target[1] - crop - top
     rows_first = _rows_first(size[::-1] if transposed else size, recipe) is not transposed
     decoded = (shrunk_length(size[0], shrink), shrunk_length(size[1], shrink))
-    if shrink == 1 and min(size) < _SMALL * recipe.resize and math.prod(target) < _MOST_RESIZED:
+    small = _SMALL[recipe.interpolation] * recipe.resize
+    if shrink == 1 and min(size) < small and math.prod(target) < _MOST_RESIZED:
         whole = (0, 0, *decoded)
         return Cut(whole, whole, target, (left, top), crop, rows_first, orientation)
     x, y = size[0] / target[0] / shrink, size[1] / target[1] / shrink

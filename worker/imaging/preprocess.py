@@ -1,7 +1,7 @@
 """Turns a photo's bytes into the square of pixels that the model takes.
 
-The result is that of torchvision's transform on the upright RGB picture, within one step of uint8
-(two in noise, with bicubic weights), unless the JPEG decoder reduces the picture (`DRAFT_FACTOR`).
+The result is that of torchvision's transform on the upright RGB picture, within one step of uint8,
+unless the JPEG decoder reduces the picture (see `DRAFT_FACTOR`).
 """
 
 import threading
