@@ -35,7 +35,7 @@ Time = Annotated[
 
 _CONCEPT = (
     "the most specific concept above the classes whose confidences add up to 0.8 or more; absent "
-    "if there is none, and if the labels are your own"
+    "if no concept does, and if the labels are your own"
 )
 
 

@@ -26,7 +26,7 @@ def described(cpuinfo: str, cores: int) -> tuple[Row, list[Row]]:
     """The head and the only row of the table.
 
     Args:
-        cpuinfo: As `/proc/cpuinfo`; empty where there is none.
+        cpuinfo: As `/proc/cpuinfo`; empty where the system has no such file.
         cores: Number of processors.
     """
     found = _value(cpuinfo, "flags") or _value(cpuinfo, "Features")

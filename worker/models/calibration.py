@@ -120,7 +120,7 @@ def load(spec: ModelSpec, cache: Path) -> Calibration:
     """The calibration of these weights.
 
     Raises:
-        ModelUnavailable: There is none, or its file cannot be read.
+        ModelUnavailable: They have no calibration, or its file cannot be read.
     """
     file = folder(spec, cache) / _FILE
     try:

@@ -9,7 +9,7 @@ from tests.support.scripted_colors import FAILS, POISONS
 from tests.support.worker_process import WorkerProcess
 from worker.processing.fault_exit import EXIT_FAULT
 
-COUNT = 400
+COUNT = 1_000
 SLOW = {"SCRIPTED_SERVICE_TIME_S": "0.01"}
 
 
