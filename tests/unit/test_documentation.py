@@ -36,7 +36,7 @@ FIELDS = [(s, name) for s in [SharedSettings, *READERS.values()] for name in s.m
 
 # Defaults that the code chooses when there is no value.
 CHOSEN = {"MODEL_WEIGHTS": DEFAULT_WEIGHTS}
-# Settings whose default differs under `make serve`, which the table has to mention.
+# Settings whose default differs under `make serve`, which the comment has to mention.
 OF_SERVE = {"MODEL", "REDIS_URL", "UPLOADS_URL"}
 # Settings whose default differs in compose.
 OF_COMPOSE = {"LOG_FORMAT", "MODEL_DIR", "API_KEYS_FILE"}
@@ -70,22 +70,29 @@ def compose() -> dict[str, str]:
 
 
 def env_example() -> dict[str, str]:
+    """Setting to its default."""
     return dict(re.findall(r"^#([A-Z][A-Z0-9_]*)=(.*)$", read(".env.example"), re.MULTILINE))
 
 
-def settings_table() -> dict[str, list[str]]:
-    """Setting to its unit, default and meaning."""
-    return {row[0].strip("`"): row[1:] for row in rows("docs/configuration.md")}
+def sections() -> list[tuple[set[str], str]]:
+    """For each section of .env.example the programs that read it, and its text."""
+    found = re.split(r"^# --- .*: read by (.*?)(?: \(.*)? -+$", read(".env.example"), flags=re.M)
+    return [(set(found[i].split(", ")), found[i + 1]) for i in range(1, len(found), 2)]
+
+
+def comments() -> dict[str, str]:
+    """Setting to the comment directly above it."""
+    found = re.findall(r"((?:^# (?!---).*\n)*)^#([A-Z_]+)=", read(".env.example"), re.M)
+    return {name: comment.replace("\n# ", " ") for comment, name in found}
 
 
 def documented_readers() -> dict[str, set[str]]:
-    """Setting to the programs that read it, from the line above its table and its own row."""
-    found = {}
-    for part in read("docs/configuration.md").split("\nRead by: ")[1:]:
-        readers = set(part.partition(".")[0].split(", "))
-        for name, row in re.findall(r"^\| `([A-Z_]+)` (.*)$", part, re.MULTILINE):
-            found[name] = readers | set(re.findall(r"also read by (\w+)", row))
-    return found
+    """Setting to the programs that read it, from its section's heading and its own comment."""
+    return {
+        name: readers | set(re.findall(r"Also read by (\w+)", comments()[name]))
+        for readers, text in sections()
+        for name in re.findall(r"^#([A-Z_]+)=", text, re.M)
+    }
 
 
 def error_slugs(base: type[ServiceError] = ServiceError) -> set[str]:
@@ -96,7 +103,6 @@ def error_slugs(base: type[ServiceError] = ServiceError) -> set[str]:
 
 def documented_and_real() -> Iterator[tuple[str, set[str], set[str]]]:
     settings = {name.upper() for _, name in FIELDS} | set(compose())
-    yield "settings in docs/configuration.md", set(settings_table()), settings
     yield "settings in .env.example", set(env_example()), settings
     rules = yaml.safe_load(read("deploy/monitoring/rules.yml"))["groups"][0]["rules"]
     alerts = code(rows("docs/monitoring.md", "Alerts"), r"(\w+)")
@@ -144,11 +150,11 @@ def test_every_promise_and_threat_names_a_test(page: str, heading: str) -> None:
     assert [line for line in lines if not re.search(r"`(?:\w+/)*test_", line)] == []
 
 
-def test_every_setting_has_a_unit_a_reader_and_a_meaning() -> None:
+def test_every_setting_has_a_comment_and_its_readers() -> None:
     readers = documented_readers()
-    for name, (unit, _, meaning) in settings_table().items():
-        assert unit, name
-        assert meaning, name
+    assert set(readers) == set(env_example())
+    for name, comment in comments().items():
+        assert comment, name
         documented = readers[name] - {"compose"}
         real = {who for who, cls in READERS.items() if name.lower() in cls.model_fields}
         assert documented <= real, name
@@ -157,17 +163,13 @@ def test_every_setting_has_a_unit_a_reader_and_a_meaning() -> None:
         assert ("compose" in readers[name]) <= (name in compose()), name
 
 
-def test_documentation_and_env_example_agree_on_every_default() -> None:
-    assert {name: cells[1].strip("`") for name, cells in settings_table().items()} == env_example()
-
-
 @pytest.mark.parametrize(("settings", "name"), FIELDS)
 def test_env_example_has_the_default_of_the_code(
     settings: type[BaseSettings], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     variable = name.upper()
     if settings is ServeSettings and variable in OF_SERVE:
-        assert "make serve" in settings_table()[variable][2]
+        assert "make serve" in comments()[variable]
         return
     default = settings.model_fields[name].default
     written = env_example()[variable]
