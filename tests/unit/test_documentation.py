@@ -76,13 +76,15 @@ def env_example() -> dict[str, str]:
 
 def sections() -> list[tuple[set[str], str]]:
     """For each section of .env.example the programs that read it, and its text."""
-    found = re.split(r"^# --- .*: read by (.*?)(?: \(.*)? -+$", read(".env.example"), flags=re.M)
+    found = re.split(
+        r"^# --- .*: read by (.*?)(?: \(.*)? -+$", read(".env.example"), flags=re.MULTILINE
+    )
     return [(set(found[i].split(", ")), found[i + 1]) for i in range(1, len(found), 2)]
 
 
 def comments() -> dict[str, str]:
     """Setting to the comment directly above it."""
-    found = re.findall(r"((?:^# (?!---).*\n)*)^#([A-Z_]+)=", read(".env.example"), re.M)
+    found = re.findall(r"((?:^# (?!---).*\n)*)^#([A-Z_]+)=", read(".env.example"), re.MULTILINE)
     return {name: comment.replace("\n# ", " ") for comment, name in found}
 
 
@@ -91,7 +93,7 @@ def documented_readers() -> dict[str, set[str]]:
     return {
         name: readers | set(re.findall(r"Also read by (\w+)", comments()[name]))
         for readers, text in sections()
-        for name in re.findall(r"^#([A-Z_]+)=", text, re.M)
+        for name in re.findall(r"^#([A-Z_]+)=", text, re.MULTILINE)
     }
 
 
