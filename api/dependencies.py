@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from api.admission.controller import Admission
 from api.intake.body import MemoryBudget
-from api.jobs.completion import CompletionListener
+from api.jobs.completion_or_disconnect import CompletionListener
 from api.jobs.progress import Progress
 from api.jobs.service import JobService
 from api.settings import ApiSettings

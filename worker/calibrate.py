@@ -18,9 +18,9 @@ from shared.messages import Calibration
 from worker.cli import SUFFIXES, decoded, run, say
 from worker.inference import load_runtime
 from worker.models.calibration import calibration_error, fit, keep, scaled
-from worker.models.concepts import imagenet
 from worker.models.selection import ModelSpec, resolve
 from worker.models.weights import ModelUnavailable
+from worker.processing.predictions import imagenet
 from worker.settings import WorkerSettings
 
 # With fewer photos, the error that remains is mostly chance.

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
-from api.intake import image_check
+from api.intake import wrong_content
 from api.intake.body import (
     HEAD_BYTES,
     MemoryBudget,
@@ -14,9 +14,8 @@ from api.intake.body import (
     body_chunks,
     check_part,
 )
-from api.intake.filename import clean_filename
-from api.intake.image_check import check_photo, too_large
-from api.intake.multipart import Part, boundary_of, read_parts
+from api.intake.multipart import Part, boundary_of, check_form, read_parts
+from api.intake.photo import clean_filename, looks_like_photo, too_large
 from api.jobs.idempotency import Fingerprint
 from api.jobs.service import JobService
 from api.settings import ApiSettings
@@ -77,7 +76,7 @@ class BatchIntake:
     async def _read(self, request: Request, boundary: bytes, lease: MemoryLease) -> None:
         most = self.settings.max_job_bytes
         chunks = PeekedBody(body_chunks(request, most, _job_too_large))
-        image_check.check_form(await chunks.peek(HEAD_BYTES), request.headers)
+        check_form(await chunks.peek(HEAD_BYTES), request.headers)
         hashing = self.fingerprint is not None
         parts = read_parts(chunks, boundary, self.settings.max_upload_bytes, hashing=hashing)
         async for part in parts:
@@ -92,7 +91,7 @@ class BatchIntake:
 
     def _check(self, part: Part) -> None:
         if base_name(part.name) != BATCH_FIELD:
-            raise image_check.wrong_field(clean_filename(part.name) or "", BATCH_FIELD, "/jobs")
+            raise wrong_content.wrong_field(clean_filename(part.name) or "", BATCH_FIELD, "/jobs")
         most = min(self.settings.max_job_items, self.settings.max_queued_items)
         if len(self.items) >= most:
             raise UploadTooLarge(f"A job may have at most {most} photos. Send it as several jobs.")
@@ -105,7 +104,8 @@ class BatchIntake:
             if part.too_large:
                 raise too_large(self.settings.max_upload_bytes)
             check_part(part)
-            check_photo(part.data)
+            if not looks_like_photo(part.data):
+                raise wrong_content.wrong_content(part.data)
         except ServiceError as error:
             return NewItem(filename, None, Problem.of(error))
         key = upload_key(self.job_id, len(self.items))

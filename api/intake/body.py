@@ -15,11 +15,10 @@ from typing import TypeVar
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 
-from api.intake import image_check
-from api.intake.filename import clean_filename
-from api.intake.image_check import Photo, check_photo, too_large
+from api.intake import wrong_content
 from api.intake.json_body import PREDICT_JSON, JsonPhoto
-from api.intake.multipart import Part, boundary_of, read_parts
+from api.intake.multipart import Part, boundary_of, check_form, read_parts
+from api.intake.photo import Photo, clean_filename, looks_like_photo, too_large
 from api.settings import BUDGET_BYTES
 from shared.errors import MalformedRequest, QueueFull, UploadTooLarge
 
@@ -129,21 +128,22 @@ async def read_photo(
     head = await chunks.peek(HEAD_BYTES)
     if not head:
         raise MalformedRequest("The body is empty. Send a JPEG or PNG.")
-    if boundary and not image_check.looks_like_photo(head):
-        image_check.check_form(head, request.headers)
+    if boundary and not looks_like_photo(head):
+        check_form(head, request.headers)
         photo = await _from_form(chunks, boundary, max_bytes)
     elif head.removeprefix(BOM_UTF8).lstrip()[:1] == b"{":
         body = await chunks.rest(json_limit(max_bytes))
         photo = Photo(None, await decoded(json.decode, body))
-    elif image_check.looks_like_photo(head):
+    elif looks_like_photo(head):
         photo = Photo(None, await chunks.rest(max_bytes))
-        if damage := image_check.damage_of(photo.data, request.headers):
+        if damage := wrong_content.damage_of(photo.data, request.headers):
             raise damage
     else:
-        raise image_check.wrong_body(head, request.headers, json.field)
+        raise wrong_content.wrong_body(head, request.headers, json.field)
     if len(photo.data) > max_bytes:
         raise too_large(max_bytes)
-    check_photo(photo.data)
+    if not looks_like_photo(photo.data):
+        raise wrong_content.wrong_content(photo.data)
     return photo
 
 
@@ -200,8 +200,11 @@ def check_part(part: Part) -> None:
         MalformedRequest: The part contains several files.
         UnsupportedMediaType: The part is encoded, or contains text instead of a file.
     """
+    plain = not part.transfer_encoding and not part.content_type.startswith(b"multipart/")
+    if plain and looks_like_photo(part.data):
+        return
     head = bytes(part.data[:HEAD_BYTES])
-    problem = image_check.wrong_part(
+    problem = wrong_content.wrong_part(
         part.name, part.filename, part.content_type, part.transfer_encoding, head
     )
     if problem:
@@ -212,7 +215,7 @@ async def _from_form(chunks: PeekedBody, boundary: bytes, max_bytes: int) -> Pho
     photo: Photo | None = None
     async for part in read_parts(chunks, boundary, max_bytes):
         if base_name(part.name) != PREDICT_FIELD:
-            raise image_check.wrong_field(
+            raise wrong_content.wrong_field(
                 clean_filename(part.name) or "", PREDICT_FIELD, "/predict"
             )
         if part.too_large:

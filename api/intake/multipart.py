@@ -5,14 +5,15 @@ first, so this module uses python-multipart's tokenizer directly.
 """
 
 import hashlib
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from api.intake.filename import filename_of
+from api.intake.photo import filename_of
+from api.intake.wrong_content import compressed_body
 from shared.errors import MalformedRequest
 
 if TYPE_CHECKING:
@@ -188,6 +189,18 @@ def boundary_of(content_type: str) -> bytes | None:
     if not boundary:
         raise MalformedRequest("The Content-Type has no boundary. Let the HTTP client set it.")
     return boundary
+
+
+def check_form(head: bytes, headers: Mapping[str, str]) -> None:
+    """Refuse a body that is compressed, though its Content-Type is that of a form.
+
+    Raises:
+        UnsupportedMediaType: It is compressed.
+    """
+    # some clients name a coding and send the form as it is
+    is_form = head.lstrip(b"\r\n").startswith(b"--")
+    if not is_form and (error := compressed_body(head, headers)):
+        raise error
 
 
 async def read_parts(

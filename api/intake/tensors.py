@@ -13,7 +13,6 @@ from pydantic import Field, ValidationError
 from starlette.requests import Request
 
 from api.http.tensors import JSON_LENGTH
-from api.intake import image_check
 from api.intake.body import (
     FORM_OVERHEAD,
     HEAD_BYTES,
@@ -24,9 +23,11 @@ from api.intake.body import (
     decoded,
     json_limit,
 )
-from api.intake.image_check import Photo, check_photo
 from api.intake.json_body import StrictJson, WholeNumber, decode_base64, describe, parse_json
-from shared.errors import MalformedRequest, ServiceError, UploadTooLarge
+from api.intake.multipart import check_form
+from api.intake.photo import Photo, looks_like_photo
+from api.intake.wrong_content import wrong_content
+from shared.errors import MalformedRequest, UploadTooLarge
 from shared.messages import TOP_K_DEFAULT, TOP_K_MAX
 
 INPUT, DATATYPE = "image", "BYTES"
@@ -103,7 +104,7 @@ async def read_tensor(request: Request, max_bytes: int, lease: MemoryLease) -> T
     chunks = PeekedBody(
         counted(body_chunks(request, limit, lambda _: _too_large(max_bytes)), lease)
     )
-    image_check.check_form(await chunks.peek(HEAD_BYTES), request.headers)
+    check_form(await chunks.peek(HEAD_BYTES), request.headers)
     body = await chunks.rest(limit)
     return await decoded(partial(_decode, request.headers, max_bytes), body)
 
@@ -127,10 +128,9 @@ def _decode(headers: Mapping[str, str], max_bytes: int, body: bytearray) -> Tens
     if sum(map(len, images)) > max_bytes:
         raise _too_large(max_bytes)
     for number, image in enumerate(images, 1):
-        try:
-            check_photo(image)
-        except ServiceError as error:
-            raise type(error)(f"Image {number} of {count}: {error.detail}") from error
+        if not looks_like_photo(image):
+            wrong = wrong_content(image)
+            raise type(wrong)(f"Image {number} of {count}: {wrong.detail}")
     return TensorRequest(
         [Photo(None, image) for image in images],
         content.id,

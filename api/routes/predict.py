@@ -25,8 +25,8 @@ from api.http.openapi_examples import JOB_QUEUED, PREDICTION
 from api.http.responses import job_response, json_response, respond_error, respond_item
 from api.http.schemas import Job, PredictAnswer
 from api.intake.body import MemoryLease, read_photo
-from api.intake.image_check import Photo
-from api.jobs.disconnect import DisconnectWatch
+from api.intake.photo import Photo
+from api.jobs.completion_or_disconnect import DisconnectWatch
 from api.jobs.snapshots import as_created
 from shared import errors, log
 from shared.messages import ItemResult, ItemState

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from benchmarks.gpu import inputs
 from benchmarks.gpu.report import Row
-from worker.inference import load_runtime
+from worker.inference import load_runtime, warm_up
 from worker.inference.architectures import build
-from worker.inference.batcher import warm_up
 from worker.inference.runtime import Runtime
 from worker.models.selection import ModelSpec
 

@@ -1,6 +1,6 @@
 """The api, which notes when it stores a photo and hears of a result: ``uvicorn`` runs `app`."""
 
-from api.jobs.completion import CompletionListener
+from api.jobs.completion_or_disconnect import CompletionListener
 from api.jobs.service import JobService
 from api.main import app
 from benchmarks.marked.marks import mark

@@ -13,9 +13,9 @@ import numpy as np
 from PIL.PngImagePlugin import PngImageFile
 
 from api.dependencies import WAIT_MAX_S, parse_prefer
-from api.intake.filename import MAX_FILENAME, clean_filename
 from api.intake.json_body import decode_json
 from api.intake.multipart import PartReader, boundary_of
+from api.intake.photo import MAX_FILENAME, clean_filename
 from shared.errors import InvalidImage, MalformedRequest, UnsupportedMediaType
 from worker.imaging.exif import read_orientation
 from worker.imaging.jpeg_header import JPEG_MAGIC, MAX_SCANS, plain_header, read_jpeg_header

@@ -1,6 +1,7 @@
 """Runs the model. This module chooses the engine and imports only the chosen engine."""
 
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,9 @@ _GPU_SIGNS = ("/dev/nvidia0", "/proc/driver/nvidia/version", "/dev/dxg")
 # Models that use fp32 unless PRECISION is set: in bf16 only 92 % of 240 views keep their first
 # class (ResNet-50: 99 %; measured with scripts.checks.agreement).
 _FRAGILE = {"efficientnet_lite0"}
+# The warm-up runs all batch sizes up to this one.
+EVERY_SIZE = 8
+WARM_UP_S = 60.0
 
 
 def load_runtime(spec: ModelSpec, settings: WorkerSettings) -> Runtime:
@@ -54,6 +58,43 @@ def load_runtime(spec: ModelSpec, settings: WorkerSettings) -> Runtime:
         raise ModelUnavailable(
             "too little memory to run the model: it needs about 600 MB"
         ) from error
+
+
+def warm_up(runtime: Runtime, max_batch_size: int, limit_s: float = WARM_UP_S) -> int:
+    """Run common batch sizes once, so that no client waits for the slow first call of a size.
+
+    All sizes up to 8 run, then powers of two until ``limit_s`` seconds have passed. All sizes up to
+    256 would be 33,000 photos, which takes hours on a processor.
+
+    Returns:
+        The largest batch to use: ``max_batch_size``, or less if the device's memory is too small.
+
+    Raises:
+        OutOfMemory: The device's memory is too small even for one photo.
+    """
+    deadline = time.monotonic() + limit_s
+    every = range(1, min(EVERY_SIZE, max_batch_size) + 1)
+    larger = [EVERY_SIZE << n for n in range(1, 10) if EVERY_SIZE << n < max_batch_size]
+    fits = 0
+    for size in sorted({*every, *larger, max_batch_size}):
+        if time.monotonic() > deadline:
+            _log.warning(
+                f"MAX_BATCH_SIZE={max_batch_size}: the warm-up ended after {limit_s:.0f} s with "
+                f"batches of {fits} photos; a larger one takes longer the first time"
+            )
+            break
+        try:
+            runtime.warm_up([size])
+        except OutOfMemory:
+            if not fits:
+                raise
+            _log.warning(
+                f"MAX_BATCH_SIZE={max_batch_size} does not fit into the device's memory: using "
+                f"{fits}"
+            )
+            return fits
+        fits = size
+    return max_batch_size
 
 
 def _loaded(spec: ModelSpec, settings: WorkerSettings, device: str) -> Runtime:

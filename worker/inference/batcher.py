@@ -5,7 +5,6 @@ single photo never waits for others, and photos that arrive together share a bat
 """
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -18,13 +17,14 @@ from numpy.typing import NDArray
 from shared import log
 from shared.queue.names import QueueName
 from worker.inference.runtime import OutOfMemory, Runtime, WorkerFault
-from worker.queue.transport import FairScheduler
 
 _log = log.get(__name__)
 
 Probabilities = NDArray[np.float32]
 # A photo fails only if it fails twice by itself while a known-good photo succeeds.
 TRIES = 2
+# Four waiting requests for each photo of a batch: /predict stays fast, and batches still run.
+INTERACTIVE_SHARE = 4
 
 
 class Timer(Protocol):
@@ -47,10 +47,6 @@ class NoTimer:
         """Do nothing."""
 
 
-EVERY_SIZE = 8
-WARM_UP_S = 60.0
-
-
 @dataclass(frozen=True)
 class _Waiting:
     pixels: NDArray[np.uint8]
@@ -58,41 +54,23 @@ class _Waiting:
     future: "Future[Probabilities]" = field(default_factory=Future)
 
 
-def warm_up(runtime: Runtime, max_batch_size: int, limit_s: float = WARM_UP_S) -> int:
-    """Run common batch sizes once, so that no client waits for the slow first call of a size.
+class FairScheduler:
+    """Decides which queue is next if both have items.
 
-    All sizes up to 8 run, then powers of two until ``limit_s`` seconds have passed. All sizes up to
-    256 would be 33,000 photos, which takes hours on a processor.
-
-    Returns:
-        The largest batch to use: ``max_batch_size``, or less if the device's memory is too small.
-
-    Raises:
-        OutOfMemory: The device's memory is too small even for one photo.
+    After ``INTERACTIVE_SHARE`` interactive items in a row, one batch item is taken.
     """
-    deadline = time.monotonic() + limit_s
-    every = range(1, min(EVERY_SIZE, max_batch_size) + 1)
-    larger = [EVERY_SIZE << n for n in range(1, 10) if EVERY_SIZE << n < max_batch_size]
-    fits = 0
-    for size in sorted({*every, *larger, max_batch_size}):
-        if time.monotonic() > deadline:
-            _log.warning(
-                f"MAX_BATCH_SIZE={max_batch_size}: the warm-up ended after {limit_s:.0f} s with "
-                f"batches of {fits} photos; a larger one takes longer the first time"
-            )
-            break
-        try:
-            runtime.warm_up([size])
-        except OutOfMemory:
-            if not fits:
-                raise
-            _log.warning(
-                f"MAX_BATCH_SIZE={max_batch_size} does not fit into the device's memory: using "
-                f"{fits}"
-            )
-            return fits
-        fits = size
-    return max_batch_size
+
+    def __init__(self) -> None:
+        self._in_a_row = 0
+
+    @property
+    def first(self) -> QueueName:
+        """The next queue if both queues have items."""
+        return QueueName.INTERACTIVE if self._in_a_row < INTERACTIVE_SHARE else QueueName.BATCH
+
+    def took(self, queue: QueueName) -> None:
+        """Count one item taken from a queue."""
+        self._in_a_row = self._in_a_row + 1 if queue is QueueName.INTERACTIVE else 0
 
 
 class MicroBatcher:

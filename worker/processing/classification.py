@@ -27,16 +27,27 @@ MAP_DIGITS = 4
 LEAST_DECODE_BYTES = 32 * 1024 * 1024
 
 
-@dataclass(frozen=True)
-class Submitted:
-    """A decoded photo that waits for the model; times by `time.monotonic`."""
+@dataclass
+class Photo:
+    """A photo that this worker has started; times by `time.monotonic`.
 
-    started: StartedItem
+    Attributes:
+        item: Its record.
+        entry: Its time in each step.
+        pixels: RGB, uint8, shape (crop, crop, 3); from here on set by `Classifier.begin`.
+        decode_began: When its decoding began.
+        decoded: When it was decoded.
+        future: Its probabilities, float32 of shape (classes,).
+        end: Its result or error.
+    """
+
+    item: StartedItem
     entry: InFlightItem
-    pixels: NDArray[np.uint8]
-    future: "Future[NDArray[np.float32]]"
-    decode_began: float
-    decoded: float
+    pixels: NDArray[np.uint8] = field(init=False)
+    decode_began: float = field(init=False)
+    decoded: float = field(init=False)
+    future: "Future[NDArray[np.float32]]" = field(init=False)
+    end: ItemResult = field(init=False)
 
 
 @dataclass
@@ -55,48 +66,47 @@ class Classifier:
     memory: MemoryBudget = field(default_factory=MemoryBudget)
     least_decode_bytes: int = LEAST_DECODE_BYTES
 
-    def begin(self, data: bytes, started: StartedItem, entry: InFlightItem) -> Submitted:
+    def begin(self, data: bytes, photo: Photo) -> None:
         """Decode a photo and queue it for the model; `result` waits for it.
 
         Args:
             data: The photo as it was uploaded.
-            started: The item with its options.
-            entry: Counts the time of each step.
+            photo: Receives its pixels and its future.
 
         Raises:
             ServiceError: The photo cannot be decoded.
             WorkerFault: This worker cannot classify any photo.
         """
+        entry = photo.entry
         if entry.alone:
             # After this, a failure was caused by this photo, because no other item is running.
             with self.activity.timed(entry):
                 self.self_check.run(photo_suspect=False)
-        decode_began = time.monotonic()
-        pixels = self._decode(data, entry)
-        decoded = time.monotonic()
-        self.metrics.decoded(decoded - decode_began)
-        future = self.batcher.submit(pixels, started.queue, entry)
-        return Submitted(started, entry, pixels, future, decode_began, decoded)
+        photo.decode_began = time.monotonic()
+        photo.pixels = self._decode(data, entry)
+        photo.decoded = time.monotonic()
+        self.metrics.decoded(photo.decoded - photo.decode_began)
+        photo.future = self.batcher.submit(photo.pixels, photo.item.queue, entry)
 
-    def result(self, photo: Submitted, began: float) -> ItemResult:
+    def result(self, photo: Photo, began: float) -> ItemResult:
         """The result of a photo; waits until the model has run.
 
         Args:
-            photo: What `begin` returned.
+            photo: A photo that `begin` has queued.
             began: When this worker took the item, by `time.monotonic`.
 
         Raises:
             ServiceError: The photo cannot be classified.
             WorkerFault: This worker cannot classify any photo.
         """
-        started, decode_began, decoded = photo.started, photo.decode_began, photo.decoded
+        item = photo.item
         with tracing.span("inference"):
             probabilities = _probabilities(photo.future)
         confidences = self.labeller.confidences(probabilities)
         predictions = self.labeller.predictions(
-            probabilities, confidences, started.top_k, started.min_confidence
+            probabilities, confidences, item.top_k, item.min_confidence
         )
-        if started.explain:
+        if item.explain:
             predictions = self._explain(photo.pixels, predictions, photo.entry)
         inferred = time.monotonic()
         return ItemResult(
@@ -104,10 +114,10 @@ class Classifier:
             predictions=predictions,
             model=self.info,
             timing_ms=TimingMs(
-                queued=round(started.queued_ms, 1),
-                decode=round((decoded - decode_began) * 1000, 1),
-                inference=round((inferred - decoded) * 1000, 1),
-                total=round(started.queued_ms + (inferred - began) * 1000, 1),
+                queued=round(item.queued_ms, 1),
+                decode=round((photo.decoded - photo.decode_began) * 1000, 1),
+                inference=round((inferred - photo.decoded) * 1000, 1),
+                total=round(item.queued_ms + (inferred - began) * 1000, 1),
             ),
         )
 

@@ -21,12 +21,10 @@ from shared.queue.names import QueueName
 from shared.records.items import Finish
 from shared.uploads import UploadStore, upload_key
 from worker.inference.runtime import WorkerFault
-from worker.monitoring.in_flight import InFlightItem, InFlightItems
+from worker.monitoring.in_flight import InFlightItem, InFlightItems, IsolationLock
 from worker.monitoring.metrics import WorkerMetrics
-from worker.processing.classification import Classifier
+from worker.processing.classification import Classifier, Photo
 from worker.processing.fault_exit import FaultExit
-from worker.processing.isolation import IsolationLock
-from worker.processing.progress import Photo, Progress
 from worker.processing.retrying_stores import (
     PatientItems,
     RecordUnreadable,
@@ -35,6 +33,26 @@ from worker.processing.retrying_stores import (
 )
 
 _log = log.get(__name__)
+
+# A client that follows its job should see progress at least twice a second.
+RECORD_EVERY_S = 0.25
+
+
+@dataclass
+class Progress:
+    """How far the photos of a message are; times by `time.monotonic`."""
+
+    left: deque[Photo]
+    at: InFlightItem | None = None
+    begun: deque[Photo] = field(default_factory=deque)
+    ended: list[Photo] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+    recorded: float = field(default_factory=time.monotonic)
+
+    @property
+    def patience_s(self) -> float:
+        """Seconds for which results may still wait to be recorded."""
+        return max(0.0, self.recorded + RECORD_EVERY_S - time.monotonic())
 
 
 @dataclass
@@ -170,20 +188,20 @@ class Pipeline:
     def _begin(self, photo: Photo, _: float) -> None:
         data = self.reader.read(photo.item.upload_key)
         photo.entry.worked = True
-        photo.submitted = self.classifier.begin(data, photo.item, photo.entry)
+        self.classifier.begin(data, photo)
 
     def _result(self, photo: Photo, began: float) -> ItemResult:
-        return self.classifier.result(photo.submitted, began)
+        return self.classifier.result(photo, began)
 
     def _take_results(self, progress: Progress, *, patiently: bool) -> None:
         """Take the results that are there, or all, and record them once some have waited."""
         while progress.begun:
             photo = progress.begun[0]
-            if not photo.submitted.future.done():
+            if not photo.future.done():
                 if not patiently:
                     break
                 if progress.ended:
-                    wait([photo.submitted.future], progress.patience_s)
+                    wait([photo.future], progress.patience_s)
                     if not progress.patience_s:
                         self._record(progress)
                     continue

@@ -28,9 +28,6 @@ from shared.queue.names import QueueName
 
 _log = log.get(__name__)
 
-# Four waiting requests for each photo of a batch: /predict stays fast, and batches still run.
-INTERACTIVE_SHARE = 4
-
 
 class LocalQoS(kombu_redis.QoS):
     """Keeps unacknowledged messages in this process only."""
@@ -117,25 +114,6 @@ class TolerantTransport(kombu_redis.Transport):
             raise ValueError("not a message of this service")
         self.delivering = True
         super()._deliver(message, queue)
-
-
-class FairScheduler:
-    """Decides which queue is next if both have items.
-
-    After ``INTERACTIVE_SHARE`` interactive items in a row, one batch item is taken.
-    """
-
-    def __init__(self) -> None:
-        self._in_a_row = 0
-
-    @property
-    def first(self) -> QueueName:
-        """The next queue if both queues have items."""
-        return QueueName.INTERACTIVE if self._in_a_row < INTERACTIVE_SHARE else QueueName.BATCH
-
-    def took(self, queue: QueueName) -> None:
-        """Count one item taken from a queue."""
-        self._in_a_row = self._in_a_row + 1 if queue is QueueName.INTERACTIVE else 0
 
 
 def install() -> None:

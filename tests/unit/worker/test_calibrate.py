@@ -10,9 +10,9 @@ from tests.support.photos import jpeg
 from worker import calibrate
 from worker.lifecycle import describe, load_model
 from worker.models import calibration
-from worker.models.concepts import imagenet
 from worker.models.selection import ModelSpec, ModelUnavailable, resolve
 from worker.monitoring.metrics import WorkerMetrics
+from worker.processing.predictions import imagenet
 from worker.settings import WorkerSettings
 
 PHOTOS = 120

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from api.jobs.completion import SILENT_S, CompletionListener
+from api.jobs.completion_or_disconnect import SILENT_S, CompletionListener
 from api.redis_client import connect_async
 from tests.support.redis_server import RedisServer
 

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from api.intake.body import MemoryBudget, MemoryLease, read_photo
-from api.intake.image_check import Photo
+from api.intake.photo import Photo
 
 LIMIT = 1_000_000
 

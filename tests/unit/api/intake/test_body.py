@@ -15,8 +15,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
 from api.intake.body import MemoryBudget, MemoryLease, read_photo
-from api.intake.image_check import Photo
 from api.intake.multipart import Part
+from api.intake.photo import Photo
 from shared.errors import InvalidImage, MalformedRequest, UnsupportedMediaType, UploadTooLarge
 
 LIMIT = 500

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.intake.filename import MAX_FILENAME, clean_filename
 from api.intake.multipart import PartReader
+from api.intake.photo import MAX_FILENAME, clean_filename
 
 
 def sent(disposition: str) -> str | None:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from api.jobs.completion import CompletionListener
+from api.jobs.completion_or_disconnect import CompletionListener
 from api.redis_client import connect_async
 
 

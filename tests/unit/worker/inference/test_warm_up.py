@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from worker.inference.batcher import warm_up
+from worker.inference import warm_up
 from worker.inference.runtime import OutOfMemory
 
 

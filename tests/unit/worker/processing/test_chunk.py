@@ -11,7 +11,7 @@ from redis.exceptions import ResponseError
 from shared.messages import Chunk
 from shared.queue.names import QueueName
 from tests.unit.worker.processing.conftest import Played, photo
-from worker.processing import progress
+from worker.processing import pipeline
 from worker.processing.fault_exit import EXIT_FAULT
 
 COUNT = 12
@@ -153,7 +153,7 @@ def test_a_lack_of_memory_at_the_start_ends_the_worker(chunk: Played) -> None:
 def test_results_are_recorded_while_maps_are_made(
     chunk: Played, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "RECORD_EVERY_S", 0.02)
+    monkeypatch.setattr(pipeline, "RECORD_EVERY_S", 0.02)
     chunk.record.explain = True
     real, pause = chunk.runtime.explain, threading.Event()
 

@@ -7,8 +7,7 @@ import pytest
 
 from shared.messages import ItemResult
 from tests.unit.worker.processing.conftest import KEY, Played, photo
-from worker.models.concepts import imagenet
-from worker.processing.predictions import Labeller
+from worker.processing.predictions import Labeller, imagenet
 
 THREE = Labeller(("a", "b", "c"))
 CATS = {281: 0.39, 282: 0.34, 285: 0.18, 849: 0.09}

@@ -1,9 +1,9 @@
-"""Whose turn it is, and what the consumer names first in BRPOP."""
+"""Which queue is next when photos of both wait."""
 
 from collections import Counter
 
 from shared.queue.names import QueueName
-from worker.queue.transport import FairScheduler
+from worker.inference.batcher import FairScheduler
 
 
 def test_two_busy_queues_are_served_about_four_to_one() -> None:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from worker.processing.isolation import IsolationLock
+from worker.monitoring.in_flight import IsolationLock
 
 
 def test_ordinary_items_run_together() -> None:

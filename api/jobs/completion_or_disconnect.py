@@ -1,17 +1,21 @@
-"""One pub/sub connection per process wakes the requests that wait for a job.
+"""Wakes a request that waits for its job: the job is finished, or the client has disconnected.
 
-When a job is finished, a worker publishes the job's id, and the result of its one photo, on the
-channel that is stored in the job. No request polls. After a lost connection, every waiting request
-is woken once and reads its job.
+One pub/sub connection per process serves all requests. When a job is finished, a worker publishes
+the job's id, and the result of its one photo, on the channel that is stored in the job. No request
+polls. After a lost connection, every waiting request is woken once and reads its job.
+
+`api.routes.predict` cancels the job of a client that disconnects.
 """
 
 import asyncio
 import contextlib
 import uuid
 from collections.abc import Iterator
+from typing import Self
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
+from starlette.requests import Request
 
 from api.redis_client import own_time_within
 from shared import log, redis_keys
@@ -112,3 +116,44 @@ class CompletionListener:
 async def _drop(pubsub: PubSub) -> None:
     with contextlib.suppress(*REDIS_DOWN):
         await pubsub.aclose()  # type: ignore[no-untyped-call]
+
+
+async def _gone(request: Request) -> None:
+    # The body has been read, so the next message can only be the disconnect.
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+class DisconnectWatch:
+    """Sets an event when the client disconnects; enter it after the body was read.
+
+    Args:
+        request: The request of the client.
+        event: The event that the request waits for.
+    """
+
+    def __init__(self, request: Request, event: asyncio.Event) -> None:
+        self._request = request
+        self._event = event
+
+    async def __aenter__(self) -> Self:
+        self._watch = asyncio.create_task(_gone(self._request))
+        self._watch.add_done_callback(lambda _: self._event.set())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._watch.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._watch
+
+    @property
+    def happened(self) -> bool:
+        """Whether the client has disconnected."""
+        return self._watch.done()
+
+    async def event_within(self, seconds: float) -> bool:
+        """Wait for the event; ``False`` if the client disconnects or the time runs out first."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0, seconds)):
+                await self._event.wait()
+        return self._event.is_set() and not self.happened and seconds > 0

@@ -1,20 +1,18 @@
-"""Checks a photo's first bytes, and recognizes what a client sent instead of a photo."""
+"""Recognizes what a client sent instead of a photo, for an error that says what to do."""
 
 import re
 from codecs import BOM_UTF8
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from api.intake.json_body import UTF_16
+from api.intake.photo import looks_like_photo
 from shared.errors import (
     InvalidImage,
     MalformedRequest,
     ServiceError,
     UnsupportedMediaType,
-    UploadTooLarge,
 )
 
-JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 # `curl -d` removes line ends and zero bytes from a file
 _STRIPPED_PNG = b"\x89PNG\x1a"
 # what these bytes become when they are decoded as text and encoded again: by U+FFFD, by Latin-1
@@ -52,43 +50,14 @@ _SEND_BYTES = (
 )
 
 
-def looks_like_photo(data: bytes | bytearray) -> bool:
-    """Whether the data begins like a JPEG or PNG."""
-    return data.startswith((JPEG, PNG))
-
-
-@dataclass(frozen=True)
-class Photo:
-    """Bytes that begin like a JPEG or PNG, and the file name that the client sent."""
-
-    filename: str | None
-    data: bytes | bytearray = field(repr=False)
-
-
-def check_photo(data: bytes | bytearray) -> None:
-    """Refuse data that is not a photo before it reaches a worker.
-
-    Raises:
-        InvalidImage: The data is empty.
-        UnsupportedMediaType: The data is neither JPEG nor PNG; names the format if it is known.
-    """
-    if not data:
-        raise InvalidImage("The file is empty. Send a JPEG or PNG.")
-    if not looks_like_photo(data):
-        raise wrong_content(data)
-
-
-def too_large(limit: int) -> UploadTooLarge:
-    """The error for a photo of more than ``limit`` bytes."""
-    return UploadTooLarge(f"A photo may have at most {limit} bytes. Send a smaller photo.")
-
-
 def wrong_content(data: bytes | bytearray, field: str = "image") -> ServiceError:
-    """The error for a file that is neither JPEG nor PNG; its first 64 bytes are enough.
+    """The error for a file that is empty, or neither JPEG nor PNG; 64 bytes of it are enough.
 
     ``field`` is the name of the photo's field in JSON.
     """
     head = bytes(data[:64])
+    if not head:
+        return InvalidImage("The file is empty. Send a JPEG or PNG.")
     if _BASE64.fullmatch(head):
         return UnsupportedMediaType(f"The content is base64 text. {_SEND_BYTES % field}")
     if head.startswith(_STRIPPED_PNG):
@@ -97,9 +66,11 @@ def wrong_content(data: bytes | bytearray, field: str = "image") -> ServiceError
         return UnsupportedMediaType(damage)
     if format_ := _format_of(head):
         return UnsupportedMediaType(f"The content is {format_}. Convert it to JPEG or PNG.")
-    if _TEXT.fullmatch(head):
-        return UnsupportedMediaType("The content is text. Send the bytes of a JPEG or PNG.")
-    return UnsupportedMediaType("The content is neither JPEG nor PNG. Convert it to one.")
+    return UnsupportedMediaType(
+        "The content is text. Send the bytes of a JPEG or PNG."
+        if _TEXT.fullmatch(head)
+        else "The content is neither JPEG nor PNG. Convert it to one."
+    )
 
 
 def _damage_on_the_way(head: bytes) -> str | None:
@@ -134,7 +105,7 @@ def wrong_body(head: bytes, headers: Mapping[str, str], field: str = "image") ->
         headers: The headers of the request.
         field: The name of the photo's field in JSON.
     """
-    if compressed := _compressed(head, headers):
+    if compressed := compressed_body(head, headers):
         return compressed
     start = head.lstrip()
     if start[:5].lower() == b"data:":
@@ -155,19 +126,8 @@ def wrong_body(head: bytes, headers: Mapping[str, str], field: str = "image") ->
     return wrong_content(head, field)
 
 
-def check_form(head: bytes, headers: Mapping[str, str]) -> None:
-    """Refuse a body that is compressed, though its Content-Type is that of a form.
-
-    Raises:
-        UnsupportedMediaType: It is compressed.
-    """
-    compressed = _compressed(head, headers)
-    # some clients name a coding and send the form as it is
-    if compressed and not head.lstrip(b"\r\n").startswith(b"--"):
-        raise compressed
-
-
-def _compressed(head: bytes, headers: Mapping[str, str]) -> UnsupportedMediaType | None:
+def compressed_body(head: bytes, headers: Mapping[str, str]) -> UnsupportedMediaType | None:
+    """The error for a compressed request body, or ``None``."""
     encoding = headers.get("content-encoding", "identity").lower()
     if encoding == "identity" and not head.startswith(b"\x1f\x8b"):
         return None

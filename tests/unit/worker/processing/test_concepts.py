@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.models.concepts import ConceptTable, imagenet
 from worker.models.selection import resolve
+from worker.processing.predictions import ConceptTable, imagenet
 from worker.settings import WorkerSettings
 
 TABBY, TIGER_CAT, EGYPTIAN_CAT, LYNX, GOLDEN, TEAPOT = 281, 282, 285, 287, 207, 849

@@ -1,17 +1,42 @@
-"""The file name that a client sent; with it the client matches a result to its file."""
+"""A photo as a client sent it: its first bytes, and its file name.
+
+With the file name the client matches a result to its file.
+"""
 
 import re
 import unicodedata
+from dataclasses import dataclass, field
 from email.errors import HeaderParseError
 from email.header import decode_header
 from email.message import Message
 
+from shared.errors import UploadTooLarge
+
+JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 MAX_FILENAME = 255
 # A name that consists of encoded words only, as .NET and mail libraries send it.
 _ENCODED_WORDS = re.compile(r"(?:=\?[\w*-]+\?[bBqQ]\?[^?\s]*\?=\s*)+")
 # These reorder the text around them, so that "gpj.exe" reads "exe.jpg".
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _INVISIBLE = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, surrogates, line separators
+
+
+@dataclass(frozen=True)
+class Photo:
+    """Bytes that begin like a JPEG or PNG, and the file name that the client sent."""
+
+    filename: str | None
+    data: bytes | bytearray = field(repr=False)
+
+
+def looks_like_photo(data: bytes | bytearray) -> bool:
+    """Whether the data begins like a JPEG or PNG."""
+    return data.startswith((JPEG, PNG))
+
+
+def too_large(limit: int) -> UploadTooLarge:
+    """The error for a photo of more than ``limit`` bytes."""
+    return UploadTooLarge(f"A photo may have at most {limit} bytes. Send a smaller photo.")
 
 
 def filename_of(disposition: bytes, plain: bytes | None) -> str | None:
