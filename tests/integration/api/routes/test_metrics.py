@@ -231,7 +231,7 @@ def test_each_metric_is_in_the_documentation(api: ApiProcess, client: Redis) -> 
         eventually(lambda: texts.append(api.client.get("/metrics").text) or "_age_" in texts[-1], 5)
     text = texts[-1]
     told = set(re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE))
-    table = (ROOT / "docs" / "monitoring.md").read_text().partition("## Alerts")[0]
-    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    metrics = (ROOT / "docs" / "monitoring.md").read_text().partition("## Alerts")[0]
+    rows = [line.partition(":")[0] for line in metrics.splitlines() if line.startswith("- `")]
     documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     assert {name for name in told if not name.startswith("process_")} <= documented <= told
