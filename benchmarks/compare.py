@@ -1,9 +1,10 @@
-"""``python -m benchmarks.compare COMMIT``: what an older commit cost ÷ what this tree costs.
+"""``python -m benchmarks.compare COMMIT``: the cost of this tree ÷ that of an older commit.
 
-Checks the commit out beside this tree, and measures both by turns: old, new, old, new. The model
-takes no time, so everything but the engine is measured: core-ms of `/predict`, of a batch's photo
-and of a megabyte of body, and Redis commands of a photo. The time that decoding takes by itself is
-subtracted. Measured with the ``benchmarks.scaling`` of each tree and with the packages of this one.
+Checks out the commit into a temporary folder and measures both trees in turns: old, new, old, new.
+The model takes no time, so everything but the engine is measured: core-ms per `/predict`, per photo
+of a batch and per megabyte of body, and Redis commands per photo. The time of decoding is measured
+separately and subtracted. Each tree runs its own ``benchmarks.scaling`` with the packages of this
+environment.
 """
 
 import argparse
@@ -23,17 +24,17 @@ from pathlib import Path
 Figures = dict[str, float]
 
 HERE = Path(__file__).resolve().parents[1]
-PREDICT, BATCH = "/predict: core-ms", "a batch's photo: core-ms"
-BODY, COMMANDS = "a megabyte of body: core-ms of the api", "a batch's photo: Redis commands"
+PREDICT, BATCH = "/predict: core-ms", "photo of a batch: core-ms"
+BODY, COMMANDS = "megabyte of body: core-ms of the API", "photo of a batch: Redis commands"
 CLIENTS, DECODES, PARTS = 16, 50, ("api", "Redis", "workers")
-# What a JPEG may carry beside its picture, in segments of at most 64 KiB.
+# An application segment of a JPEG, which has at most 64 KiB.
 SEGMENT = b"\xff\xef\xff\xff" + bytes(65_533)
 SEGMENTS = 32
 
 
 def measure(seconds: float) -> Figures:
-    """Measure the tree of the current folder, as its own modules do."""
-    # imported here, because they are the older tree's in the older tree
+    """Measure the tree in the current folder with its own modules."""
+    # imported here: in the older tree these are the older modules
     from benchmarks.harness.load import Client, as_body  # noqa: PLC0415
     from benchmarks.harness.meter import Meter  # noqa: PLC0415
     from benchmarks.scaling import NO_TIME, cluster_of, let_go, post  # noqa: PLC0415
@@ -80,14 +81,14 @@ def measure(seconds: float) -> Figures:
         BODY: (heavy["api"] - alone["api"]) / megabytes,
         COMMANDS: batch.commands / batch.photos,
         **{f"/predict: {part}": ms for part, ms in alone.items()},
-        **{f"a batch's photo: {part}": batch.ms(part) for part in PARTS},
-        "decoding, subtracted": decoding,
+        **{f"photo of a batch: {part}": batch.ms(part) for part in PARTS},
+        "decoding (subtracted)": decoding,
     }
 
 
 @contextmanager
 def checked_out(commit: str) -> Iterator[Path]:
-    """A folder with the files of a commit, while the block runs."""
+    """A temporary folder with the files of a commit."""
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder, "tree")
         git = ["git", "-C", str(HERE), "worktree"]
@@ -99,7 +100,7 @@ def checked_out(commit: str) -> Iterator[Path]:
 
 
 def measured(tree: Path, seconds: float) -> Figures:
-    """What a process measures whose modules are those of ``tree``."""
+    """The figures of ``tree``, measured in a new process that imports its modules."""
     environment = {**os.environ, "PYTHONPATH": str(tree)}
     order = [sys.executable, __file__, "--measure", "--seconds", str(seconds)]
     ran = subprocess.run(order, cwd=tree, env=environment, check=True, stdout=subprocess.PIPE)
@@ -108,7 +109,7 @@ def measured(tree: Path, seconds: float) -> Figures:
 
 
 def rows(old: list[Figures], new: list[Figures]) -> list[tuple[str, str, str, str]]:
-    """Each figure's median in both trees, and new ÷ old."""
+    """The table's rows: each figure's median in both trees, and new ÷ old."""
     table = []
     for name in old[0]:
         before, now = (statistics.median(found[name] for found in all_) for all_ in (old, new))
@@ -122,7 +123,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compare", description=__doc__)
     parser.add_argument("commit", nargs="?", default="HEAD", help="the older commit")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=10, help="for each closed loop")
+    parser.add_argument("--seconds", type=float, default=10, help="of each closed loop")
     parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:

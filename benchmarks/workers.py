@@ -1,9 +1,9 @@
-"""``python -m benchmarks.workers``: limited workers on one host, with pinned threads and without.
+"""``python -m benchmarks.workers``: workers limited to one core, with and without pinned threads.
 
 Each process runs the engine on one thread, as in a container with one core. OpenVINO pins the
-threads of a process from the first core on, so that pinned workers would share a core while others
-are idle; the service therefore switches pinning off. Pinned or not and one worker or two are
-measured by turns, and so is a lone call on all cores. Settings are the worker's.
+threads of every process starting from the first core, so pinned workers would share a core while
+others are idle; the service therefore disables pinning. One and two workers, and a single call on
+all cores, are measured in turns with and without pinning. The worker's settings apply.
 """
 
 import argparse
@@ -33,12 +33,12 @@ PINNING = {True: "pinned", False: "not pinned"}
 
 @dataclass(frozen=True)
 class Seen:
-    """What one process saw.
+    """The results of one process.
 
     Attributes:
-        per_s: Photos a second.
-        lone_ms: Median of one call.
-        cores: Which the busiest thread may use, as the kernel lists them.
+        per_s: Photos per second.
+        lone_ms: Median duration of one call, in ms.
+        cores: The cores that the busiest thread may use, such as `0-2,5`.
     """
 
     per_s: float
@@ -47,7 +47,7 @@ class Seen:
 
 
 Found = dict[tuple[bool, int], list[list[Seen]]]
-"""What the workers of each round saw, by pinning and number of workers."""
+"""The results of each round, by pinning and number of workers."""
 
 _together: Barrier
 
@@ -58,7 +58,7 @@ def _begin(barrier: Barrier) -> None:
 
 
 def _infer(pinned: bool, threads: int | None, seconds: float) -> Seen:
-    """Run the engine in this process, from the moment when all processes are ready."""
+    """Measure the engine in this process, once all processes are ready."""
     settings = WorkerSettings()
     spec = resolve(settings)
     compiled = Engine(spec, settings).compile(1, pinned=pinned, threads=threads)
@@ -81,7 +81,7 @@ def _infer(pinned: bool, threads: int | None, seconds: float) -> Seen:
 
 
 def _thread_s() -> dict[int, float]:
-    """Processor time of each thread of this process."""
+    """CPU seconds of each thread of this process."""
     return {t.id: t.user_time + t.system_time for t in psutil.Process().threads()}
 
 
@@ -91,7 +91,7 @@ def _allowed() -> dict[int, set[int]]:
 
 
 def listed(cores: set[int]) -> str:
-    """Numbers of cores as a list of ranges: `0-2,5`."""
+    """Core numbers as a list of ranges, such as `0-2,5`."""
     ranges: list[list[int]] = []
     for core in sorted(cores):
         if ranges and ranges[-1][-1] == core - 1:
@@ -102,7 +102,7 @@ def listed(cores: set[int]) -> str:
 
 
 def run(count: int, pinned: bool, threads: int | None, seconds: float) -> list[Seen]:
-    """So many processes at the same time."""
+    """Measure ``count`` processes at the same time."""
     context = get_context("spawn")
     barrier = context.Barrier(count)
     with ProcessPoolExecutor(count, context, _begin, (barrier,)) as pool:
@@ -111,7 +111,7 @@ def run(count: int, pinned: bool, threads: int | None, seconds: float) -> list[S
 
 
 def throughput(found: Found) -> str:
-    """One row for each number of workers, pinned and not; medians over the rounds."""
+    """A table with a row per number of workers and pinning; medians over the rounds."""
 
     def median(rounds: list[list[Seen]], value: Callable[[Sequence[Seen]], float]) -> float:
         return statistics.median(value(workers) for workers in rounds)
@@ -123,15 +123,16 @@ def throughput(found: Found) -> str:
         cores = " and ".join(seen.cores for seen in rounds[-1])
         rows.append([PINNING[pinned], count, f"{total:.1f}", f"{lone:.1f}", cores])
     return table.markdown(
-        ["threads", "workers of one core", "photos/s together", "ms a call", "allowed cores"], rows
+        ["threads", "workers of one core", "photos/s in total", "ms per call", "allowed cores"],
+        rows,
     )
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=4, help="for each number of workers")
+    parser.add_argument("--seconds", type=float, default=4, help="of each measurement")
     options = parser.parse_args()
     os.environ["MODEL"] = "resnet50"
     found: Found = defaultdict(list)
@@ -145,7 +146,7 @@ def main() -> None:
         say(f"round {number + 1} of {options.rounds}")
     print(throughput(found))
     rows = [[name, f"{statistics.median(whole[key]):.1f}"] for key, name in PINNING.items()]
-    print("\n" + table.markdown(["threads", "ms of a lone call on all cores"], rows))
+    print("\n" + table.markdown(["threads", "ms per single call on all cores"], rows))
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""`make gpu-check`: what can only be seen on a machine with a GPU, in at most ten minutes."""
+"""``make gpu-check``: checks and benchmarks of one GPU, in at most ten minutes."""

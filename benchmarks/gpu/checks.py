@@ -1,4 +1,4 @@
-"""Checks of the runtime on a device: agreement, memory, faults that stay."""
+"""Checks of the runtime on a device: agreement with the CPU, lack of memory, lasting faults."""
 
 import multiprocessing
 from collections.abc import Callable
@@ -26,33 +26,33 @@ MIB = 1 << 20
 
 
 def apart(check: Callable[[], Row]) -> Row:
-    """Run a check in a process of its own, whose limits and faults end with it."""
+    """Run a check in a new process, so that its limits and faults affect no other check."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
         return pool.submit(check).result()
 
 
 def agreement(spec: ModelSpec, device: str, precision: str, photos: int) -> Row:
-    """Answers on the device against those of a processor in fp32."""
+    """Compare the classes and confidences on the device with those of a CPU in fp32."""
     batch = inputs.pixels(photos)
     exact = load_runtime(spec, inputs.settings("cpu", "fp32")).predict(batch)
     ours = load_runtime(spec, inputs.settings(device, precision)).predict(batch)
     same = int((exact.argmax(1) == ours.argmax(1)).sum())
     furthest = float(np.abs(exact - ours).max())
     return Row(
-        f"{spec.name}, {precision}: first class as on a processor",
-        f"{same} of {photos}; a confidence differs by at most {furthest:.5f}",
+        f"{spec.name}, {precision}: same first class as on a CPU",
+        f"{same} of {photos}; confidences differ by at most {furthest:.5f}",
         furthest <= MOST_DIFFERENT[precision] and (precision != "fp32" or same == photos),
     )
 
 
 def out_of_memory(weights: Path, device: str, room_mb: int, batch: int) -> Row:
-    """Batches that do not fit are halved until they do, and every photo is answered."""
+    """Check that batches which do not fit are halved, and every photo is classified."""
     return apart(partial(_out_of_memory, weights, device, room_mb, batch))
 
 
 class NotedRuntime(TorchRuntime):
-    """Remembers the sizes of the batches that it has answered."""
+    """A `TorchRuntime` that records the size of each successful batch."""
 
     sizes: list[int]
 
@@ -80,23 +80,23 @@ def _out_of_memory(folder: Path, device: str, room_mb: int, batch: int) -> Row:
     batcher.start()
     answered = sum(bool(np.isfinite(future.result(300)).all()) for future in futures)
     batcher.stop()
-    result = "refused" if refused else "fits"
+    result = "does not fit" if refused else "fits"
     return Row(
         f"out of memory: {batch} photos at once with {room_mb} MB",
-        f"{result}; {answered} answered, in batches of at most {max(runtime.sizes)}",
+        f"{result}; {answered} classified, in batches of at most {max(runtime.sizes)}",
         refused and answered == batch,
     )
 
 
 def _leave(device: str, room_mb: int) -> None:
-    """Take all of the GPU's memory but so much away from this process."""
+    """Limit this process to what it has reserved plus ``room_mb`` of the GPU's memory."""
     total = torch.cuda.get_device_properties(device).total_memory
     used = torch.cuda.memory_reserved(device)
     torch.cuda.set_per_process_memory_fraction((used + room_mb * MIB) / total, device)
 
 
 def lasting_fault(weights: Path, device: str) -> Row:
-    """After a device-side assertion every later call fails, and not as a lack of memory."""
+    """Check that calls after a device-side assertion fail, but not with `OutOfMemory`."""
     return apart(partial(_lasting_fault, weights, device))
 
 
@@ -112,7 +112,7 @@ def _lasting_fault(folder: Path, device: str) -> Row:
         said, lasts = f"{type(error).__name__}: {line}", not isinstance(error, OutOfMemory)
     else:
         said, lasts = "answered", False
-    # On a processor an assertion is an ordinary exception, and nothing of it stays.
+    # On a CPU an assertion is an ordinary exception, without effect on later calls.
     return Row(
         "the call after a device-side assertion", said, lasts if device != "cpu" else not lasts
     )

@@ -1,4 +1,4 @@
-"""Models and photos that are the same on every machine, made without a network."""
+"""Models and photos that are the same on every machine and need no network."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,25 +19,25 @@ Pixels = NDArray[np.uint8]
 
 
 def settings(device: str, precision: str = "auto") -> WorkerSettings:
-    """Eager torch on a device."""
+    """Worker settings for eager torch on a device."""
     chosen = {"device": device, "runtime": "torch", "precision": precision}
     return WorkerSettings.model_validate(chosen)
 
 
 def packaged() -> ModelSpec:
-    """EfficientNet-Lite0 as its package brings it."""
+    """The packaged EfficientNet-Lite0."""
     return resolve(WorkerSettings(model="efficientnet_lite0"))
 
 
 def random_resnet(folder: Path) -> ModelSpec:
-    """ResNet-50 with weights from a seed, made so that its answers differ between photos."""
+    """ResNet-50 with random weights from a seed, whose classes differ between photos."""
     file = folder / "resnet50-random.pth"
     if not file.exists():
         with seeded(1):
             network = resnet50()
             for module in network.modules():
                 if isinstance(module, torch.nn.BatchNorm2d):
-                    module.momentum = None  # average over what passes
+                    module.momentum = None  # average over all batches
             with torch.inference_mode():
                 photos = torch.from_numpy(pixels(8)).permute(0, 3, 1, 2).float() / 255
                 network.train()((photos - 0.45) / 0.225)
@@ -48,20 +48,20 @@ def random_resnet(folder: Path) -> ModelSpec:
 
 @contextmanager
 def seeded(number: int) -> Iterator[None]:
-    """The same random numbers each time, and the caller's own afterwards."""
+    """Seed torch inside the block; afterwards the caller's random state is restored."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(number)
         yield
 
 
 def pixels(count: int, side: int = 224) -> Pixels:
-    """Noise of different grain and colour, shape (count, side, side, 3)."""
+    """Noise of different grain and colour: uint8, shape (count, side, side, 3)."""
     rng = np.random.default_rng(7)
     return np.stack([_noise(rng, side, side, 2 ** (n % 6)) for n in range(count)])
 
 
 def photos(folder: Path, count: int = 100) -> list[Path]:
-    """JPEG files of the sizes that people send."""
+    """Create ``count`` JPEG files of noise, in the usual sizes of photos."""
     folder.mkdir(parents=True, exist_ok=True)
     sizes = [size for size, share in SIZES.items() for _ in range(share)]
     rng = np.random.default_rng(3)

@@ -8,12 +8,12 @@ from benchmarks.tables.table import markdown
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table.
+    """One row of the table.
 
     Attributes:
         what: What was measured or checked.
         result: The figures.
-        good: Whether a promise held; None where nothing is promised.
+        good: Whether the check passed; None for a benchmark.
     """
 
     what: str
@@ -22,6 +22,6 @@ class Row:
 
 
 def written(title: str, rows: Sequence[Row]) -> str:
-    """The table; a broken promise is marked."""
+    """The table as Markdown; failed checks are marked."""
     marks = {True: "yes", False: "**NO**", None: ""}
     return markdown([title, "", "as promised"], [[r.what, r.result, marks[r.good]] for r in rows])

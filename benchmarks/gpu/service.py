@@ -1,4 +1,4 @@
-"""The whole service on a device: closed loops, a large batch, processor time, idle GPU."""
+"""Benchmarks of the whole service on a device: closed loops, a large batch, CPU time, GPU use."""
 
 import shutil
 import subprocess
@@ -20,7 +20,7 @@ _QUERY = ("--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", "--loo
 
 @contextmanager
 def started(spec: ModelSpec, device: str, folder: Path, photo: bytes) -> Iterator[Server]:
-    """The service as `make serve` starts it, ready."""
+    """Start the service with ``serve.py`` and wait until it is ready."""
     settings = {
         "PORT": "{port}",
         "MODEL_WEIGHTS": str(spec.weights_path),
@@ -41,7 +41,7 @@ def started(spec: ModelSpec, device: str, folder: Path, photo: bytes) -> Iterato
 
 
 def loops(server: Server, listed: Path, connections: Sequence[int], seconds: float) -> list[Row]:
-    """`/predict` in closed loops."""
+    """Measure `/predict` in closed loops with each number of connections."""
     rows = []
     for count in connections:
         server.wait_idle()
@@ -51,26 +51,30 @@ def loops(server: Server, listed: Path, connections: Sequence[int], seconds: flo
         used_ms = 1000 * (sum(server.cpu_s().values()) - before) / max(loop.requests, 1)
         result = (
             f"{loop.per_s:.0f} photos/s; p50 {loop.p50_ms:.0f} ms, p99 {loop.p99_ms:.0f} ms; "
-            f"{used_ms:.1f} core-ms a photo; {_text(idle)}; {loop.errors} errors"
+            f"{used_ms:.1f} core-ms per photo; {_text(idle)}; {loop.errors} errors"
         )
         rows.append(Row(f"service, {count} connections", result, loop.errors == 0))
     return rows
 
 
 def large_batch(server: Server, photos: list[Path], size: int) -> Row:
-    """One job of many photos, from its first byte to its end."""
+    """Measure one job of ``size`` photos, from the first byte of the request to the job's end."""
     server.wait_idle()
     before = sum(server.cpu_s().values())
     with idle_share() as idle:
         batch = batches.alone(server, photos, size)
     used_ms = 1000 * (sum(server.cpu_s().values()) - before) / size
-    result = f"{batch.per_s:.0f} photos/s; {used_ms:.1f} core-ms a photo; {_text(idle)}"
-    return Row(f"service, a batch of {size}", result, batch.photos == size)
+    result = f"{batch.per_s:.0f} photos/s; {used_ms:.1f} core-ms per photo; {_text(idle)}"
+    return Row(f"service, batch of {size}", result, batch.photos == size)
 
 
 @contextmanager
 def idle_share() -> Iterator[list[float]]:
-    """Shares of samples, 0.2 s each, in which no kernel ran: filled at the end, by nvidia-smi."""
+    """Measure with nvidia-smi the share of time in which no kernel ran.
+
+    Yields:
+        A list that has the share (0 to 1) after the block; it stays empty without nvidia-smi.
+    """
     shares: list[float] = []
     program = shutil.which("nvidia-smi")
     if program is None:
@@ -87,4 +91,4 @@ def idle_share() -> Iterator[list[float]]:
 
 
 def _text(idle: list[float]) -> str:
-    return f"GPU idle {idle[0]:.0%}" if idle else "GPU idle not known"
+    return f"GPU idle {idle[0]:.0%}" if idle else "GPU idle unknown"

@@ -1,4 +1,4 @@
-"""Speed of the runtime by itself: warm-up, photos a second by batch size, torch.compile."""
+"""Benchmarks of the runtime by itself: warm-up, photos/s by batch size, torch.compile."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ MEASURED_S = 2.0
 
 
 def loaded(spec: ModelSpec, device: str) -> tuple[Runtime, list[Row]]:
-    """The runtime, warm for batches of 32, with the time that it took."""
+    """Load the runtime and warm it up for batches of up to 32; returns it and its table row."""
     began = time.perf_counter()
     runtime = load_runtime(spec, inputs.settings(device))
     ready = time.perf_counter()
@@ -30,7 +30,7 @@ def loaded(spec: ModelSpec, device: str) -> tuple[Runtime, list[Row]]:
 
 
 def by_batch_size(spec: ModelSpec, device: str, sizes: Sequence[int]) -> list[Row]:
-    """Photos a second of `predict`, copies to and from the device included."""
+    """Measure `predict` with each batch size, copies to and from the device included."""
     runtime, rows = loaded(spec, device)
     for size in sizes:
         batch = inputs.pixels(size)
@@ -41,7 +41,7 @@ def by_batch_size(spec: ModelSpec, device: str, sizes: Sequence[int]) -> list[Ro
 
 
 def compiled(spec: ModelSpec, device: str, size: int) -> Row:
-    """The model by itself, eager and by torch.compile, with the same batch on the device."""
+    """Compare the model in eager mode and with torch.compile, on a batch that is on the device."""
     model = build(spec).to(device).to(memory_format=torch.channels_last)
     batch = torch.from_numpy(inputs.pixels(size)).to(device)
     faster = torch.compile(model)

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.gpu.wheels FOLDER`: gather what `make gpu-check` installs offline.
+"""``python -m benchmarks.gpu.wheels FOLDER``: downloads what `make gpu-check` installs offline.
 
-All that the service needs but torch, torchvision and what comes with them, which the machine with
-the GPU has in a build for its CUDA; and but OpenVINO, which runs on processors only.
+That is everything the service needs except torch, torchvision and their requirements, which the
+machine with the GPU has in a build for its CUDA, and except OpenVINO, which runs only on CPUs.
 """
 
 import argparse
@@ -19,12 +19,12 @@ LEFT_OUT = re.compile(
     r"(torch|torchvision|triton|nvidia-.*|cuda-.*|sympy|mpmath|networkx|filelock|fsspec|setuptools|"
     r"openvino.*)=="
 )
-# The harness reads processor times with it; it is in the lock of the development tools.
+# The harness reads CPU times with it; it is in the lock of the development tools.
 ADDED = ("psutil",)
 
 
 def wanted(lock: str, tools: str) -> str:
-    """The requirements with their hashes, as in the locks.
+    """The requirements to download, with their hashes, in the form of a lock.
 
     Args:
         lock: The text of requirements.lock.
@@ -38,7 +38,7 @@ def wanted(lock: str, tools: str) -> str:
 
 
 def _entries(lock: str) -> Iterator[str]:
-    """One requirement each, with the lines of its hashes."""
+    """Each requirement of a lock, with the lines of its hashes."""
     entry = ""
     for line in lock.splitlines(keepends=True):
         if line.strip() and not line.startswith((" ", "#")):
@@ -52,7 +52,7 @@ def _entries(lock: str) -> Iterator[str]:
 
 
 def main() -> int:
-    """Run the command; returns its exit code."""
+    """Download the wheels; returns 1 if they are too large together."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu.wheels", description=__doc__)
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
@@ -64,7 +64,7 @@ def main() -> int:
         command = [sys.executable, "-m", "pip", "download", "--quiet", *options, "-r", file.name]
         subprocess.run(command, check=True)
     size = sum(wheel.stat().st_size for wheel in folder.glob("*.whl")) / (1 << 20)
-    print(f"{size:.0f} MiB in {folder}, of {MOST_MIB} that may be carried")
+    print(f"{size:.0f} MiB in {folder}, limit {MOST_MIB} MiB")
     return 0 if size <= MOST_MIB else 1
 
 

@@ -1,1 +1,1 @@
-"""What drives and measures the servers."""
+"""Load generator and measurements of the benchmarks."""

@@ -1,4 +1,4 @@
-"""A batch job by itself, and with `/predict` during it."""
+"""Benchmarks of a batch job: by itself, and with `/predict` requests at the same time."""
 
 import time
 from collections.abc import Iterator
@@ -18,17 +18,17 @@ POLL_S = 0.25
 
 
 class BatchTooSmall(Exception):
-    """It was done before what was to be measured beside it."""
+    """The batch was finished before the measurement was."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One job of many photos, from the first byte of the request to the job's end.
+    """The result of one job, from the first byte of the request to the job's end.
 
     Attributes:
-        photos: That succeeded.
-        seconds: That the job took.
-        client_cores: Processors that the client kept busy.
+        photos: Number of photos that succeeded.
+        seconds: Duration of the job.
+        client_cores: Cores that the client used.
     """
 
     photos: int
@@ -37,7 +37,7 @@ class Batch:
 
     @property
     def per_s(self) -> float:
-        """Photos a second."""
+        """Photos per second."""
         return self.photos / self.seconds
 
 
@@ -61,7 +61,7 @@ def _job(client: httpx.Client, job_id: str) -> dict[str, Any]:
 
 
 def alone(server: Server, names: list[Path], size: int) -> Batch:
-    """Post a batch and wait for its end."""
+    """Submit a batch of ``size`` photos, and wait until it is finished."""
     with _client(server) as client:
         began, used = time.monotonic(), time.process_time()
         job_id = _post(client, names, size)
@@ -72,17 +72,17 @@ def alone(server: Server, names: list[Path], size: int) -> Batch:
 
 
 def beside(server: Server, names: list[Path], listed: Path, size: int, seconds: float) -> Loop:
-    """`/predict`, one at a time, while a batch runs; the rest of the batch is cancelled.
+    """Send `/predict` requests, one at a time, during a batch; then cancel the batch.
 
     Raises:
-        BatchTooSmall: The batch ended before the loop did.
+        BatchTooSmall: The batch was finished before the requests were.
     """
     with _client(server) as client:
         job_id = _post(client, names, size)
         loop = run(f"{server.url}/predict", listed, 1, seconds)
         if _job(client, job_id)["finished_at"] is not None:
             raise BatchTooSmall(
-                f"{size} photos were done within {seconds:g} s: take a larger batch"
+                f"{size} photos were finished within {seconds:g} s: use a larger batch"
             )
         client.delete(f"/jobs/{job_id}").raise_for_status()
     return loop

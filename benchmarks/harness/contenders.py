@@ -1,4 +1,4 @@
-"""Who is measured, and how each is started."""
+"""The servers that are measured, and how each is started."""
 
 import sys
 from pathlib import Path
@@ -9,26 +9,26 @@ from benchmarks.peers import install
 from worker.models.selection import ModelSpec
 
 OURS = "ours"
-# what a peer must not do while it is measured: ask home
+# telemetry would disturb the measurement
 _NO_TELEMETRY = {"BENTOML_DO_NOT_TRACK": "1", "RAY_USAGE_STATS_ENABLED": "0"}
 
 
 def ours(precision: str) -> Contender:
-    """The whole service, as ``make serve`` starts it."""
+    """This service with Redis, API and worker, as ``make serve`` starts it."""
     name = OURS if precision == "auto" else f"{OURS}, {precision}"
     settings = {"PORT": "{port}", "MODEL": "resnet50", "PRECISION": precision}
     return Contender(name, [sys.executable, str(ROOT / "serve.py")], settings)
 
 
 def peers(spec: ModelSpec, place: Path) -> list[Contender]:
-    """All of them: with torch as their documentation says, then two with the worker's engine.
+    """The other servers: four with torch, as in their documentation, and two with our engine.
 
     Args:
-        spec: The model that they are to serve.
-        place: Where their environments are, or will be.
+        spec: The model that they serve.
+        place: Folder of their virtual environments, which are created if they are missing.
 
     Raises:
-        scripts.install.environment.InstallError: One cannot be installed.
+        scripts.install.environment.InstallError: A server cannot be installed.
     """
     python = {name: str(install.ensure(name, place)) for name in ("litserve", "bentoml", "ray")}
     litserve = [python["litserve"], "-m", "benchmarks.peers.litserve_app", "{port}"]
@@ -48,7 +48,7 @@ def peers(spec: ModelSpec, place: Path) -> list[Contender]:
 
 
 def plain_fastapi(spec: ModelSpec, engine: str = "torch") -> Contender:
-    """FastAPI's tutorial on files, and the model in the same process."""
+    """The file upload of FastAPI's tutorial, with the model in the same process."""
     name = "plain FastAPI" if engine == "torch" else "plain FastAPI, our engine"
     where = ["--host", "127.0.0.1", "--port", "{port}", "--log-level", "warning"]
     command = [sys.executable, "-m", "uvicorn", "benchmarks.peers.fastapi_app:app", *where]

@@ -1,4 +1,4 @@
-"""The closed loop, run as a process of its own so that what it costs can be told."""
+"""Runs the load generator in a separate process, so that its CPU time can be measured."""
 
 import json
 import subprocess
@@ -13,16 +13,16 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Loop:
-    """One closed loop: what the clients saw.
+    """The results of one closed loop.
 
     Attributes:
-        requests: Answered with 200.
-        seconds: Until the last answer.
-        p50_ms: Median of one request.
-        p95_ms: 95 of 100 requests took no longer.
-        p99_ms: 99 of 100.
-        errors: Answered otherwise, or not at all.
-        generator_cores: Processors that the generator kept busy from the first request to the last.
+        requests: Number of responses with status 200.
+        seconds: Time until the last response.
+        p50_ms: Median latency.
+        p95_ms: 95th percentile of the latency.
+        p99_ms: 99th percentile of the latency.
+        errors: Number of requests with another status or without a response.
+        generator_cores: Cores that the load generator used from the first request to the last.
     """
 
     requests: int
@@ -35,7 +35,7 @@ class Loop:
 
     @property
     def per_s(self) -> float:
-        """Answers a second."""
+        """Successful requests per second."""
         return self.requests / self.seconds
 
 
@@ -46,17 +46,17 @@ def run(
     seconds: float,
     half_way: Callable[[], None] = lambda: None,
 ) -> Loop:
-    """Run ``benchmarks.harness.load`` to its end.
+    """Run ``benchmarks.harness.load``.
 
     Args:
-        url: Takes the POST.
-        listed: File that names the photos, one a line.
-        connections: Clients that each wait for their answer.
-        seconds: For which new requests are made.
-        half_way: Called in the middle.
+        url: Endpoint that receives the POST requests.
+        listed: File with the paths of the photos, one per line.
+        connections: Number of clients, each of which waits for its response.
+        seconds: Time during which requests are sent.
+        half_way: Called in the middle of that time.
 
     Raises:
-        subprocess.CalledProcessError: It failed; it has said why.
+        subprocess.CalledProcessError: The load generator failed; stderr has the reason.
     """
     options = ["--connections", str(connections), "--seconds", str(seconds)]
     order = [sys.executable, "-m", "benchmarks.harness.load", url, str(listed), *options]

@@ -1,7 +1,8 @@
-"""The limit: what the engine and the preprocessing cost when there is nothing around them.
+"""The limit: the cost of engine and preprocessing without a service around them.
 
 ``python -m benchmarks.harness.limit LIST …`` prints one line of JSON: a limit for each list of
-photos. The engine is measured once: its time does not depend on the photo. Settings are a worker's.
+photos. The engine is measured once, since its time does not depend on the photo. The settings are
+the worker's.
 """
 
 import argparse
@@ -34,16 +35,16 @@ from worker.models.selection import ModelSpec, resolve
 from worker.settings import WorkerSettings
 
 BATCHES = (1, 2, 4, 8)
-LONE = 40  # photos, one after the other
+LONE = 40  # photos, one after another
 
 
 @dataclass(frozen=True)
 class Setting:
-    """How the engine is run.
+    """Streams and batch size of the engine.
 
     Attributes:
-        streams: Calls at once, each on its share of the processors.
-        batch: Photos in each call.
+        streams: Calls at the same time, each on its share of the cores.
+        batch: Photos per call.
     """
 
     streams: int
@@ -52,16 +53,16 @@ class Setting:
 
 @dataclass(frozen=True)
 class Limit:
-    """What one photo costs, all processors busy.
+    """The cost of one photo while all cores are busy.
 
     Attributes:
-        setting: The engine's, the best there is.
-        precision: The engine's.
-        cores: Processors.
-        engine_core_ms: Processors times milliseconds for one photo in the engine.
-        preprocessing_core_ms: The same for bytes to pixels.
-        lone_engine_ms: Median of one photo at a time, one stream on all processors.
-        lone_preprocessing_ms: Median of one photo at a time.
+        setting: The fastest setting of the engine.
+        precision: The engine's precision.
+        cores: Number of cores.
+        engine_core_ms: Core-ms per photo of the engine.
+        preprocessing_core_ms: Core-ms per photo from its bytes to pixels.
+        lone_engine_ms: Median of the engine with one photo at a time, one stream on all cores.
+        lone_preprocessing_ms: Median of the preprocessing with one photo at a time.
     """
 
     setting: Setting
@@ -74,28 +75,28 @@ class Limit:
 
     @property
     def engine_per_s(self) -> float:
-        """Photos a second that the engine classifies by itself."""
+        """Photos per second of the engine by itself."""
         return self.cores * 1000 / self.engine_core_ms
 
     def per_s(self, spent_cores: float = 0) -> float:
-        """Photos a second, at most, when ``spent_cores`` are needed for something else."""
+        """The limit in photos per second, if ``spent_cores`` are used for something else."""
         each = self.engine_core_ms + self.preprocessing_core_ms
         return (self.cores - spent_cores) * 1000 / each
 
 
 class Engine:
-    """The model as the service compiles it, but with any number of streams.
+    """The model as the service compiles it, with any number of streams.
 
     Args:
         spec: The model.
-        settings: Its precision and cache.
+        settings: Precision and cache of the model.
     """
 
     def __init__(self, spec: ModelSpec, settings: WorkerSettings) -> None:
         self._core = ov.Core()
         cache = settings.model_cache.expanduser()
         self.precision = OpenVINORuntime(spec, cache, settings.precision).precision
-        # what int8 leaves as it is, is computed as by auto
+        # what int8 leaves in floating point is computed as with auto
         self._floats = self.precision
         if self.precision == "int8":
             self._floats = OpenVINORuntime(spec, cache, "auto").precision
@@ -105,7 +106,7 @@ class Engine:
     def compile(
         self, streams: int, *, pinned: bool | None = None, threads: int | None = None
     ) -> ov.CompiledModel:
-        """The graph, ready to answer uint8 (n, side, side, 3); by default OpenVINO decides."""
+        """Compile the model for uint8 (n, side, side, 3); OpenVINO chooses what is None."""
         types = {"fp32": ov.Type.f32, "bf16": ov.Type.bf16, "fp16": ov.Type.f16}
         accurate = self._floats == "fp32"
         mode = hint.ExecutionMode.ACCURACY if accurate else hint.ExecutionMode.PERFORMANCE
@@ -124,13 +125,13 @@ class Engine:
 def photos_per_s(
     compiled: ov.CompiledModel, streams: int, pixels: NDArray[np.uint8], seconds: float
 ) -> float:
-    """How many photos a second the engine answers when it always has more to do.
+    """Photos per second of the engine while calls always wait for it.
 
     Args:
         compiled: The model.
-        streams: That it was compiled for.
-        pixels: One call's input, (batch, side, side, 3).
-        seconds: That it is measured for.
+        streams: The number of streams that it was compiled for.
+        pixels: Input of one call, shape (batch, side, side, 3).
+        seconds: Duration of the measurement.
     """
     queue = ov.AsyncInferQueue(compiled, streams)
     for _ in range(2 * streams):
@@ -145,7 +146,7 @@ def photos_per_s(
 
 
 def settings_to_try(cores: int) -> Iterator[Setting]:
-    """Streams from one to one a processor, and for each all batch sizes."""
+    """From one stream to one per core, each with all batch sizes."""
     for streams in sorted({1, max(1, cores // 2), cores}):
         for batch in BATCHES:
             yield Setting(streams, batch)
@@ -154,7 +155,7 @@ def settings_to_try(cores: int) -> Iterator[Setting]:
 def best_setting(
     engine: Engine, pixels: NDArray[np.uint8], seconds: float
 ) -> tuple[Setting, dict[Setting, float]]:
-    """Try them all; returns the fastest, and photos a second of each."""
+    """Measure all settings; returns the fastest, and the photos per second of each."""
     found: dict[Setting, float] = {}
     for setting in settings_to_try(processors()):
         compiled = engine.compile(setting.streams)
@@ -164,7 +165,7 @@ def best_setting(
 
 
 def _preprocess_all(names: Sequence[str], seconds: float) -> tuple[int, float]:
-    """Preprocess photos, again and again; returns how many, and the seconds that they took."""
+    """Preprocess photos repeatedly; returns their number and the seconds that they took."""
     spec, most = resolve(WorkerSettings()), WorkerSettings().max_pixels
     files = [Path(name).read_bytes() for name in names]
     for data in files[:10]:
@@ -178,7 +179,7 @@ def _preprocess_all(names: Sequence[str], seconds: float) -> tuple[int, float]:
 
 
 def preprocessing_core_ms(lists: Sequence[Sequence[str]], seconds: float) -> list[float]:
-    """What one photo of each list costs on average while every processor works on photos."""
+    """Core-ms per photo of each list, on average, while every core preprocesses photos."""
     cores, found = processors(), []
     with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
         for names in lists:
@@ -191,7 +192,7 @@ def preprocessing_core_ms(lists: Sequence[Sequence[str]], seconds: float) -> lis
 def lone_ms(
     request: ov.InferRequest, names: Sequence[str], settings: WorkerSettings
 ) -> tuple[float, float]:
-    """Medians of one photo at a time: the engine on all processors, and preprocessing."""
+    """Medians in ms with one photo at a time: the engine on all cores, and preprocessing."""
     spec = resolve(settings)
     infer, prepare = [], []
     for name in islice(cycle(names), LONE):
@@ -206,12 +207,12 @@ def lone_ms(
 
 
 def measure(lists: Sequence[Sequence[str]], seconds: float, setting: Setting | None) -> list[Limit]:
-    """The limit on this machine, now, with each list of photos.
+    """Measure the limit on this machine for each list of photos.
 
     Args:
-        lists: The photos' files.
-        seconds: For the engine, and half as long for preprocessing each list.
-        setting: The engine's; without one, all are tried first.
+        lists: Paths of the photos.
+        seconds: Duration for the engine; half as long for preprocessing each list.
+        setting: The engine's setting; None measures all of them first and chooses the fastest.
     """
     settings = WorkerSettings()
     spec = resolve(settings)
@@ -233,7 +234,9 @@ def measure(lists: Sequence[Sequence[str]], seconds: float, setting: Setting | N
 def main() -> None:
     """Measure, and print the limits as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("lists", type=Path, nargs="+", help="files that name photos, one a line")
+    parser.add_argument(
+        "lists", type=Path, nargs="+", help="files with the paths of photos, one per line"
+    )
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--streams", type=int)
     parser.add_argument("--batch", type=int, default=1)

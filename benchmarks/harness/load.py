@@ -1,10 +1,10 @@
-"""A cheap HTTP client that sends photos again and again over kept connections.
+"""The load generator: an HTTP client that sends photos repeatedly over persistent connections.
 
-Costs some 0.1 ms of CPU a request, so that the service is what is measured.
-``python -m benchmarks.harness.load`` is the closed loop that the servers are measured with.
+It takes some 0.1 ms of CPU time per request, so that the service limits the throughput.
+``python -m benchmarks.harness.load`` runs the closed loop that measures the servers.
 
-It waits for what is under way when its time is up, and counts until the last answer: a server that
-answers its clients all at once would otherwise be cut short.
+When the time is up, it waits for the responses to requests that it has sent, and counts the time
+until the last one. Otherwise a server that responds to all clients at once would look slower.
 """
 
 import argparse
@@ -20,38 +20,38 @@ from urllib.parse import urlsplit
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
-NO_ANSWER = 0  # in place of a status
+NO_ANSWER = 0  # instead of a status
 _BOUNDARY = "0f0e3d6c4ab1"
 
 
 @dataclass
 class Seen:
-    """When each request ended and how long it took, in seconds, by status."""
+    """Time of the end and duration of each request, in seconds, by status."""
 
     ends: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
 
     def add(self, status: int, began: float) -> None:
-        """One answer."""
+        """Add a request that has just ended."""
         now = time.monotonic()
         self.ends.setdefault(status, []).append((now, now - began))
 
     def per_s(self, status: int, since: float, until: float) -> float:
-        """Answers a second between two moments of the monotonic clock."""
+        """Responses per second between two times of the monotonic clock."""
         return sum(since <= at < until for at, _ in self.ends.get(status, [])) / (until - since)
 
     def took_ms(self, status: int, share: float) -> float:
-        """The time within which this share of these answers came."""
+        """A quantile of the latency of these responses; ``share`` is 0 to 1."""
         times = sorted(took for _, took in self.ends.get(status, []))
         return times[int(share * (len(times) - 1))] * 1000 if times else float("nan")
 
 
 def as_body(url: str, photo: bytes) -> bytes:
-    """A request with the photo as its body."""
+    """An HTTP request with the photo as its body."""
     return _post(url, "image/jpeg", photo)
 
 
 def as_form(url: str, photo: bytes) -> bytes:
-    """A request with the photo as the field ``file`` of a multipart form."""
+    """An HTTP request with the photo as the field ``file`` of a multipart form."""
     disposition = 'form-data; name="file"; filename="photo.jpg"'
     head = f"--{_BOUNDARY}\r\nContent-Disposition: {disposition}\r\nContent-Type: image/jpeg"
     body = f"{head}\r\n\r\n".encode() + photo + f"\r\n--{_BOUNDARY}--\r\n".encode()
@@ -75,11 +75,11 @@ async def _skip_body(reader: asyncio.StreamReader, head: bytes) -> None:
 
 
 class Client:
-    """Sends requests in turn.
+    """An HTTP client that sends the same requests in turn.
 
     Args:
         url: ``http://host:port`` of the service.
-        requests: What `as_body` or `as_form` made.
+        requests: Results of `as_body` or `as_form`.
     """
 
     def __init__(self, url: str, requests: Sequence[bytes]) -> None:
@@ -89,9 +89,12 @@ class Client:
         self._idle: deque[Connection] = deque()
 
     async def ask(self, seen: Seen, began: float) -> None:
-        """One request on an idle connection, or on a new one.
+        """Send one request on an idle connection, or on a new one.
 
-        ``began`` is when it was due: a generator that is late does not flatter the service.
+        Args:
+            seen: Records the result.
+            began: When the request was due. Latency counts from then, so that a load generator
+                that is late does not make the service look faster.
         """
         try:
             seen.add(await self._exchange(*await self._connection()), began)
@@ -101,7 +104,7 @@ class Client:
     async def _connection(self) -> Connection:
         while self._idle:
             reader, writer = self._idle.pop()
-            if not reader.at_eof():  # the server closes those that were idle for long
+            if not reader.at_eof():  # the server closes connections that are idle for long
                 return reader, writer
             writer.close()
         return await asyncio.open_connection(self._host, self._port)
@@ -117,7 +120,7 @@ class Client:
         return int(head[9:12])
 
     async def closed_loop(self, clients: int, seconds: float) -> Seen:
-        """So many clients, each of which waits for its answer before it asks again."""
+        """Run clients, each of which waits for its response before it sends the next request."""
         seen, end = Seen(), time.monotonic() + seconds
 
         async def one() -> None:
@@ -128,7 +131,7 @@ class Client:
         return seen
 
     async def open_loop(self, per_s: float, seconds: float) -> Seen:
-        """Requests at a fixed rate, whatever becomes of them."""
+        """Send requests at a fixed rate, without waiting for responses."""
         seen, began = Seen(), time.monotonic()
         async with asyncio.TaskGroup() as tasks:
             for number in range(int(per_s * seconds)):
@@ -139,7 +142,7 @@ class Client:
         return seen
 
     def close(self) -> None:
-        """Drop the idle connections."""
+        """Close the idle connections."""
         for _, writer in self._idle:
             writer.close()
 
@@ -148,7 +151,7 @@ def main() -> None:
     """Run a closed loop and print one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url")
-    parser.add_argument("list", type=Path, help="file that names the photos, one a line")
+    parser.add_argument("list", type=Path, help="file with the paths of the photos, one per line")
     parser.add_argument("--connections", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)
     options = parser.parse_args()
@@ -160,7 +163,7 @@ def main() -> None:
     result = {
         "requests": len(seen.ends.get(200, [])),
         "seconds": seconds,
-        # without the start, while which the servers have nothing to do
+        # not counting the start of this process, during which the servers are idle
         "generator_cores": (time.process_time() - used) / seconds,
         **{f"p{share}_ms": seen.took_ms(200, share / 100) for share in (50, 95, 99)},
         "errors": sum(len(ends) for status, ends in seen.ends.items() if status != 200),

@@ -1,4 +1,4 @@
-"""What a cluster uses between two moments: processor time, Redis commands, memory."""
+"""Measures what a cluster uses during a period: CPU time, Redis commands, memory."""
 
 import time
 from dataclasses import dataclass
@@ -13,10 +13,15 @@ COUNTERS = ("total_commands_processed", "used_memory", "aof_current_size")
 
 @dataclass(frozen=True)
 class Spent:
-    """What was used between two moments: seconds of processor time by part, and photos ended.
+    """What a cluster used during a period.
 
-    Memory and log are Redis's, in bytes: what is kept of the photos until their jobs expire, and
-    what was written to the append-only file.
+    Attributes:
+        seconds: Duration of the period.
+        photos: Number of photos that ended.
+        commands: Number of Redis commands.
+        memory: Growth of Redis's memory in bytes; a record stays until its job expires.
+        log: Growth of Redis's append-only file in bytes.
+        cpu_s: Seconds of CPU time, by part.
     """
 
     seconds: float
@@ -28,20 +33,20 @@ class Spent:
 
     @property
     def per_s(self) -> float:
-        """Photos a second."""
+        """Photos per second."""
         return self.photos / self.seconds
 
     def cores(self, part: str) -> float:
-        """Cores that a part kept busy."""
+        """Cores that a part used."""
         return self.cpu_s[part] / self.seconds
 
     def ms(self, part: str) -> float:
-        """Its processor time for one photo, in ms."""
+        """Core-ms per photo of a part."""
         return 1000 * self.cpu_s[part] / self.photos
 
 
 class Meter:
-    """Reads the counters of a cluster."""
+    """Reads the counters of a cluster at the start and end of a period."""
 
     def __init__(self, cluster: Cluster) -> None:
         redis = cast("dict[str, int]", cluster.client.info("server"))["process_id"]
@@ -54,11 +59,11 @@ class Meter:
         self.reset()
 
     def reset(self) -> None:
-        """Count from now."""
+        """Start a new period."""
         self._began = self._read()
 
     def spent(self) -> Spent:
-        """What has been used since."""
+        """What the cluster has used since the last `reset`."""
         now, began = self._read(), self._began
         cpu = {part: used - began.cpu_s[part] for part, used in now.cpu_s.items()}
         return Spent(

@@ -1,7 +1,8 @@
-"""The photos that every server is asked about: a folder of the user's, or scikit-image's.
+"""The photos that are sent to every server: from a folder, or derived from scikit-image's photos.
 
-scikit-image's are cut, turned and scaled to sizes that people send, the same at each run. They show
-what ImageNet has words for: a cat, an espresso, a rocket, a moped from two sides, a tripod.
+scikit-image's photos are cropped, flipped and scaled to common sizes, in the same way in each run.
+They show things that are ImageNet classes: a cat, an espresso, a rocket, a moped from two sides, a
+tripod.
 """
 
 import random
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 SEED = 4
-# width and height, and how many of 100 photos have it: the median is ImageNet's
+# width and height, and how many of 100 photos have them; the median is that of ImageNet
 SIZES = {
     (500, 375): 45,
     (375, 500): 15,
@@ -29,27 +30,27 @@ SOURCES = [
     *("chelsea.png", "coffee.png", "rocket.jpg"),
     *("motorcycle_left.png", "motorcycle_right.png", "camera.png"),
 ]
-NOISE = 3.0  # of 255, as a sensor's: without it a photo that was scaled up decodes too easily
+NOISE = 3.0  # of 255, as from a sensor: without noise, a photo that was scaled up decodes too fast
 COUNT, QUALITY = 200, 90
 PHONE = (4032, 3024)
 PHONE_COUNT, PHONE_QUALITY = 24, 92  # some 2 MB each
-UPRIGHT, TURNED = 1, 6  # EXIF orientations: as stored, and of a phone that is held upright
+UPRIGHT, TURNED = 1, 6  # EXIF orientations: as stored, and from a phone that is held upright
 ORIENTATION = 0x0112  # EXIF's tag
-SMALL_TO_ONE_LARGE = 4  # of mixed sizes
+SMALL_TO_ONE_LARGE = 4  # of the mixed photos
 
 
 class NoPhotos(Exception):
-    """A folder without photos."""
+    """The folder has no photos."""
 
 
 @dataclass(frozen=True)
 class Workload:
-    """Photos that are sent together, and how.
+    """One kind of photos, and how they are sent.
 
     Attributes:
-        name: Of its rows.
+        name: The name in the tables.
         photos: The files, in the order in which they are sent.
-        connections: Numbers of clients that each wait for their answer, ascending.
+        connections: Numbers of clients in a closed loop, ascending.
     """
 
     name: str
@@ -58,7 +59,7 @@ class Workload:
 
 
 def workloads(folder: Path | None, cache: Path) -> list[Workload]:
-    """What every server is measured with: the user's photos, or three kinds of derived ones."""
+    """The workloads of every server: the photos of a folder, or three kinds of derived photos."""
     if folder is not None:
         return [Workload("yours", photos(folder, cache))]
     small, large = derived(cache), phone(cache)
@@ -70,7 +71,7 @@ def workloads(folder: Path | None, cache: Path) -> list[Workload]:
 
 
 def mixed(small: list[Path], large: list[Path]) -> Iterator[Path]:
-    """Every small photo once; after each `SMALL_TO_ONE_LARGE` of them comes a large one."""
+    """Every small photo once, and a large photo after each `SMALL_TO_ONE_LARGE` of them."""
     each = cycle(large)
     for number, file in enumerate(small, start=1):
         yield file
@@ -79,14 +80,14 @@ def mixed(small: list[Path], large: list[Path]) -> Iterator[Path]:
 
 
 def photos(folder: Path | None, cache: Path) -> list[Path]:
-    """The JPEG and PNG files of a folder, or those derived from scikit-image's.
+    """The JPEG and PNG files of a folder, or small photos derived from scikit-image's.
 
     Args:
-        folder: The user's, searched to any depth.
-        cache: Where derived photos are kept.
+        folder: A folder, with its subfolders; None derives the photos.
+        cache: Folder for derived photos.
 
     Raises:
-        NoPhotos: The folder has none.
+        NoPhotos: The folder has no photos.
     """
     if folder is None:
         return derived(cache)
@@ -98,12 +99,12 @@ def photos(folder: Path | None, cache: Path) -> list[Path]:
 
 
 def derived(cache: Path) -> list[Path]:
-    """``COUNT`` JPEG files of `SIZES`, made unless they are there; always the same ones."""
+    """``COUNT`` JPEG files of the sizes `SIZES`; created if missing, always the same."""
     return _made(cache / f"small-{SEED}", COUNT, _save_small)
 
 
 def phone(cache: Path) -> list[Path]:
-    """``PHONE_COUNT`` JPEG files as a phone makes them, every second one with `TURNED`."""
+    """``PHONE_COUNT`` JPEG files like a phone's, every second one with the orientation `TURNED`."""
     return _made(cache / f"phone-{SEED}", PHONE_COUNT, _save_phone)
 
 
@@ -112,7 +113,7 @@ def _made(folder: Path, count: int, save: Callable[[int, Path], None]) -> list[P
     files = [folder / f"{number:03}.jpg" for number in range(count)]
     for number, file in enumerate(files):
         if not file.exists():
-            # or a run that is ended while it writes would leave half a photo
+            # otherwise an interrupted run would leave half a photo
             save(number, part := file.with_suffix(".part"))
             part.rename(file)
     return files
@@ -136,7 +137,7 @@ def _save_phone(number: int, file: Path) -> None:
 
 
 def _view(number: int, size: tuple[int, int], draw: random.Random) -> Image.Image:
-    """A part of a source, of the proportions of that size, in that size."""
+    """A random crop of a source photo, scaled to ``size``."""
     data = Path(skimage.__file__).parent / "data"
     source = Image.open(data / SOURCES[number % len(SOURCES)]).convert("RGB")
     width, height = size

@@ -1,6 +1,6 @@
-"""A server under measurement: a tree of processes that is started, frozen, thawed and ended.
+"""A server that is measured: a tree of processes that is started, frozen, resumed and stopped.
 
-While one is measured the others are frozen (SIGSTOP), so that nothing but their memory is there.
+While one server is measured, the others are frozen (SIGSTOP), so that they use only memory.
 """
 
 import contextlib
@@ -22,17 +22,17 @@ TICK_S = 0.25
 
 
 class ServerFailed(Exception):
-    """A server that does not answer."""
+    """The server does not respond."""
 
 
 @dataclass(frozen=True)
 class Contender:
-    """How a server is started; all are asked alike: ``POST /predict``, a form's field ``file``.
+    """How a server is started. All receive ``POST /predict`` with the form field ``file``.
 
     Attributes:
-        name: Its row in the table.
-        command: Program and arguments; ``{port}`` stands for its port.
-        env: Added to the environment; ``{port}`` is replaced here too.
+        name: The server's name in the tables.
+        command: Program and arguments; ``{port}`` is replaced by the port.
+        env: Variables to add to the environment; ``{port}`` is replaced here too.
     """
 
     name: str
@@ -41,12 +41,12 @@ class Contender:
 
 
 class Server:
-    """A running contender.
+    """A running server.
 
     Args:
-        contender: What to run.
-        port: Where.
-        log: Takes all that it prints.
+        contender: How to start it.
+        port: The port on 127.0.0.1 that it listens on.
+        log: File for its output.
     """
 
     def __init__(self, contender: Contender, port: int, log: Path) -> None:
@@ -66,28 +66,28 @@ class Server:
             )
 
     def processes(self) -> list[psutil.Process]:
-        """The whole tree."""
+        """All processes of the tree."""
         with contextlib.suppress(psutil.NoSuchProcess):
             root = psutil.Process(self._process.pid)
             return [root, *root.children(recursive=True)]
         return []
 
     def wait_ready(self, photo: bytes) -> None:
-        """Until it answers three photos in a row.
+        """Wait until it has classified three photos in a row.
 
         Raises:
-            ServerFailed: It has ended, or does not in time.
+            ServerFailed: It has exited, or was not ready in time.
         """
         end, good = time.monotonic() + READY_WITHIN_S, 0
         while good < 3:
             if self._process.poll() is not None or time.monotonic() > end:
-                raise ServerFailed(f"{self.contender.name} does not answer: see {self._log}")
+                raise ServerFailed(f"{self.contender.name} does not respond: see {self._log}")
             good = good + 1 if self.ask(photo) is not None else 0
             if not good:
                 time.sleep(TICK_S)
 
     def ask(self, photo: bytes) -> httpx.Response | None:
-        """Its answer to one photo, or None where that is not a 200."""
+        """Send one photo; returns the response, or None if it is not a 200."""
         files = {"file": ("photo.jpg", photo, "image/jpeg")}
         with contextlib.suppress(httpx.HTTPError):
             answer = httpx.post(f"{self.url}/predict", files=files, timeout=60, trust_env=False)
@@ -95,7 +95,7 @@ class Server:
         return None
 
     def wait_idle(self) -> None:
-        """Until it has done with what a generator left behind."""
+        """Wait until it uses no more CPU time for earlier requests."""
         end = time.monotonic() + IDLE_WITHIN_S
         while time.monotonic() < end:
             before = sum(self.cpu_s().values())
@@ -104,17 +104,17 @@ class Server:
                 return
 
     def freeze(self) -> None:
-        """Stop all of it where it is."""
+        """Suspend all processes."""
         self._frozen = self.processes()
         self._signal(self._frozen, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Resume all processes."""
         self._signal(self._frozen, signal.SIGCONT)
         self._frozen = []
 
     def cpu_s(self) -> dict[str, float]:
-        """Seconds of processor time so far, by kind of process."""
+        """Seconds of CPU time so far, by kind of process."""
         used: dict[str, float] = defaultdict(float)
         for process in self.processes():
             with contextlib.suppress(psutil.Error):
@@ -123,7 +123,7 @@ class Server:
         return used
 
     def memory_mb(self) -> dict[str, float]:
-        """Memory in MB by kind of process: shared pages are split among those that share them."""
+        """Memory in MB by kind of process; shared pages are divided among their processes."""
         used: dict[str, float] = defaultdict(float)
         for process in self.processes():
             with contextlib.suppress(psutil.Error):
@@ -131,7 +131,7 @@ class Server:
         return used
 
     def stop(self) -> None:
-        """End all of it."""
+        """Stop all processes: SIGTERM, and after 20 s SIGKILL."""
         self.thaw()
         processes = self.processes()
         self._signal(processes[:1], signal.SIGTERM)
@@ -153,7 +153,7 @@ def _memory(process: psutil.Process) -> int:
 
 
 def kind(command: list[str]) -> str:
-    """What a process is to the service: ``api``, ``worker``, ``Redis``, else ``other``."""
+    """The kind of a process by its command line: ``api``, ``worker``, ``Redis`` or ``other``."""
     line = " ".join(command)
     marks = {"api": "api.main", "worker": "worker.main", "Redis": "-server "}
     return next((name for name, mark in marks.items() if mark in line), "other")

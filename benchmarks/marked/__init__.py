@@ -1,1 +1,1 @@
-"""The api and the worker of ``benchmarks.hops``, which note when each step begins and ends."""
+"""API and worker for ``benchmarks.hops`` that record when each step begins and ends."""

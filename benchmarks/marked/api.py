@@ -1,4 +1,4 @@
-"""The api, which notes when it stores a photo and hears of a result: ``uvicorn`` runs `app`."""
+"""The API, recording when it stores a photo and receives a result; ``uvicorn`` runs `app`."""
 
 from api.jobs.completion_or_disconnect import CompletionListener
 from api.jobs.service import JobService

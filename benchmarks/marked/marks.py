@@ -1,6 +1,6 @@
-"""Writes down when each step of a photo begins and ends, in the process that takes it.
+"""Records in a file of each process when the steps of a photo begin and end.
 
-All processes of a machine read one monotonic clock, so their lines can be put in one order.
+All processes of a machine share one monotonic clock, so the lines of all files can be sorted.
 """
 
 import functools
@@ -16,7 +16,7 @@ FOLDER = "MARKS_FOLDER"
 
 @functools.cache
 def _file() -> TextIO:
-    # a line at a time: the process may be ended by a signal
+    # line-buffered: a signal may end the process
     return Path(os.environ[FOLDER], str(os.getpid())).open("w", buffering=1)
 
 
@@ -25,7 +25,7 @@ def _note(step: str, edge: str) -> None:
 
 
 def mark(owner: Any, name: str, step: str) -> None:
-    """Have ``owner.name``, a function or coroutine function, note when it begins and ends."""
+    """Wrap ``owner.name``, a function or coroutine function, to record when it begins and ends."""
     function: Callable[..., Any] = getattr(owner, name)
 
     @functools.wraps(function)

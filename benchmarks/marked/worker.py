@@ -1,4 +1,4 @@
-"""The worker, which notes when a photo passes its steps: ``celery -A`` runs `app`."""
+"""The worker, recording the steps of a photo; ``celery -A`` runs `app`."""
 
 import worker.processing.classification
 from benchmarks.marked.marks import mark

@@ -1,1 +1,1 @@
-"""What the service is measured against, each as its own documentation sets it up."""
+"""The other servers (peers), each set up as in its documentation."""

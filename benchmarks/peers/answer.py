@@ -1,4 +1,4 @@
-"""What every peer answers, and the protocol of the engine behind it."""
+"""The response of every peer, and the protocol of its engine."""
 
 from typing import Any, Protocol
 
@@ -7,16 +7,16 @@ Prediction = dict[str, int | float]
 
 
 class Engine(Protocol):
-    """Bytes of a photo → its three most probable classes."""
+    """Classifies photos: bytes → the three most probable classes."""
 
     def prepare(self, data: bytes) -> Any:
-        """A file's bytes → the model's input for one photo."""
+        """Decode and preprocess a file; returns the model's input for one photo."""
 
     def predict(self, inputs: list[Any]) -> list[list[Prediction]]:
-        """Inputs of some photos → the answer for each."""
+        """Classify inputs of `prepare`; returns the response for each."""
 
 
 def predictions(indices: list[int], values: list[float]) -> list[Prediction]:
-    """One photo's answer."""
+    """The response for one photo."""
     pairs = zip(indices, values, strict=True)
     return [{"class_index": index, "confidence": value} for index, value in pairs]

@@ -1,4 +1,4 @@
-"""BentoML: a service with adaptive batching, up to 8.
+"""BentoML: a service with adaptive batching, up to 8 photos.
 
 https://docs.bentoml.com/en/latest/get-started/adaptive-batching.html
 """
@@ -13,12 +13,12 @@ MAX_BATCH_SIZE = 8
 
 @bentoml.service(traffic={"timeout": 60}, logging={"access": {"enabled": False}})
 class Classifier:
-    """One worker process."""
+    """The service; BentoML runs it in one worker process."""
 
     def __init__(self) -> None:
         self.engine = TorchEngine()
 
     @bentoml.api(batchable=True, max_batch_size=MAX_BATCH_SIZE)
     def predict(self, file: list[Image.Image]) -> list[list[dict[str, float]]]:
-        """Photos that BentoML has opened → the answer for each."""
+        """Classify photos that BentoML has opened; returns the response for each."""
         return self.engine.predict([self.engine.transform(image) for image in file])

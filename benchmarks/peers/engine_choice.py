@@ -1,4 +1,4 @@
-"""Which engine a peer uses."""
+"""Chooses the engine of a peer."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Plain FastAPI: an upload, a function in FastAPI's thread pool, the model in this process."""
+"""Plain FastAPI: a function in FastAPI's thread pool, with the model in the same process."""
 
 from fastapi import FastAPI, UploadFile
 
@@ -11,5 +11,5 @@ app = FastAPI()
 
 @app.post("/predict")
 def predict(file: UploadFile) -> list[Prediction]:
-    """One photo at a time; FastAPI runs up to 40 of these side by side."""
+    """Classify one photo; FastAPI runs up to 40 calls at the same time."""
     return engine.predict([engine.prepare(file.file.read())])[0]

@@ -1,4 +1,4 @@
-"""An environment for each peer: its own packages above the project's, so that torch is shared."""
+"""Creates a virtual environment for each peer, which also uses the project's packages."""
 
 import re
 import sysconfig
@@ -10,12 +10,12 @@ HERE = Path(__file__).parent
 
 
 def requirements(peer: str) -> Path:
-    """The file that pins all that a peer adds to the project's own packages."""
+    """The file that pins the packages of a peer that the project does not have."""
     return HERE / f"requirements-{peer}.txt"
 
 
 def version(peer: str) -> str:
-    """The release that is pinned."""
+    """The pinned version of a peer."""
     found = re.search(rf"^{peer}==(\S+)$", requirements(peer).read_text(), flags=re.MULTILINE)
     if found is None:
         raise ValueError(f"{requirements(peer)} does not pin {peer}")
@@ -23,14 +23,14 @@ def version(peer: str) -> str:
 
 
 def ensure(peer: str, place: Path) -> Path:
-    """Create and fill a peer's environment, unless that is done.
+    """Create a peer's environment and install its packages, unless that is done already.
 
     Args:
         peer: ``litserve``, ``bentoml`` or ``ray``.
-        place: Folder that holds the environments.
+        place: Folder of the environments.
 
     Returns:
-        Its Python.
+        The environment's Python.
 
     Raises:
         scripts.install.environment.InstallError: pip failed.
@@ -44,7 +44,7 @@ def ensure(peer: str, place: Path) -> Path:
     create(venv)
     shared = sysconfig.get_path("purelib")
     own = sysconfig.get_path("purelib", vars={"base": str(venv)})
-    # read after the environment's own packages, which therefore come first
+    # Python searches it after the environment's own packages
     Path(own, "project.pth").write_text(f"{shared}\n")
     pip(venv, "-r", str(file))
     done.write_text(wanted)

@@ -1,4 +1,4 @@
-"""LitServe: a LitAPI that decodes in ``decode_request`` and predicts batches of up to 8.
+"""LitServe: a LitAPI that decodes in ``decode_request`` and predicts up to 8 photos at a time.
 
 https://lightning.ai/docs/litserve/features/batching
 """
@@ -17,7 +17,7 @@ BATCH_TIMEOUT_S = 0.01
 
 
 class Classifier(litserve.LitAPI):
-    """One worker process; the server is another."""
+    """The API; LitServe runs it in one worker process, and the server in another."""
 
     engine: Engine
 
@@ -27,23 +27,23 @@ class Classifier(litserve.LitAPI):
         self.engine = load_engine()
 
     def decode_request(self, request: Request) -> Any:
-        """A form, which LitServe has parsed, → the model's input."""
+        """Decode the photo in a form that LitServe has parsed; returns the model's input."""
         return self.engine.prepare(request["file"].file.read())
 
     def batch(self, inputs: list[Any]) -> list[Any]:
-        """The engine stacks them itself."""
+        """Return the inputs unchanged: the engine stacks them."""
         return inputs
 
     def predict(self, x: list[Any]) -> list[list[Prediction]]:
-        """Inputs of some photos → the answer for each."""
+        """Classify a batch; returns the response for each photo."""
         return self.engine.predict(x)
 
     def unbatch(self, output: list[list[Prediction]]) -> list[list[Prediction]]:
-        """One answer for each input."""
+        """Return the list unchanged: it has one response per photo."""
         return output
 
     def encode_response(self, output: list[Prediction]) -> dict[str, list[Prediction]]:
-        """One photo's answer."""
+        """The response for one photo."""
         return {"predictions": output}
 
 

@@ -1,4 +1,4 @@
-"""The worker's runtime and preprocessing inside a peer, so that only the serving differs."""
+"""The worker's runtime and preprocessing as a peer's engine, so that only the serving differs."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,7 +13,7 @@ from worker.settings import WorkerSettings
 
 
 class OurEngine:
-    """What the worker would load with the same settings."""
+    """The runtime that a worker loads with the same settings."""
 
     def __init__(self) -> None:
         settings = WorkerSettings()
@@ -26,11 +26,11 @@ class OurEngine:
         self._calls = ThreadPoolExecutor(self._runtime.concurrency)
 
     def prepare(self, data: bytes) -> NDArray[np.uint8]:
-        """A file's bytes → the model's input, (224, 224, 3)."""
+        """Decode and preprocess a file; returns uint8 of shape (224, 224, 3)."""
         return preprocess(data, self._recipe, self._most)
 
     def predict(self, inputs: list[NDArray[np.uint8]]) -> list[list[Prediction]]:
-        """Inputs of some photos → the answer for each; many are shared out as the worker would."""
+        """Classify inputs in calls of the worker's batch size; returns the response for each."""
         parts = [inputs[at : at + self._size] for at in range(0, len(inputs), self._size)]
         if len(parts) == 1:
             return self._predict(parts[0])

@@ -1,4 +1,4 @@
-"""torchvision's ResNet-50 in eager torch with the weights' transform, as its documentation says."""
+"""torchvision's ResNet-50 in eager torch with the weights' transform, as in its documentation."""
 
 import io
 import os
@@ -11,7 +11,7 @@ from benchmarks.peers.answer import TOP, Prediction, predictions
 
 
 class TorchEngine:
-    """On the processor, with as many threads as torch takes."""
+    """The model on the CPU, with torch's default number of threads."""
 
     def __init__(self) -> None:
         self._transform = models.ResNet50_Weights[os.environ["PEER_RECIPE"]].transforms()
@@ -20,16 +20,16 @@ class TorchEngine:
         self._model.eval()
 
     def prepare(self, data: bytes) -> torch.Tensor:
-        """A file's bytes → the model's input, (3, 224, 224)."""
+        """Decode and preprocess a file; returns the model's input, shape (3, 224, 224)."""
         return self.transform(Image.open(io.BytesIO(data)))
 
     def transform(self, image: Image.Image) -> torch.Tensor:
-        """An opened photo → the model's input, (3, 224, 224)."""
+        """Preprocess an opened photo; returns the model's input, shape (3, 224, 224)."""
         photo: torch.Tensor = self._transform(image.convert("RGB"))
         return photo
 
     def predict(self, inputs: list[torch.Tensor]) -> list[list[Prediction]]:
-        """Inputs of some photos → the answer for each."""
+        """Classify inputs; returns the response for each."""
         with torch.inference_mode():
             best = self._model(torch.stack(inputs)).softmax(dim=1).topk(TOP)
         pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)

@@ -1,1 +1,1 @@
-"""Results and the tables made of them."""
+"""Results of the benchmarks, and their tables."""

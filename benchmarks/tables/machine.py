@@ -1,4 +1,4 @@
-"""What the processor is: bf16, VNNI and AMX decide how fast a model is, and what `auto` means."""
+"""Describes the CPU: bf16, VNNI and AMX decide the speed of a model and what `auto` means."""
 
 import os
 import platform
@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.tables.table import Row, markdown
 
 CPUINFO = Path("/proc/cpuinfo")
-# As the kernel names them, on x86 and on ARM.
+# The kernel's names, on x86 and on ARM.
 FLAGS = {
     "bf16": {"avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16", "svebf16"},
     "VNNI": {"avx512_vnni", "avx_vnni", "asimddp"},
@@ -17,26 +17,26 @@ FLAGS = {
 
 
 def table() -> str:
-    """This machine as Markdown."""
+    """A table that describes this machine, as Markdown."""
     text = CPUINFO.read_text() if CPUINFO.exists() else ""
     return markdown(*described(text, os.cpu_count() or 1))
 
 
 def described(cpuinfo: str, cores: int) -> tuple[Row, list[Row]]:
-    """The head and the only row of the table.
+    """The head and the row of the table.
 
     Args:
-        cpuinfo: As `/proc/cpuinfo`; empty where the system has no such file.
-        cores: Number of processors.
+        cpuinfo: Text of `/proc/cpuinfo`; empty if the system has no such file.
+        cores: Number of cores.
     """
     found = _value(cpuinfo, "flags") or _value(cpuinfo, "Features")
     flags = set(found.split())
     model = _value(cpuinfo, "model name") or platform.processor() or platform.machine()
     if number := _value(cpuinfo, "model"):  # virtual machines hide the name of the model
         model += f" (family {_value(cpuinfo, 'cpu family')}, model {number})"
-    # without any list nothing is known
+    # without flags, nothing is known
     has = [("yes" if flags & names else "no") if flags else "?" for names in FLAGS.values()]
-    return ["processor", "cores", *FLAGS], [[model, cores, *has]]
+    return ["CPU", "cores", *FLAGS], [[model, cores, *has]]
 
 
 def _value(cpuinfo: str, key: str) -> str:

@@ -1,4 +1,4 @@
-"""What a run found, in Markdown: tables, and the figures that the project promises."""
+"""The report of a run, as Markdown: tables and sentences."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from benchmarks.tables.results import Results, Sample
 
 
 def main(results: Results) -> str:
-    """The machine, the servers, the limit, and where the processor time of ours goes."""
+    """The report without batches: machine, servers, limit, CPU time, memory."""
     return "\n\n".join(
         [
             machine.table(),
@@ -25,15 +25,15 @@ def main(results: Results) -> str:
 
 
 def shares(results: Results, photos: str) -> list[str]:
-    """Sentences of one kind of photos; a machine's speed does not enter their ratios."""
+    """Sentences about one kind of photos: share of the limit, latency."""
     cases = results.photos()[photos]
     (_, least), (_, most) = cases[0], cases[-1]
     spent = results.median(OURS, cases[-1], lambda sample: sample.loop.generator_cores)
     reached = results.per_s(OURS, cases[-1]) / results.limit_per_s("auto", photos, spent)
     tail = results.median(OURS, cases[-1], lambda sample: sample.loop.p99_ms / sample.loop.p50_ms)
     busy = (
-        f"{photos}, {most} connections: {reached:.0%} of the limit, the generator's cores "
-        f"deducted; p99 is {tail:.2f} x p50."
+        f"{photos}, {most} connections: {reached:.0%} of the limit, less the load generator's "
+        f"cores; p99 is {tail:.2f} x p50."
     )
     if least != 1:
         return [busy]
@@ -48,28 +48,28 @@ def shares(results: Results, photos: str) -> list[str]:
 
 
 def totals(results: Results) -> list[str]:
-    """Sentences on memory and on what else used the processors."""
+    """Sentences about memory and about CPU use outside the servers."""
     memory = ", ".join(f"{kind} {results.peak_mb(OURS, kind):.0f} MB" for kind in ("api", "worker"))
     generator = _most(results, lambda sample: sample.loop.generator_cores)
     foreign = _most(results, lambda sample: sample.foreign_cores)
     return [
         f"Peak memory: {memory}.",
         (
-            f"The generator of requests took {generator:.3f} cores at most, other programs of this "
+            f"The load generator used at most {generator:.3f} cores, other programs of this "
             f"machine {foreign:.2f}."
         ),
     ]
 
 
 def batches(results: Results, batch: Batch, beside: Loop) -> str:
-    """What a batch job reaches, and what it does to `/predict`."""
+    """Sentences about a batch job and about `/predict` during a batch."""
     first = results.cases()[0]
     reached = batch.per_s / results.limit_per_s("auto", first[0], batch.client_cores)
     idle = results.median(OURS, first, lambda sample: sample.loop.p50_ms)
     return (
-        f"A batch of {batch.photos}: {batch.per_s:.1f} photos/s, {reached:.0%} of the limit, the "
-        f"client's {batch.client_cores:.3f} cores deducted.\n\n"
-        f"`/predict` beside a batch: p95 {beside.p95_ms:.0f} ms, which is "
+        f"A batch of {batch.photos}: {batch.per_s:.1f} photos/s, {reached:.0%} of the limit, "
+        f"less the client's {batch.client_cores:.3f} cores.\n\n"
+        f"`/predict` during a batch: p95 {beside.p95_ms:.0f} ms, which is "
         f"{beside.p95_ms / idle:.1f} x its idle median."
     )
 

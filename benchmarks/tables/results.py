@@ -1,4 +1,4 @@
-"""What was measured, and its medians over the rounds."""
+"""The measurements of all rounds, and their medians."""
 
 import statistics
 from collections import defaultdict
@@ -9,18 +9,18 @@ from benchmarks.harness.generator import Loop
 from benchmarks.harness.limit import Limit
 
 Case = tuple[str, int]
-"""Name of the photos, and number of connections."""
+"""Kind of photos, and number of connections."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One closed loop on one server.
+    """The measurements of one closed loop on one server.
 
     Attributes:
-        loop: What the clients saw.
-        cpu_ms: Milliseconds of processor time for each request, by kind of process.
-        memory_mb: In the middle of the loop, by kind of process.
-        foreign_cores: Processors that neither the server nor the generator kept busy.
+        loop: The results of the load generator.
+        cpu_ms: Core-ms per request, by kind of process.
+        memory_mb: Memory in MB in the middle of the loop, by kind of process.
+        foreign_cores: Cores used by neither the server nor the load generator.
     """
 
     loop: Loop
@@ -31,7 +31,7 @@ class Sample:
 
 @dataclass
 class Results:
-    """All rounds of all servers; servers by name and case, limits by precision and photos."""
+    """All rounds: samples by server and case, limits by precision and kind of photos."""
 
     samples: dict[tuple[str, Case], list[Sample]] = field(default_factory=lambda: defaultdict(list))
     limits: dict[tuple[str, str], list[Limit]] = field(default_factory=lambda: defaultdict(list))
@@ -41,20 +41,20 @@ class Results:
         return statistics.median(value(sample) for sample in self.samples[name, case])
 
     def per_s(self, name: str, case: Case) -> float:
-        """Requests a second."""
+        """Requests per second of a server."""
         return self.median(name, case, lambda sample: sample.loop.per_s)
 
     def ratio(self, name: str, other: str, case: Case) -> float:
-        """Requests a second of one server ÷ those of another."""
+        """Requests per second of one server ÷ those of another."""
         per_s = self.per_s(other, case)
         return self.per_s(name, case) / per_s if per_s else float("inf")
 
     def errors(self, name: str, case: Case) -> int:
-        """Of all rounds."""
+        """Number of errors in all rounds."""
         return sum(sample.loop.errors for sample in self.samples[name, case])
 
     def peak_mb(self, name: str, kind: str | None = None) -> float:
-        """The most memory in any loop, of the whole server or of one kind of process."""
+        """Highest memory in MB in any loop, of the whole server or of one kind of process."""
         return max(
             sample.memory_mb.get(kind, 0) if kind else sum(sample.memory_mb.values())
             for (server, _), samples in self.samples.items()
@@ -67,7 +67,7 @@ class Results:
         return list(dict.fromkeys(name for name, _ in self.samples))
 
     def cases(self) -> list[Case]:
-        """The photos and connections, in the order in which they were first measured."""
+        """The cases, in the order in which they were first measured."""
         return list(dict.fromkeys(case for _, case in self.samples))
 
     def photos(self) -> dict[str, list[Case]]:
@@ -78,10 +78,10 @@ class Results:
         return found
 
     def limit_per_s(self, precision: str, photos: str, spent_cores: float = 0) -> float:
-        """Requests a second that engine and preprocessing would allow by themselves."""
+        """The limit in requests per second: engine and preprocessing by themselves."""
         limits = self.limits[precision, photos]
         return statistics.median(limit.per_s(spent_cores) for limit in limits)
 
     def limit_ms(self, precision: str, photos: str, value: Callable[[Limit], float]) -> float:
-        """The median of one of the limit's parts."""
+        """The median of one value of the limit."""
         return statistics.median(value(limit) for limit in self.limits[precision, photos])

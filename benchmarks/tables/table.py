@@ -1,4 +1,4 @@
-"""Results as Markdown."""
+"""The tables of a run, as Markdown."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ Row = Sequence[object]
 
 
 def markdown(head: Row, rows: Sequence[Row]) -> str:
-    """A table; numbers are aligned right."""
+    """A Markdown table; columns whose first cell is a number are aligned right."""
     lines = ["| " + " | ".join(map(str, row)) + " |" for row in [head, *rows]]
     first = rows[0] if rows else head
     rule = "|" + "|".join("---" if not number else "---:" for number in map(_is_number, first))
@@ -20,7 +20,7 @@ def _is_number(cell: object) -> bool:
 
 
 def servers(results: Results, ours: str) -> str:
-    """One row for each server, photos and number of connections; the ratio is ours to theirs."""
+    """A row per case and server: throughput, latency, errors, memory, and ours ÷ this server."""
     rows = []
     for case in results.cases():
         for name in results.names():
@@ -40,11 +40,11 @@ def servers(results: Results, ours: str) -> str:
                 ]
             )
     head = ["server", "photos", "connections", "requests/s", "p50 ms", "p95 ms", "p99 ms", "errors"]
-    return markdown([*head, "peak MB", "ours ÷ it"], rows)
+    return markdown([*head, "peak MB", "ours ÷ this"], rows)
 
 
 def ratios(results: Results, ours: str) -> str:
-    """One row for each other server, one column for each case: how many times as fast ours is."""
+    """A row per other server, a column per case: requests/s of ours ÷ those of the server."""
     cases = results.cases()
     rows = [
         [name, *(f"{results.ratio(ours, name, case):.2f}" for case in cases)]
@@ -55,7 +55,7 @@ def ratios(results: Results, ours: str) -> str:
 
 
 def limits(results: Results) -> str:
-    """What the engine and the preprocessing cost by themselves, for each precision and photos."""
+    """A row per precision and kind of photos: engine and preprocessing by themselves."""
     rows = []
     for (name, photos), measured in results.limits.items():
         setting, at = measured[0].setting, (name, photos)
@@ -73,12 +73,12 @@ def limits(results: Results) -> str:
             ]
         )
     head = ["precision", "photos", "streams x batch", "engine core-ms", "preprocessing core-ms"]
-    alone = ["lone engine ms", "lone preprocessing ms"]
+    alone = ["engine ms, 1 photo", "preprocessing ms, 1 photo"]
     return markdown([*head, "engine photos/s", "limit photos/s", *alone], rows)
 
 
 def processor_time(results: Results, name: str) -> str:
-    """Where a server's processor time goes by kind of process, with most connections."""
+    """Core-ms per request of a server by kind of process, with the most connections."""
     cases = [cases[-1] for cases in results.photos().values()]
     kinds = sorted(
         {kind for case in cases for sample in results.samples[name, case] for kind in sample.cpu_ms}
@@ -93,4 +93,4 @@ def processor_time(results: Results, name: str) -> str:
     rows = [[kind, *(used(kind, case) for case in cases)] for kind in kinds]
     generator = [f"{results.median(name, case, generator_ms):.2f}" for case in cases]
     titles = [f"{photos}, {connections} connections" for photos, connections in cases]
-    return markdown(["core-ms a request", *titles], [*rows, ["the generator", *generator]])
+    return markdown(["core-ms per request", *titles], [*rows, ["load generator", *generator]])

@@ -27,7 +27,7 @@ ARM = "processor\t: 0\nFeatures\t: fp asimd asimddp bf16\nCPU part\t: 0xd40\n"
 )
 def test_a_flag_is_named_whole(flags: str, has: list[str]) -> None:
     head, [row] = described(INTEL.format(flags=flags), 2)
-    assert head == ["processor", "cores", "bf16", "VNNI", "AMX"]
+    assert head == ["CPU", "cores", "bf16", "VNNI", "AMX"]
     assert row == ["Intel(R) Xeon(R) Processor (family 6, model 207)", 2, *has]
 
 

@@ -41,7 +41,7 @@ def test_a_lone_request_is_compared_with_what_it_cannot_do_without(results: Resu
 
 
 def test_the_report_begins_with_the_machine(results: Results) -> None:
-    assert report.main(results).startswith("| processor | cores | bf16 | VNNI | AMX |")
+    assert report.main(results).startswith("| CPU | cores | bf16 | VNNI | AMX |")
 
 
 def test_the_report_has_memory_and_other_load(results: Results) -> None:

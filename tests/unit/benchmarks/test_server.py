@@ -80,7 +80,7 @@ def test_a_server_that_ends_before_it_answers_is_an_error_that_names_its_log(
     tmp_path: Path,
 ) -> None:
     broken = Server(Contender("it", [sys.executable, "-c", "0"]), free_port(), tmp_path / "log")
-    with pytest.raises(ServerFailed, match=f"it does not answer: see {tmp_path}"):
+    with pytest.raises(ServerFailed, match=f"it does not respond: see {tmp_path}"):
         broken.wait_ready(b"photo")
 
 

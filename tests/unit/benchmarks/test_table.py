@@ -36,8 +36,8 @@ def test_a_server_that_answered_nothing_does_not_divide_by_zero() -> None:
 
 def test_processor_time_has_a_row_for_each_process_and_the_generator() -> None:
     lines = table.processor_time(results(ours=50), "ours").splitlines()
-    assert lines[0] == "| core-ms a request | small, 8 connections |"
-    assert lines[2:] == ["| api | 1.23 |", "| worker | 40.00 |", "| the generator | 1.00 |"]
+    assert lines[0] == "| core-ms per request | small, 8 connections |"
+    assert lines[2:] == ["| api | 1.23 |", "| worker | 40.00 |", "| load generator | 1.00 |"]
 
 
 def test_ratios_have_a_row_for_each_other_server_and_a_column_for_each_case() -> None:
