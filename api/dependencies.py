@@ -19,6 +19,7 @@ from api.jobs.service import JobService
 from api.settings import ApiSettings
 from shared.errors import InvalidParameter, JobNotFound
 from shared.messages import EXPLAIN_TOP_K_MAX, TOP_K_DEFAULT, TOP_K_MAX
+from shared.records.batches import BatchList
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Services:
     admission: Admission
     budget: MemoryBudget
     progress: Progress
+    batches: BatchList
 
 
 async def services(request: Request) -> Services:

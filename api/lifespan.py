@@ -19,6 +19,7 @@ from api.jobs.store_marker import StoreMarker
 from api.redis_client import connect_async
 from api.settings import ApiSettings
 from shared import log, tracing
+from shared.records.batches import BatchList
 from shared.records.jobs import JobStore
 from shared.uploads import open_uploads
 
@@ -75,6 +76,7 @@ def _build(settings: ApiSettings, stack: AsyncExitStack) -> Services:
         admission=admission,
         budget=MemoryBudget(),
         progress=Progress(jobs),
+        batches=BatchList(redis, jobs),
     )
 
 

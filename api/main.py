@@ -12,7 +12,7 @@ from api.auth.middleware import DOCS, METRICS, ApiKeyMiddleware
 from api.http import responses
 from api.lifespan import running
 from api.metrics.requests import Metrics
-from api.routes import events, health, jobs, metrics, model, page, predict, results
+from api.routes import events, health, job_list, jobs, metrics, model, page, predict, results
 from api.routes.compatible import hugging_face, open_inference
 from api.server.app import Application
 from api.server.connection_limits import ConnectionLimits
@@ -69,7 +69,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     )
     app.state.metrics = metering
     responses.install(app, metering.refused)
-    own = (predict, jobs, results, events, health, model, metrics)
+    own = (predict, jobs, job_list, results, events, health, model, metrics)
     for routes in (*own, hugging_face, open_inference):
         app.include_router(routes.router)
     page.mount(app, settings)

@@ -16,6 +16,11 @@ SEQ = PREFIX + "seq"
 STARTED = PREFIX + "started"
 # Jobs whose messages are still being sent, by the time of the last message in ms: a sorted set.
 SENDING = PREFIX + "sending"
+# The batches of all owners, and of one, by their number; and ``owner:id`` of each finished batch by
+# the time in ms at which its record expires: sorted sets.
+JOBS = PREFIX + "jobs"
+JOBS_OF = PREFIX + "jobs:"
+EXPIRING = PREFIX + "expiring"
 QUEUED = PREFIX + "queued:"
 HELD = PREFIX + "held:"
 
@@ -81,6 +86,11 @@ def held(incarnation: str) -> str:
 def metrics_seen(incarnation: str) -> str:
     """The totals in a worker's last heartbeat: a string of JSON."""
     return METRICS_SEEN + incarnation
+
+
+def jobs(owner: str) -> str:
+    """The batches of an owner, or of all, by their number: a sorted set."""
+    return JOBS_OF + owner if owner else JOBS
 
 
 def lua_names() -> str:

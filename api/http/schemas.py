@@ -138,6 +138,16 @@ class Job(JobProgress):
         )
 
 
+class JobList(Wire):
+    """One page of the batches of an owner, newest first, each without its items."""
+
+    jobs: list[JobProgress]
+    next: str | None = Field(
+        description="path of the next page, with older batches, relative to the address of the "
+        "service"
+    )
+
+
 def _progress(record: JobRecord) -> dict[str, Any]:
     return {
         "job_id": record.job_id,

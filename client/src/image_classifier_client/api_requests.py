@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Generic, TypeVar
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import httpx2
 from pydantic import BaseModel, ValidationError
@@ -22,7 +22,15 @@ from image_classifier_client.errors import (
     Unauthorized,
     UnexpectedAnswer,
 )
-from image_classifier_client.models import Health, Job, ModelCard, PredictAnswer, Problem
+from image_classifier_client.models import (
+    Health,
+    Job,
+    JobPage,
+    JobStatus,
+    ModelCard,
+    PredictAnswer,
+    Problem,
+)
 from image_classifier_client.photos import Photo, sendable_name
 
 T = TypeVar("T")
@@ -30,6 +38,8 @@ M = TypeVar("M", bound=BaseModel)
 
 # The most items of a job that one request may ask for.
 PAGE_MAX = 1_000
+# How many jobs one page of the list has.
+JOBS_PAGE = 100
 # Shorter than the timeout of every usual proxy. After that the service returns a job to poll.
 PREDICT_WAIT_S = 20
 BUSY = {429, 502, 503, 504}
@@ -44,7 +54,7 @@ class ApiRequest(Generic[T]):
     method: str
     path: str
     parse: Callable[[httpx2.Response], T]
-    params: Mapping[str, int | float] = field(default_factory=dict)
+    params: Mapping[str, int | float | str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     photos: Sequence[tuple[str, Photo]] = ()
 
@@ -116,6 +126,13 @@ def _query(top_k: int, explain: bool, min_confidence: float) -> dict[str, int | 
 def job(job_id: str, offset: int = 0, limit: int = 100) -> ApiRequest[Job]:
     """``GET /jobs/{id}``: the job's progress and one page of its items."""
     return ApiRequest("GET", _job_path(job_id), _model(Job), {"offset": offset, "limit": limit})
+
+
+def jobs(status: JobStatus | None, following: str) -> ApiRequest[JobPage]:
+    """``GET /jobs``: the newest jobs, or the page whose path is ``following``."""
+    first = {"limit": str(JOBS_PAGE), **({"status": status} if status else {})}
+    query = dict(parse_qsl(urlsplit(following).query)) or first
+    return ApiRequest("GET", "/jobs", _model(JobPage), query)
 
 
 def cancel(job_id: str) -> ApiRequest[Job]:

@@ -13,7 +13,7 @@ from image_classifier_client import api_requests, polling
 from image_classifier_client.api_requests import ApiRequest
 from image_classifier_client.connection import PREDICT_TIMEOUT_S, Connection, OnRetry
 from image_classifier_client.errors import ClassifierError
-from image_classifier_client.models import Health, Job, JobItem, ModelCard, PredictAnswer
+from image_classifier_client.models import Health, Job, JobItem, JobStatus, ModelCard, PredictAnswer
 from image_classifier_client.photos import PhotoLike, load_photo, load_photos
 
 T = TypeVar("T")
@@ -89,6 +89,15 @@ class AsyncImageClassifier:
     async def job(self, job_id: str, *, offset: int = 0, limit: int = 100) -> Job:
         """See ``ImageClassifier.job``."""
         return await self._send(api_requests.job(job_id, offset, limit))
+
+    async def jobs(self, status: JobStatus | None = None) -> AsyncIterator[Job]:
+        """See ``ImageClassifier.jobs``."""
+        following: str | None = ""
+        while following is not None:
+            page = await self._send(api_requests.jobs(status, following))
+            for job in page.jobs:
+                yield job
+            following = page.next
 
     async def wait(
         self,

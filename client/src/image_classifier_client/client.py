@@ -13,7 +13,7 @@ from image_classifier_client import api_requests, polling
 from image_classifier_client.api_requests import ApiRequest
 from image_classifier_client.connection import PREDICT_TIMEOUT_S, Connection, OnRetry
 from image_classifier_client.errors import ClassifierError
-from image_classifier_client.models import Health, Job, JobItem, ModelCard, PredictAnswer
+from image_classifier_client.models import Health, Job, JobItem, JobStatus, ModelCard, PredictAnswer
 from image_classifier_client.photos import PhotoLike, load_photo, load_photos
 
 T = TypeVar("T")
@@ -150,6 +150,17 @@ class ImageClassifier:
             JobNotFound: The job does not exist, or it has expired.
         """
         return self._send(api_requests.job(job_id, offset, limit))
+
+    def jobs(self, status: JobStatus | None = None) -> Iterator[Job]:
+        """Yield the jobs that ``submit`` has made with this API key, or without keys all jobs.
+
+        The newest comes first, and each is without its items. ``status``: only jobs in this state.
+        """
+        following: str | None = ""
+        while following is not None:
+            page = self._send(api_requests.jobs(status, following))
+            yield from page.jobs
+            following = page.next
 
     def wait(
         self,

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 ItemStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+JobStatus = Literal["queued", "running", "completed", "cancelled"]
 
 
 class Answer(BaseModel):
@@ -177,12 +178,19 @@ class Job(Answer):
     """
 
     job_id: str
-    status: Literal["queued", "running", "completed", "cancelled"]
+    status: JobStatus
     created_at: datetime
     finished_at: datetime | None = None
     expires_at: datetime | None = None
     counts: Counts
     items: list[JobItem] = []
+    next: str | None = None
+
+
+class JobPage(Answer):
+    """One page of jobs, newest first, each without its items; ``next`` is set if there are more."""
+
+    jobs: list[Job]
     next: str | None = None
 
 

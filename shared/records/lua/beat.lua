@@ -16,6 +16,7 @@ for name, total in pairs(cjson.decode(ARGV[3])) do
   if more ~= 0 or not before[name] then redis.call('HINCRBYFLOAT', KEY.METRICS, name, more) end
 end
 redis.call('SET', seen_key, ARGV[3], 'EX', 86400)
+forget_expired(1000)
 local waiting = {}
 for i = 4, #ARGV do waiting[i - 3] = redis.call('LLEN', ARGV[i]) end
 return waiting

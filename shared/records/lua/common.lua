@@ -53,6 +53,17 @@ local function next_seq()
   return redis.call('INCR', KEY.SEQ)
 end
 
+-- Removes batches whose records have expired from the lists of batches, at most so many.
+local function forget_expired(most)
+  local due = redis.call('ZRANGEBYSCORE', KEY.EXPIRING, '-inf', now_ms(), 'LIMIT', 0, most)
+  for _, entry in ipairs(due) do
+    local owner, id = string.match(entry, '^(.*):(.*)$')
+    redis.call('ZREM', KEY.JOBS, id)
+    if owner ~= '' then redis.call('ZREM', KEY.JOBS_OF .. owner, id) end
+    redis.call('ZREM', KEY.EXPIRING, entry)
+  end
+end
+
 -- The time-to-live of a job's record begins when the job is finished.
 -- A request that waits for a job of one item receives the result in the published message.
 local function end_job_if_done(id, ended)
@@ -65,6 +76,9 @@ local function end_job_if_done(id, ended)
   for _, key in ipairs(keys) do redis.call('EXPIRE', key, tonumber(counts[4])) end
   if counts[3] ~= '' then
     redis.call('PUBLISH', counts[3], (ended and counts[5] == '1') and id .. ' ' .. ended or id)
+  else
+    local owner = redis.call('HGET', job_key(id), 'owner') or ''
+    redis.call('ZADD', KEY.EXPIRING, now_ms() + counts[4] * 1000, owner .. ':' .. id)
   end
   return 1
 end

@@ -51,6 +51,12 @@ if idempotency ~= '' then
   redis.call('HSET', job_key(id), 'idempotency', idempotency)
   redis.call('HSET', idempotency_key(idempotency), 'job_id', id, 'fingerprint', fingerprint)
 end
+if reply_to == '' then  -- a batch: no request waits for it
+  local number = next_seq()
+  redis.call('ZADD', KEY.JOBS, number, id)
+  if owner ~= '' then redis.call('ZADD', KEY.JOBS_OF .. owner, number, id) end
+  forget_expired(100)
+end
 if message ~= '' then
   redis.call('LPUSH', queue, message)
 elseif failed < total then

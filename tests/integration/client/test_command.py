@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from image_classifier_client import ImageClassifier
 from tests.support.command import Command
 from tests.support.live_service import LiveService, coloured
 from tests.support.scripted_colors import FAILS
@@ -190,3 +191,25 @@ def test_health_is_a_table_or_an_object(service: LiveService, tmp_path: Path) ->
     code, printed, _ = Command("health", "--json", url=service.url, cwd=tmp_path).end()
     assert code == 0
     assert json.loads(printed)["status"] == "ok"
+
+
+def test_jobs_are_a_table_or_objects(service: LiveService, tmp_path: Path) -> None:
+    empty = Command("jobs", "--status", "running", url=service.url, cwd=tmp_path).end()
+    assert empty == (0, "no jobs\n", "")
+    with ImageClassifier(service.url) as client:
+        made = [client.submit([coloured(at), b"no photo"]).job_id for at in range(3)]
+        for job_id in made:
+            client.wait(job_id)
+    code, printed, said = Command("jobs", "--limit", "2", url=service.url, cwd=tmp_path).end()
+    assert (code, said) == (0, "")
+    assert made[2] in printed
+    assert made[0] not in printed
+    code, printed, _ = Command("jobs", "--json", url=service.url, cwd=tmp_path).end()
+    shown = [json.loads(line) for line in printed.splitlines()]
+    assert code == 0
+    assert [job["job_id"] for job in shown[:3]] == made[::-1]
+    assert shown[0]["counts"]["failed"] == 1
+    assert "items" not in shown[0]
+    code, _, said = Command("jobs", "--status", "done", url=service.url, cwd=tmp_path).end()
+    assert code == 2
+    assert "'done' is not one of 'queued', 'running', 'completed', 'cancelled'" in said

@@ -14,6 +14,7 @@ from image_classifier_client import (
     JobNotFound,
     Photo,
     ProblemError,
+    api_requests,
 )
 from tests.integration.client.clients import Client
 from tests.support.live_service import LiveService, coloured
@@ -168,3 +169,17 @@ def test_errors_carry_the_problem(client: Client) -> None:
             call("0" * 32)
     with pytest.raises(ProblemError, match="upload_too_large"):
         client.submit([coloured(1)] * 9)
+
+
+def test_jobs_are_listed_newest_first(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api_requests, "JOBS_PAGE", 2)
+    made = [client.submit([coloured(at), coloured(at)]).job_id for at in range(5)]
+    for job_id in made:
+        client.wait(job_id)
+    listed = list(client.jobs())
+    assert [job.job_id for job in listed[:5]] == made[::-1]
+    assert (listed[0].status, listed[0].counts.total, listed[0].items) == ("completed", 2, [])
+    completed = [job for job in listed if job.status == "completed"]
+    assert list(client.jobs("completed")) == completed
+    with pytest.raises(ProblemError, match="status: Input should be 'queued'"):
+        list(client.jobs(status="done"))

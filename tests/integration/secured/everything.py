@@ -58,7 +58,7 @@ class Everything:
         assert self.ends(cancelled) == ["cancelled"]
         eventually(lambda: self.admin.get(DISCARDED) == "1", 10)
         eventually(lambda: client.get("/health").json()["status"] == "ok", 10)
-        for path in ("/model", "/metrics", f"{lost}/results", f"{lost}/events"):
+        for path in ("/model", "/metrics", "/jobs", f"{lost}/results", f"{lost}/events"):
             client.get(path).raise_for_status()
         client.post("/predict", content=coloured(4)).raise_for_status()
         asynchronous = {"prefer": "respond-async"}

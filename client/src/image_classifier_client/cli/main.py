@@ -6,7 +6,7 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-from image_classifier_client.cli.commands import classify, health
+from image_classifier_client.cli.commands import classify, health, jobs
 from image_classifier_client.cli.exit_codes import CommandError, ExitCode, Terminated
 from image_classifier_client.cli.results.progress import print_message
 
@@ -22,6 +22,8 @@ def main() -> NoReturn:
     try:
         if arguments[:1] == ["health"]:
             health.app(arguments[1:], prog_name="classify health")
+        elif arguments[:1] == ["jobs"]:
+            jobs.app(arguments[1:], prog_name="classify jobs")
         else:
             classify.app(arguments, prog_name="classify")
     except CommandError as error:
