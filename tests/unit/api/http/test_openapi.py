@@ -21,7 +21,7 @@ OPERATIONS: dict[str, dict[str, Any]] = {
 
 def test_operation_ids_are_the_ones_that_clients_rely_on() -> None:
     assert set(OPERATIONS) == {
-        "predict", "create_job", "get_job", "cancel_job", "job_results", "job_events",
+        "predict", "create_job", "list_jobs", "get_job", "cancel_job", "job_results", "job_events",
         "health", "ready", "live", "model", "metrics", "hugging_face",
         "v2_server", "v2_live", "v2_ready", "v2_model", "v2_model_ready", "v2_infer",
     }  # fmt: skip
