@@ -1,4 +1,4 @@
-"""``python -m benchmarks.hotspots``: the processor time of a request, by part, sampled by py-spy.
+"""``python -m benchmarks.hotspots``: the CPU time of a request, by part, sampled by py-spy.
 
 The parts of each process are HTTP, the upload store, the queue, the record with its result,
 preprocessing, and the engine. Needs permission to trace processes (root, or ptrace_scope 0).
@@ -65,7 +65,7 @@ def counted(lines: Iterable[str]) -> Counter[str]:
 
 
 def shares(samples: Counter[str], cpu_s: float) -> dict[str, float]:
-    """Seconds of processor time by part, of one process.
+    """Seconds of CPU time by part, of one process.
 
     Args:
         samples: Samples of its Python threads, at `RATE_HZ`.

@@ -5,7 +5,7 @@ few cores. This measures everything around the model: the queue, the record, the
 whether workers slow each other down.
 
 Prints three tables. Two show photos per second by number of workers: with a model that gains little
-from batches, and with a model that gains as much as on a GPU. The third shows the processor time of
+from batches, and with a model that gains as much as on a GPU. The third shows the CPU time of
 one photo in each part, and the limits of one Redis and one API process, computed from it.
 """
 
@@ -127,7 +127,7 @@ def scale(model: Model, counts: list[int], seconds: float) -> str:
 
 
 def ceilings(seconds: float) -> str:
-    """A table of the processor time of one photo in each part; the model takes no time."""
+    """A table of the CPU time of one photo in each part; the model takes no time."""
     with cluster_of(2, NO_TIME) as cluster:
         let_go(cluster)
         meter = Meter(cluster)

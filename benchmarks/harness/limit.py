@@ -106,7 +106,7 @@ class Engine:
     def compile(
         self, streams: int, *, pinned: bool | None = None, threads: int | None = None
     ) -> ov.CompiledModel:
-        """Compile the model for uint8 (n, side, side, 3); OpenVINO chooses what is None."""
+        """Compile the model for uint8 (n, side, side, 3); None leaves it to OpenVINO."""
         types = {"fp32": ov.Type.f32, "bf16": ov.Type.bf16, "fp16": ov.Type.f16}
         accurate = self._floats == "fp32"
         mode = hint.ExecutionMode.ACCURACY if accurate else hint.ExecutionMode.PERFORMANCE

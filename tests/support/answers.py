@@ -1,4 +1,4 @@
-"""What tests say of answers and of waiting jobs."""
+"""Helpers for error responses and waiting jobs."""
 
 import httpx
 from redis import Redis
@@ -8,7 +8,7 @@ from tests.support.served import eventually
 
 
 def slug(answer: httpx.Response) -> str:
-    """The slug of an answer that is a whole problem document, in the form for its path."""
+    """The slug of an error response, after a check of its form, which depends on the path."""
     body = answer.json()
     if is_compatible(answer.request.url.path):
         assert answer.headers["content-type"] == "application/json"
@@ -24,7 +24,7 @@ def slug(answer: httpx.Response) -> str:
 
 
 def waiting_job(client: Redis) -> str:
-    """The id of the one interactive job that waits, once its message is sent."""
+    """Wait until one interactive job is queued; returns its id."""
     eventually(lambda: client.llen("interactive") == 1, 5)
     [member] = client.zrange("ic:queued:interactive", 0, -1)
     return str(member).partition(":")[0]

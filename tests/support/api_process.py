@@ -1,4 +1,4 @@
-"""The api as its user runs it: a real ``uvicorn api.main:app`` on a free port."""
+"""A real API process: ``uvicorn api.main:app`` on a free port."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ READY_WITHIN_S = 20
 
 
 class ApiProcess:
-    """One uvicorn process; ``client`` asks it, ``uploads`` is its folder."""
+    """One uvicorn process; ``client`` is its HTTP client, ``uploads`` its folder of uploads."""
 
     def __init__(self, redis_url: str, folder: Path, **settings: str) -> None:
         self.redis_url = redis_url
@@ -42,7 +42,7 @@ class ApiProcess:
         return self.start()
 
     def start(self) -> Self:
-        """Start it, for the first time or again on the same port."""
+        """Start the process, or restart it on the same port, and wait until it responds."""
         arguments = ["api.main:app", "--port", str(self.port)]
         env = {**os.environ, **self._settings}
         self.process = Forked("uvicorn", arguments, cwd=ROOT, env=env, log=self.log)
@@ -73,16 +73,16 @@ class ApiProcess:
             self.process.wait(10)
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """Send SIGKILL and wait for the exit."""
         self.client.close()
         self.process.kill()
         self.process.wait(10)
 
     @property
     def memory_mb(self) -> float:
-        """Resident memory."""
+        """Resident memory in MB."""
         return psutil.Process(self.process.pid).memory_info().rss / 1e6
 
     def stored(self) -> list[str]:
-        """The names of all uploads."""
+        """The names of all stored uploads."""
         return sorted(path.name for path in self.uploads.glob("[!.]*"))

@@ -1,4 +1,4 @@
-"""A real Chromium without a window, and a visit of the page with it."""
+"""A real headless Chromium, and visits of the page with it."""
 
 import base64
 import os
@@ -11,7 +11,7 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-# Debian's package; a browser of another place is named by the environment
+# the path of Debian's package; the environment can name another browser
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = (
     "--no-sandbox",
@@ -26,8 +26,8 @@ DESKTOP, PHONE = (1280, 860), (375, 740)
 _FAILED = re.compile(
     r"Failed to load resource: (?:the server responded with a status of (\d+)|(net::\w+))"
 )
-# What moves by itself, scored as the browser does, for each element. What stands below the tiles
-# may go down when a drop makes them more.
+# Layout shifts without user input, with the browser's score and the element. Elements below the
+# tiles may move down when a drop adds tiles.
 _SHIFTS = """
 window.shifts = [];
 new PerformanceObserver((list) => {
@@ -48,7 +48,7 @@ new PerformanceObserver((list) => {
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """One browser for many visits."""
+    """A browser for many visits."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
@@ -56,15 +56,15 @@ def chromium() -> Iterator[Browser]:
 
 
 class Visit:
-    """One tab on the page, which notes what the browser complains of.
+    """A browser tab with the page that records console errors, requests and layout shifts.
 
     Args:
-        browser: Where to open it.
-        url: The service.
+        browser: The browser.
+        url: The URL of the service.
         size: Width and height of the window in CSS pixels.
-        expected: Failures that the test provokes, as the browser notes them in its console: an HTTP
-            status, or its own name for a request without an answer, such as ``net::ERR_FAILED``.
-        options: As Playwright's ``new_context`` takes them.
+        expected: Failures that the test provokes, as in the browser's console: an HTTP status, or
+            the name of a network error, such as ``net::ERR_FAILED``.
+        options: Options of Playwright's ``new_context``.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Visit:
         self.page.goto(url)
 
     def forgive(self) -> None:
-        """Forget complaints and moves so far: the test broke the page."""
+        """Discard the errors and shifts so far, because the test caused them."""
         self.errors.clear()
         self.page.evaluate("window.shifts.length = 0")
 
@@ -104,7 +104,7 @@ class Visit:
             self.errors.append(f"{message.type}: {message.text}")
 
     def close(self) -> None:
-        """End the visit; nothing that it saw may be wrong."""
+        """Close the tab; fails after accessibility problems, shifts, errors or foreign requests."""
         try:
             self.assert_accessible()
             shifts = self.page.evaluate("window.shifts")
@@ -116,7 +116,7 @@ class Visit:
             self.context.close()
 
     def assert_accessible(self) -> None:
-        """No finding that axe calls serious or critical."""
+        """Fail if axe finds a serious or critical accessibility problem."""
         self.settle()
         found = Axe().run(self.page).response["violations"]
         bad = [
@@ -127,7 +127,7 @@ class Visit:
         assert bad == [], bad
 
     def settle(self) -> None:
-        """Until nothing moves and every thumbnail in sight is drawn."""
+        """Wait until all animations are finished and every visible thumbnail is drawn."""
         self.page.wait_for_function(
             """() => document.getAnimations().every((each) => each.playState === "finished"
                 || each.effect.getTiming().iterations === Infinity)
@@ -137,12 +137,12 @@ class Visit:
         )
 
     def choose(self, *photos: tuple[str, bytes]) -> None:
-        """Pick files as by the button."""
+        """Choose files with the file input."""
         files = [{"name": name, "mimeType": "image/jpeg", "buffer": data} for name, data in photos]
         self.page.set_input_files("#pick", files)  # type: ignore[arg-type]
 
     def drop(self, paths: Sequence[Path]) -> None:
-        """Drag files or folders over the page and let them go, as the system does."""
+        """Drop files or folders on the page, with real drag events."""
         session = self.context.new_cdp_session(self.page)
         data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
         for kind in ("dragEnter", "dragOver", "drop"):
@@ -151,7 +151,7 @@ class Visit:
         session.detach()
 
     def paste(self, png: bytes) -> None:
-        """Put a picture into the clipboard and press Ctrl-V."""
+        """Put an image on the clipboard and press Ctrl-V."""
         self.page.evaluate(
             """async (text) => {
                 const bytes = Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
@@ -163,14 +163,14 @@ class Visit:
         self.page.keyboard.press("Control+V")
 
     def labels(self) -> list[str]:
-        """The classes of the answer, the best first."""
+        """The class labels of the result, most probable first."""
         self.page.wait_for_selector("#answer[data-state=done]")
         return self.page.locator("#answer .label").all_inner_texts()
 
     def text(self, selector: str) -> str:
-        """What an element says."""
+        """The text of an element."""
         return self.page.locator(selector).inner_text()
 
     def wait_text(self, selector: str, wanted: str) -> None:
-        """Until an element says this, among other things."""
+        """Wait until an element contains this text."""
         self.page.locator(selector, has_text=wanted).wait_for()

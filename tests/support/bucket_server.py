@@ -1,4 +1,4 @@
-"""A real S3-compatible server for tests, SeaweedFS from its wheel: killed, stopped, continued."""
+"""A real S3-compatible server (SeaweedFS), which tests can kill, suspend and resume."""
 
 import json
 import signal
@@ -15,20 +15,20 @@ from tests.support.photos import free_port
 
 BUCKET, KEY, SECRET = "photos", "access", "secret-of-this-test"
 READY_WITHIN_S = 60
-# Its parts speak to each other, each on a port and one more.
+# Each part of the server listens on a port and a second one for gRPC.
 PORTS = ("master.port", "volume.port", "filer.port", "s3.port")
-# None of the other services that it brings, and no report to its makers.
+# Disables its other services and telemetry.
 OFF = ("-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0",
        "-s3.iam=false", "-master.telemetry=false")  # fmt: skip
 
 
 class BucketServer:
-    """One bucket, whose only user may write and list there, and not make another.
+    """A server with one bucket; its only user may read, write and list, but not create buckets.
 
     Args:
-        folder: For its data and log; must be there.
+        folder: An existing folder for data and log.
         host: The address that it listens on.
-        netns: The network namespace in which it lives.
+        netns: The network namespace that it runs in; None is the namespace of this process.
     """
 
     def __init__(self, folder: Path, host: str = "127.0.0.1", netns: str | None = None) -> None:
@@ -46,7 +46,7 @@ class BucketServer:
         }
 
     def start(self) -> None:
-        """Start it, and return when it takes and gives an object."""
+        """Start the server, and wait until it stores and deletes an object."""
         may = ["Read", f"Write:{BUCKET}", f"List:{BUCKET}"]
         user = {"name": "service", "actions": may,
                 "credentials": [{"accessKey": KEY, "secretKey": SECRET}]}  # fmt: skip
@@ -83,23 +83,23 @@ class BucketServer:
         )
 
     def stored(self) -> list[str]:
-        """Every object of the bucket but the store's marker, by its whole key."""
+        """The keys of all objects except the upload store's marker."""
         return [key for key in self._keys() if not key.rpartition("/")[2].startswith(".")]
 
     def _keys(self) -> list[str]:
         return sorted(found["path"] for page in obstore.list(self._root()) for found in page)
 
     def clear(self) -> None:
-        """Leave nothing in it."""
+        """Delete all objects."""
         if keys := self._keys():
             obstore.delete(self._root(), keys)
 
     def put_foreign(self, key: str) -> None:
-        """An object somewhere in the bucket, as another program would leave it."""
+        """Store an object in the bucket, as another program would."""
         obstore.put(self._root(), key, b"foreign")
 
     def kill(self) -> None:
-        """SIGKILL; its data stay."""
+        """Send SIGKILL; the data stay."""
         self._signal(signal.SIGKILL)
         assert self._process is not None
         self._process.wait(10)
@@ -112,7 +112,7 @@ class BucketServer:
             time.sleep(0.01)
 
     def resume(self) -> None:
-        """SIGCONT."""
+        """Resume the server with SIGCONT."""
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:

@@ -1,4 +1,4 @@
-"""The command ``classify`` as its user runs it: a process, its lines, its exit code."""
+"""Runs the command ``classify`` as a process."""
 
 import os
 import pty
@@ -12,15 +12,15 @@ WITHIN_S = 120
 
 
 class Command:
-    """One run; ``screen`` is what a terminal at its stderr shows, when there is one.
+    """One run of ``classify``; ``screen`` is the output of its stderr on a terminal.
 
     Args:
-        arguments: As typed.
-        url: The service's; it goes into the environment.
-        cwd: Where it runs.
+        arguments: Command line arguments.
+        url: URL of the service, passed in the environment.
+        cwd: Working directory.
         terminal: Whether stderr is a terminal.
-        file_blocks: The most 512-byte blocks that it may write to a file.
-        env: Added to the environment.
+        file_blocks: Maximum size of a file that it writes, in blocks of 512 bytes.
+        env: Variables to add to the environment.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Command:
         return line
 
     def end(self) -> tuple[int, str, str]:
-        """Wait; returns exit code, stdout, and stderr or the screen."""
+        """Wait for the exit; returns exit code, stdout, and stderr or the screen."""
         try:
             out, err = self.process.communicate(timeout=WITHIN_S)
         except subprocess.TimeoutExpired:

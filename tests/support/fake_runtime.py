@@ -1,4 +1,4 @@
-"""A runtime that does what a test needs, without a model, and a micro-batcher in front of it."""
+"""A runtime without a model, whose results a test chooses, and a micro-batcher with it."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +15,7 @@ def photo(value: int) -> NDArray[np.uint8]:
 
 
 class FakeRuntime:
-    """Answers each photo with its own first pixel, after what ``before`` does with the batch."""
+    """Returns the first pixel of each photo, after it has called ``before`` with the batch."""
 
     name, device, precision = "fake", "cpu", "fp32"
     best_batch = 8
@@ -38,7 +38,7 @@ class FakeRuntime:
 
 
 def sound() -> None:
-    """A known-good photo that never fails."""
+    """A self-check that always succeeds."""
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def running(
 
 
 class Held:
-    """Holds the model inside its first call until released, so that photos pile up behind it."""
+    """Blocks the first call of the model until it is released, so that photos wait."""
 
     def __init__(self) -> None:
         self.inside, self.release = threading.Event(), threading.Event()

@@ -1,4 +1,4 @@
-"""A server of one file that breaks off, fails or hangs as a script says."""
+"""An HTTP server of one file that fails, hangs or closes the connection as scripted."""
 
 import hashlib
 import threading
@@ -16,9 +16,10 @@ DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 @dataclass
 class Server:
-    """Serves ``content``: each request as the next step of ``script`` says, then as it should.
+    """Serves ``content``; each request uses up one step of ``script``.
 
-    A step is a status to answer, a number of bytes after which to break off, or ``hang``.
+    A step is a status to respond with, a number of bytes after which to close the connection, or
+    ``hang``. After the last step all requests succeed.
     """
 
     content: bytes = CONTENT

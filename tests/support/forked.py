@@ -1,8 +1,7 @@
-"""A Python module run as a program, forked from a process that has imported the libraries already.
+"""Runs a Python module in a process forked from one that has already imported the libraries.
 
-What runs is what ``python -m MODULE`` runs, with its own environment and output; it only starts
-without a second of imports, which a suite that starts some hundred processes feels. The project's
-own modules are read by each process itself.
+The process runs the same as ``python -m MODULE``, with its own environment and output, but starts
+without a second of imports. Each process imports the project's own modules itself.
 """
 
 import atexit
@@ -46,14 +45,14 @@ _context.set_forkserver_preload(LIBRARIES)
 
 
 class Forked:
-    """As much of :class:`subprocess.Popen` as the tests use.
+    """The part of :class:`subprocess.Popen` that the tests use.
 
     Args:
-        module: What ``-m`` would name.
-        arguments: Its command line after that.
-        cwd: Where it runs, and where it finds the project.
-        env: Its whole environment.
-        log: Where stdout and stderr are added.
+        module: The module, as after ``-m``.
+        arguments: Command line arguments.
+        cwd: Working directory, which contains the project.
+        env: The complete environment.
+        log: File to which stdout and stderr are appended.
     """
 
     def __init__(
@@ -66,11 +65,15 @@ class Forked:
         self.pid: int = self._process.pid
 
     def poll(self) -> int | None:
-        """The exit code, a signal's number below zero, or ``None`` while it runs."""
+        """The exit code, the negative number of a signal, or ``None`` while it runs."""
         return self._process.exitcode
 
     def wait(self, timeout: float | None = None) -> int:
-        """The exit code; raises TimeoutExpired."""
+        """Wait for the exit code.
+
+        Raises:
+            subprocess.TimeoutExpired: The process still runs.
+        """
         self._process.join(timeout)
         code = self._process.exitcode
         if code is None:
@@ -78,12 +81,12 @@ class Forked:
         return code
 
     def send_signal(self, number: int) -> None:
-        """Unless it has ended."""
+        """Send a signal, unless the process has exited."""
         if self.poll() is None:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """Send SIGKILL."""
         self.send_signal(signal.SIGKILL)
 
 

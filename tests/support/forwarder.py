@@ -1,4 +1,4 @@
-"""A TCP forwarder, like a balancer or a virtual address: open connections stay where they are."""
+"""A TCP forwarder, like a load balancer; open connections keep their target."""
 
 import asyncio
 import threading
@@ -7,7 +7,7 @@ from typing import Self
 
 
 class Forwarder:
-    """Leads new connections to ``target``, a port, which may be changed at any time."""
+    """Forwards new connections to the port ``target``, which can be changed at any time."""
 
     def __init__(self, target: int) -> None:
         self.target = target

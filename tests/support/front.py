@@ -26,7 +26,7 @@ listen redis
 
 
 class Front:
-    """One haproxy process that listens on ``port``."""
+    """A haproxy process that listens on ``port``."""
 
     def __init__(self, folder: Path, text: str, port: int) -> None:
         program = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
@@ -47,7 +47,7 @@ class Front:
 
 
 class TlsFront(Front):
-    """Speaks TLS; ``authority``, a file, vouches for it as 127.0.0.1."""
+    """A haproxy process with TLS; ``authority`` is the file of the CA of its certificate."""
 
     def __init__(self, folder: Path, redis: int) -> None:
         self.authority = folder / "authority.pem"

@@ -1,4 +1,4 @@
-"""The whole service for its clients' tests: a real Redis, api and worker, the model scripted."""
+"""The service for tests of clients: a real Redis, API and worker, with a scripted model."""
 
 import io
 from collections.abc import Callable
@@ -17,12 +17,12 @@ from tests.support.worker_process import WorkerProcess
 
 
 class LiveService:
-    """Started on enter, ended on exit; ``url`` is where it is.
+    """A context manager that starts and stops the service; ``url`` is its address.
 
     Args:
-        folder: For data, uploads and logs.
-        both: Settings of the api and the worker, over the defaults.
-        settings: Only of the api, over those.
+        folder: Folder for data, uploads and logs.
+        both: Settings of the API and the worker.
+        settings: Settings of the API only.
     """
 
     def __init__(self, folder: Path, both: dict[str, str] | None = None, **settings: str) -> None:
@@ -47,7 +47,7 @@ class LiveService:
         return self
 
     def new_worker(self) -> WorkerProcess:
-        """A worker, ready for messages: the first, or another when that was ended."""
+        """Start a worker, or another after the first has exited, and wait until it is ready."""
         env = {"REDIS_URL": self._redis.url, "UPLOADS_URL": self.api.uploads.as_uri()}
         worker = WorkerProcess({**env, **self._both}, self._folder / "worker.log")
         try:
@@ -58,7 +58,7 @@ class LiveService:
         return worker
 
     def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for something that a moment brings."""
+        """Wait for a condition."""
         eventually(condition, 20)
 
     def __exit__(
@@ -71,7 +71,7 @@ class LiveService:
 
 
 def coloured(green: int, red: int = 0, kind: str = "PNG") -> bytes:
-    """A small photo for which the scripted model answers ``class {green}``."""
+    """A small photo that the scripted model classifies as ``class {green}``."""
     out = io.BytesIO()
     Image.new("RGB", (32, 32), (red, green, 0)).save(out, kind)
     return out.getvalue()

@@ -1,4 +1,4 @@
-"""What the tests of the engines share: noise for photos, a spec for a file, refusals."""
+"""Helpers for tests of the engines: photos of noise, model specs, expected errors."""
 
 import hashlib
 from collections.abc import Callable
@@ -21,7 +21,7 @@ Pixels = NDArray[np.uint8]
 
 
 def noise(count: int) -> Pixels:
-    """Random pictures of different grain and colour, shape (count, 224, 224, 3)."""
+    """Noise of different grain and colour: uint8, shape (count, 224, 224, 3)."""
     rng = np.random.default_rng(count)
     pictures = []
     for n in range(count):
@@ -46,7 +46,7 @@ def normalised(photo: Pixels) -> torch.Tensor:
 
 
 def told(action: Callable[[], object]) -> str:
-    """The one line that a person is told."""
+    """The one-line text of the expected error."""
     with pytest.raises(ModelUnavailable) as caught:
         action()
     line = str(caught.value)

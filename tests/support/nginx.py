@@ -32,11 +32,11 @@ http {{
 
 
 class Nginx:
-    """One nginx process, reachable at ``url``.
+    """An nginx process, reachable at ``url``.
 
     Args:
         folder: An empty folder for its configuration, logs and temporary files.
-        settings: What stands in its ``server`` block.
+        settings: The directives of its ``server`` block.
     """
 
     def __init__(self, folder: Path, settings: str) -> None:

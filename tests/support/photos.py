@@ -1,4 +1,4 @@
-"""Real photos as a client would send them; scikit-image carries them in its wheel."""
+"""Real photos, from scikit-image's package, and free ports."""
 
 import io
 import socket
@@ -20,7 +20,7 @@ def jpeg(name: str = "chelsea") -> bytes:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that is free at this moment."""
+    """A TCP port of 127.0.0.1 that is free now."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
     return port

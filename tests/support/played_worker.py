@@ -1,4 +1,4 @@
-"""A worker played by the test: it speaks the real record and the real messages, with no model."""
+"""A worker without a model in the test's process, with real records and messages."""
 
 import base64
 import contextlib
@@ -34,7 +34,7 @@ Answer = Callable[[StartedItem], ItemResult | None]
 
 
 def succeed(item: StartedItem) -> ItemResult:
-    """As many classes as were asked for."""
+    """A result with ``top_k`` classes."""
     predictions = [
         Prediction(label=f"class {at}", class_index=at, confidence=1 / (at + 2))
         for at in range(item.top_k)
@@ -44,7 +44,7 @@ def succeed(item: StartedItem) -> ItemResult:
 
 
 def name_all(item: StartedItem) -> ItemResult:
-    """The same with the ids and the concept of an ImageNet model."""
+    """Like `succeed`, with the WordNet ids and concept of an ImageNet model."""
     result = succeed(item)
     named = [
         one.model_copy(update={"wnid": f"n{at:08}"})
@@ -55,14 +55,14 @@ def name_all(item: StartedItem) -> ItemResult:
 
 
 def take(client: Redis, *queues: str, timeout_s: float = 0.1) -> ItemRef | None:
-    """The next message that Celery would deliver, which has one item."""
+    """The item of the next message that Celery would deliver; None if there is no message."""
     refs = take_message(client, *queues, timeout_s=timeout_s)
     assert len(refs) <= 1, "a chunk"
     return refs[0] if refs else None
 
 
 def take_message(client: Redis, *queues: str, timeout_s: float = 0.1) -> list[ItemRef]:
-    """The items of the next message that Celery would deliver; none if there is no message."""
+    """The items of the next message that Celery would deliver; empty if there is no message."""
     found = client.brpop(list(queues), timeout=timeout_s)
     if not found:
         return []
@@ -74,7 +74,7 @@ def take_message(client: Redis, *queues: str, timeout_s: float = 0.1) -> list[It
 
 
 class PlayedWorker:
-    """Reports itself, and answers whatever comes with ``answer``; ``None`` leaves it running."""
+    """Sends heartbeats and finishes each item with ``answer``; ``None`` leaves it running."""
 
     def __init__(
         self,
@@ -112,12 +112,12 @@ class PlayedWorker:
         self.client.close()
 
     def listen_to(self, *queues: str) -> None:
-        """From now on take nothing from any other queue."""
+        """Receive messages only from these queues from now on."""
         with self._taking:
             self._queues = queues
 
     def forget(self) -> None:
-        """Leave no trace for the next test."""
+        """Delete this worker's heartbeats from Redis."""
         self.client.zrem("ic:beats", self.items.incarnation)
         self.client.hdel("ic:workers", self.items.incarnation)
 

@@ -1,4 +1,4 @@
-"""A real Prometheus, from Debian's package of that name, on the configuration that is shipped."""
+"""A real Prometheus (Debian's package) with the project's configuration."""
 
 import shutil
 import subprocess
@@ -21,12 +21,12 @@ def program(name: str) -> str:
 
 
 class Prometheus:
-    """A Prometheus process on the shipped configuration, which scrapes once a second.
+    """A Prometheus process with the project's configuration, which scrapes once a second.
 
     Args:
-        folder: For its files.
-        target: An api's address.
-        others: Of more apis; their series carry a label more, as a cluster's discovery adds some.
+        folder: Folder for its files.
+        target: Address of an API.
+        others: Addresses of more APIs; their series have one more label, as from service discovery.
     """
 
     def __init__(self, folder: Path, target: str, *others: str) -> None:

@@ -1,4 +1,4 @@
-"""A client that speaks HTTP byte by byte, and so may say what no library would."""
+"""An HTTP client that sends arbitrary bytes, also requests that no library would send."""
 
 import json
 import socket
@@ -13,7 +13,7 @@ ANSWER_S = 20.0
 
 @dataclass(frozen=True)
 class RawAnswer:
-    """One answer as it came over the wire."""
+    """One HTTP response, as received."""
 
     status: int
     headers: dict[str, str]
@@ -30,14 +30,14 @@ class RawAnswer:
 
 
 class RawClient:
-    """One connection."""
+    """A TCP connection to the service."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.socket = connection
         self._got = b""
 
     def send(self, data: bytes) -> bool:
-        """Send; returns whether the other side still took it."""
+        """Send bytes; returns whether the other side still accepted them."""
         try:
             self.socket.sendall(data)
         except (ConnectionError, TimeoutError):
@@ -45,7 +45,7 @@ class RawClient:
         return True
 
     def trickle(self, piece: bytes, every_s: float, for_s: float) -> None:
-        """Send the same piece again and again, until the other side closes or time is over."""
+        """Send ``piece`` repeatedly until the other side responds or closes, or time is up."""
         end = time.monotonic() + for_s
         while time.monotonic() < end and not self._is_answered() and self.send(piece):
             time.sleep(every_s)
@@ -64,7 +64,7 @@ class RawClient:
         return True
 
     def answer(self) -> RawAnswer:
-        """The next answer."""
+        """Receive the next response."""
         while b"\r\n\r\n" not in self._got:
             self._more()
         head, _, self._got = self._got.partition(b"\r\n\r\n")
@@ -82,18 +82,18 @@ class RawClient:
         self._got += piece
 
     def rest(self) -> bytes:
-        """Everything until the other side closes."""
+        """Receive everything until the other side closes."""
         while piece := self.socket.recv(65_536):
             self._got += piece
         return self._got
 
     @property
     def is_answered(self) -> bool:
-        """Whether the other side has answered or closed."""
+        """Whether the other side has responded or closed."""
         return bool(self._got) or self._is_answered()
 
     def is_closed(self, within_s: float) -> bool:
-        """Whether the other side closes within that time; what it still says is dropped."""
+        """Whether the other side closes within ``within_s``; received bytes are discarded."""
         self.socket.settimeout(0.2)
         end = time.monotonic() + within_s
         while time.monotonic() < end:
@@ -109,7 +109,7 @@ class RawClient:
 
 @contextmanager
 def raw(port: int, receive_buffer: int | None = None) -> Iterator[RawClient]:
-    """A connection to a port of this machine."""
+    """Open a connection to a port of this machine."""
     with socket.socket() as connection:
         if receive_buffer:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)

@@ -1,9 +1,9 @@
-"""Records what Python processes contact: name look-ups, connections, and processes they start."""
+"""Records the DNS look-ups, connections and child processes of Python processes."""
 
 import os
 from pathlib import Path
 
-# Imported by every Python process with this folder on its path, those started by others included.
+# Every Python process with this folder on its path imports it, child processes too.
 _SITECUSTOMIZE = """
 import os
 import sys
@@ -30,10 +30,10 @@ _LOCAL_PROGRAMS = ("subprocess.Popen ('/sbin/ldconfig',", "subprocess.Popen ('un
 
 
 class RecordedContacts:
-    """Environment that has every Python process write down its contacts.
+    """An environment in which every Python process records its contacts.
 
     Args:
-        folder: For the hook, the record and an empty home directory.
+        folder: Folder for the hook, the record and an empty home directory.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -52,7 +52,7 @@ class RecordedContacts:
 
     @property
     def events(self) -> list[str]:
-        """One line per contact: the audit event of Python and its arguments.
+        """One line per contact: Python's audit event and its arguments.
 
         Raises:
             FileNotFoundError: No process has loaded the hook.

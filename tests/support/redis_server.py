@@ -1,4 +1,4 @@
-"""A real Redis-compatible server for tests: killed, stopped, continued and started again."""
+"""A real Redis-compatible server, which tests can kill, suspend, resume and restart."""
 
 import signal
 import socket
@@ -16,9 +16,9 @@ class RedisServer:
     """A server on a free TCP port, with its append-only file in a folder.
 
     Args:
-        folder: Must be there.
-        host: Where it is reached.
-        netns: The network namespace in which it lives; none means this process's own.
+        folder: An existing folder for its data.
+        host: The address that it listens on.
+        netns: The network namespace that it runs in; None is the namespace of this process.
     """
 
     def __init__(self, folder: Path, host: str = "127.0.0.1", netns: str | None = None) -> None:
@@ -31,7 +31,7 @@ class RedisServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, *options: str) -> None:
-        """Start it, and return when it answers."""
+        """Start the server, and wait until it responds."""
         command = [find_program(), "--port", str(self.port), "--dir", str(self._folder)]
         safe = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
         self._process = subprocess.Popen(
@@ -51,17 +51,17 @@ class RedisServer:
         raise AssertionError("the test's Redis did not start")
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """Send SIGKILL and wait for the exit."""
         self._signal(signal.SIGKILL)
         assert self._process is not None
         self._process.wait(10)
 
     def pause(self) -> None:
-        """SIGSTOP: it keeps its connections and answers no request."""
+        """Suspend the server with SIGSTOP: connections stay open, but get no response."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """SIGCONT."""
+        """Resume the server with SIGCONT."""
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:

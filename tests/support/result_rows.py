@@ -1,4 +1,4 @@
-"""Rows of a results file, written and read back."""
+"""Writes and reads the records of a file of results."""
 
 import csv
 import json
@@ -24,7 +24,7 @@ def bad(path: str) -> Row:
 
 
 def write(path: Path, *rows: Row, **options: Any) -> set[str]:
-    """One run that adds rows; returns what was there before them."""
+    """Add records in one run; returns the paths that were in the file before."""
     with ResultsFile(path, 2, **options) as out:
         before = set(out.done)
         out.append(rows)
@@ -32,7 +32,7 @@ def write(path: Path, *rows: Row, **options: Any) -> set[str]:
 
 
 def paths_in(path: Path) -> list[str]:
-    """As the tools of the format would read it."""
+    """The paths in a file of results, read with the usual parser of its format."""
     text = path.read_bytes().removeprefix(BOM).decode(errors="surrogateescape")
     if path.suffix == ".csv":
         return [record["path"] for record in csv.DictReader(text.splitlines(keepends=True))]

@@ -1,4 +1,4 @@
-"""Every route that the api serves, as its route table has it."""
+"""Lists the API's routes."""
 
 from collections.abc import Iterable, Iterator
 
@@ -12,7 +12,7 @@ A_JOB = "0123456789abcdef0123456789abcdef"
 
 
 def every_route(app: FastAPI | None = None) -> list[tuple[str, str]]:
-    """Method and path of each, with a job's id where one belongs; of a mount a path below it."""
+    """Method and path of each route; a job id is filled in, and a mount has a path below it."""
     app = app or create_app(ApiSettings())
     found = sorted(set(_walk(app.routes)))
     described = {

@@ -1,6 +1,6 @@
-"""The reds that tell the scripted worker's model what to do with a photo.
+"""The red values that tell the scripted worker's model what to do with a photo.
 
-Apart from that worker, whose import replaces the model of the process that imports it.
+Separate from that worker, whose import replaces the model in the importing process.
 """
 
 KILLS, HANGS, FAILS, NO_NUMBER, POISONS = 250, 240, 230, 220, 210

@@ -1,4 +1,4 @@
-"""An HTTP server that gives the answers of a list, the last one for ever; it keeps the requests."""
+"""An HTTP server that sends responses from a list and records the requests."""
 
 import threading
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from typing import Self
 
 @dataclass
 class Reply:
-    """One answer; without a status the connection is closed instead."""
+    """One response; without a status the connection is closed instead."""
 
     status: int | None = 200
     body: bytes = b""
@@ -19,7 +19,7 @@ class Reply:
 
 @dataclass
 class Request:
-    """What a client sent."""
+    """A recorded request."""
 
     method: str
     path: str
@@ -28,7 +28,7 @@ class Request:
 
 
 class ScriptedHttp:
-    """Use it in a ``with`` block; ``url`` is where it is."""
+    """A server for a ``with`` block, at ``url``; the last response is repeated."""
 
     def __init__(self, *replies: Reply) -> None:
         self.requests: list[Request] = []

@@ -1,7 +1,7 @@
-"""A real Celery worker whose model does what a photo's colour says.
+"""A real Celery worker with a scripted model: the colour of a photo decides what the model does.
 
-``celery -A tests.support.scripted_worker worker -P threads`` is the worker of ``worker.main`` in
-every part but the model, so that a test can send a photo that kills, hangs or fails.
+``celery -A tests.support.scripted_worker worker -P threads`` is the worker of ``worker.main``
+except for the model, so a test can send a photo that crashes, hangs or fails.
 """
 
 import os
@@ -24,16 +24,16 @@ from worker.models.selection import ModelSpec
 from worker.models.transforms import RECIPES
 
 CLASSES = 256
-# What one call of the model takes, and what each photo in it adds.
+# Duration of a call of the model, and the additional time for each photo in it.
 SERVICE_TIME_S = float(os.environ.get("SCRIPTED_SERVICE_TIME_S", "0"))
 IMAGE_TIME_S = float(os.environ.get("SCRIPTED_IMAGE_TIME_S", "0"))
-# A fault of the process: every call after the first 20 raises, lacks memory or answers NaN.
+# A fault of the process: every call after the first 20 raises, runs out of memory or returns NaN.
 FAULT = os.environ.get("SCRIPTED_FAULT", "")
 SOUND_CALLS = 20
 
 
 class ScriptedRuntime:
-    """Red decides what happens, green is the class that wins."""
+    """A model for which red decides what happens, and green is the index of the first class."""
 
     name, device, precision = "scripted", "cpu", "fp32"
     concurrency, best_batch = 1, 8
@@ -44,8 +44,8 @@ class ScriptedRuntime:
         self._poisoned = False
 
     def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """uint8 (n, h, w, 3) → float32 (n, 256), nearly one-hot."""
-        # which a faked clock does not disturb
+        """Classify uint8 (n, h, w, 3); returns float32 (n, 256), nearly one-hot."""
+        # not time.sleep, which a faked clock would disturb
         threading.Event().wait(SERVICE_TIME_S + IMAGE_TIME_S * len(batch))
         self._calls += 1
         fault = FAULT if self._calls > SOUND_CALLS else ""
@@ -71,11 +71,11 @@ class ScriptedRuntime:
         return rows
 
     def explain(self, _: NDArray[np.uint8], classes: Sequence[int]) -> NDArray[np.float32]:
-        """Never: so a photo that succeeds was not asked for its maps."""
+        """Fail: a photo that succeeds was therefore not asked for maps."""
         raise ValueError(f"scripted failure to explain {classes}")
 
     def warm_up(self, sizes: Iterable[int]) -> None:
-        """Nothing to warm."""
+        """Do nothing."""
 
 
 def _resolve(_: object) -> ModelSpec:
@@ -100,7 +100,7 @@ def _load_runtime(*_: object) -> Runtime:
 
 
 class GoesDeaf(worker.queue.transport.TolerantChannel):
-    """Asks for no more messages, for good, once a file exists: as kombu's silent stalls look."""
+    """Stops receiving messages for good once a file exists, like a silent stall of kombu."""
 
     _deaf = False
 

@@ -1,4 +1,4 @@
-"""Settings of ``make serve`` whose data lie in a temporary folder."""
+"""Settings of ``make serve`` with a temporary folder for data."""
 
 from pathlib import Path
 
@@ -6,11 +6,11 @@ from scripts.serve.settings import ServeSettings
 
 
 class TemporaryServeSettings(ServeSettings):
-    """As `ServeSettings`, with each port's data below ``root``."""
+    """`ServeSettings` whose data are below ``root``."""
 
     root: Path
 
     @property
     def folder(self) -> Path:
-        """This port's data."""
+        """The folder of this port's data."""
         return self.root / str(self.port)

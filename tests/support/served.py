@@ -1,4 +1,4 @@
-"""``make serve`` as its user sees it: a process, its lines, its HTTP answers, its children."""
+"""Runs ``serve.py`` as a process, with its output, HTTP API and child processes."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ READY_WITHIN_S = 180.0
 
 
 class Served:
-    """One running ``serve.py``; end it with :meth:`end`."""
+    """One running ``serve.py``; stop it with :meth:`end`."""
 
     def __init__(self, port: int, **settings: str) -> None:
         environment = {"MODEL": "auto", **os.environ, "PORT": str(port), **settings}
@@ -41,7 +41,7 @@ class Served:
             self.lines.append(line.rstrip())
 
     def ready(self) -> "Served":
-        """Wait for the line that says so."""
+        """Wait for the line that says that the service is ready; returns it."""
         eventually(self._said_ready, READY_WITHIN_S, self.screen)
         return self
 
@@ -50,11 +50,11 @@ class Served:
         return any("ready: open" in line for line in self.lines)
 
     def screen(self) -> str:
-        """All that was printed so far."""
+        """All output so far."""
         return "\n".join(self.lines)
 
     def predict(self, **params: str) -> httpx.Response:
-        """Send a photo of a cat and wait for the answer."""
+        """Send a photo of a cat to `/predict`; returns the response."""
         return httpx.post(
             f"{self.url}/predict",
             params=params,
@@ -65,11 +65,11 @@ class Served:
         )
 
     def health(self) -> httpx.Response:
-        """What ``/health`` says."""
+        """The response of ``/health``."""
         return httpx.get(f"{self.url}/health", timeout=5, trust_env=False, verify=False)
 
     def youngest_heartbeat_s(self) -> float:
-        """Age of the last heartbeat of a worker that can work."""
+        """Age in seconds of the last heartbeat of an idle or busy worker."""
         return min(
             (
                 float(worker["heartbeat_age_s"])
@@ -80,7 +80,7 @@ class Served:
         )
 
     def child(self, mark: str) -> psutil.Process:
-        """The running child whose command line has ``mark`` in it; waits while it is replaced."""
+        """The running child whose command line contains ``mark``; waits while it is replaced."""
         found: list[psutil.Process] = []
 
         def look() -> bool:
@@ -94,7 +94,7 @@ class Served:
         return found[0]
 
     def end(self, number: int = signal.SIGTERM) -> list[psutil.Process]:
-        """Signal it and wait; returns what outlived it."""
+        """Send a signal and wait for the exit; returns the children that still run."""
         processes = psutil.Process(self.process.pid).children(recursive=True)
         self.process.send_signal(number)
         self.process.wait(timeout=60)
@@ -103,7 +103,7 @@ class Served:
         return alive
 
     def end_if_running(self) -> None:
-        """For a fixture's end: whatever the test did, nothing stays."""
+        """Kill everything that still runs, for the end of a fixture."""
         if self.process.poll() is None:
             self.end()
         self._reader.join(timeout=10)
@@ -114,7 +114,7 @@ class Served:
 def eventually(
     condition: Callable[[], bool], within_s: float, why: Callable[[], str] = lambda: ""
 ) -> float:
-    """Wait for a condition; returns the seconds it took."""
+    """Wait for a condition; returns the seconds that it took."""
     began = time.monotonic()
     while not condition():
         took = time.monotonic() - began
@@ -124,7 +124,7 @@ def eventually(
 
 
 def refused(environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run ``serve.py`` where it cannot start."""
+    """Run a ``serve.py`` that cannot start; returns its output."""
     return subprocess.run(
         [sys.executable, str(ROOT / "serve.py")],
         env={**os.environ, **environment},

@@ -1,4 +1,4 @@
-"""The compose project as its user drives it, under a name and on a port of its own."""
+"""Runs the compose project under its own name and on a free port."""
 
 import json
 import os
@@ -18,12 +18,12 @@ WORKER_CPUS = "1.5"
 
 
 class Stack:
-    """One compose project on a free port, serving the weights that the environment names.
+    """One compose project, with the weights that the environment names.
 
     Args:
-        port: Where it is published.
-        keys: A file of API keys' entries.
-        key: What its requests carry.
+        port: The published port.
+        keys: File with the entries of API keys.
+        key: The API key of the requests.
     """
 
     def __init__(self, port: int, keys: Path, key: str) -> None:
@@ -37,7 +37,7 @@ class Stack:
         self._environment.setdefault("TORCH_INDEX", index)
 
     def compose(self, *arguments: str, timeout: float = 60) -> str:
-        """Run ``docker compose``; returns what it wrote, fails with all of it."""
+        """Run ``docker compose``; returns its output, or fails with it."""
         run = subprocess.run(
             ["docker", "compose", "--project-name", PROJECT, "--progress", "plain", *arguments],
             cwd=ROOT,
@@ -56,13 +56,13 @@ class Stack:
         self.compose("build", timeout=BUILD_S)
 
     def up(self, *options: str) -> None:
-        """Start what is not running, and wait until all of it is healthy."""
+        """Start missing containers, and wait until all are healthy."""
         self.compose(
             "up", "--detach", "--wait", "--wait-timeout", str(UP_S), *options, timeout=UP_S
         )
 
     def open_to_all(self) -> None:
-        """Start the api again without keys."""
+        """Restart the API without keys."""
         del self._environment["API_KEYS_FILE"]
         self.up("--no-deps", "api")
 
@@ -71,16 +71,16 @@ class Stack:
         self.compose("down", "--volumes", "--remove-orphans", timeout=120)
 
     def logs(self) -> str:
-        """What all containers said."""
+        """The logs of all containers."""
         return self.compose("logs", "--no-color", "--tail", "100")
 
     def containers(self) -> list[dict[str, Any]]:
-        """What ``docker compose ps`` knows, one-shot services included."""
+        """The containers in ``docker compose ps``, one-shot services included."""
         lines = self.compose("ps", "--all", "--format", "json").splitlines()
         return [json.loads(line) for line in lines]
 
     def inside(self, service: str, *command: str) -> str:
-        """Run a program in a service's first container."""
+        """Run a program in the first container of a service; returns its output."""
         return self.compose("exec", "--no-TTY", service, *command)
 
     def post(self, path: str, files: list[tuple[str, tuple[str, bytes]]]) -> httpx.Response:
@@ -95,14 +95,14 @@ class Stack:
         )
 
     def get(self, path: str) -> httpx.Response:
-        """Ask for a resource."""
+        """GET a resource."""
         return httpx.get(
             self.url + path, headers=self._key, timeout=10, trust_env=False, verify=False
         )
 
 
 def model_settings() -> dict[str, str]:
-    """The file that ``MODEL_WEIGHTS`` names, mounted; or the model that is in the image."""
+    """Settings for the file of ``MODEL_WEIGHTS``, mounted, or for the packaged model."""
     weights = os.environ.get("MODEL_WEIGHTS", "")
     if not Path(weights).is_file():
         return {"MODEL": "efficientnet_lite0", "MODEL_WEIGHTS": "", "MODEL_RECIPE": ""}

@@ -1,4 +1,4 @@
-"""Figures that tests tell of, at the end of the run, whichever process they ran in."""
+"""Prints figures of tests at the end of the run, from all processes."""
 
 import pytest
 
@@ -7,7 +7,7 @@ COUNTS = "counts"
 
 
 def tell_at_the_end(terminal: pytest.TerminalReporter, title: str, name: str) -> None:
-    """Write what tests recorded as properties of that name, if any did."""
+    """Print the properties of that name that tests have recorded, if there are any."""
     lines = [
         str(value)
         for reports in terminal.stats.values()

@@ -1,4 +1,4 @@
-"""Answers of the service as its clients get them."""
+"""Responses of the service, as clients receive them."""
 
 from typing import Any
 

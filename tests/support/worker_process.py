@@ -1,4 +1,4 @@
-"""A real Celery worker process for a test, started again when it dies, as a supervisor would."""
+"""A real Celery worker process, restarted after a crash as by a supervisor."""
 
 import os
 import signal
@@ -17,13 +17,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class WorkerProcess:
-    """``celery -A APP worker -P threads`` with its log in a file.
+    """One ``celery -A APP worker -P threads``, with its log in a file.
 
     Args:
-        env: Added to this process's environment.
-        log: Where stdout and stderr go.
-        app: The Celery entry.
-        restart: Start it again when it dies.
+        env: Variables to add to this process's environment.
+        log: File for stdout and stderr.
+        app: The module of the Celery app.
+        restart: Whether to restart it after a crash.
     """
 
     def __init__(
@@ -60,11 +60,11 @@ class WorkerProcess:
 
     @property
     def log(self) -> str:
-        """Everything the worker has printed so far."""
+        """All output of the worker so far."""
         return self._log.read_text(errors="replace")
 
     def wait_ready(self, client: redis.Redis, timeout_s: float = 60) -> None:
-        """Wait until a worker's heartbeat says that it can take messages."""
+        """Wait until a worker's heartbeat reports that it is ready for messages."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             reports = [WorkerReport.model_validate_json(r) for r in client.hvals("ic:workers")]
@@ -75,12 +75,12 @@ class WorkerProcess:
         raise AssertionError(f"the worker did not get ready:\n{self.log}")
 
     def kill(self) -> None:
-        """SIGKILL, as the kernel does when memory runs out."""
+        """Send SIGKILL, as the kernel does when memory runs out."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(10)
 
     def terminate(self, timeout_s: float = 20) -> int:
-        """SIGTERM; returns the exit code of the warm shutdown."""
+        """Send SIGTERM; returns the exit code of the warm shutdown."""
         self._stopping.set()
         self._supervisor.join()
         self.process.send_signal(signal.SIGTERM)
