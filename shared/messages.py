@@ -118,6 +118,9 @@ class ModelCard(ModelInfo):
     transform: str
     classes: list[str]
     explains: bool = Field(default=False, description="whether the model supports `explain=true`")
+    formats: list[str] = Field(
+        default=["jpeg", "png"], description="accepted photo formats (`PHOTO_FORMATS`)"
+    )
     notice: str | None = Field(default=None, description="set when a fallback model is in use")
     calibration: Calibration | None = Field(
         default=None,

@@ -10,11 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.photo_formats import PhotoFormats
 from shared.uploads import open_uploads
 
 
 class SharedSettings(BaseSettings):
-    """Settings for Redis, the upload store, logs and traces.
+    """Settings for Redis, the upload store, photo formats, logs and traces.
 
     Raises:
         pydantic.ValidationError: A value is outside its bounds; see :func:`explain`.
@@ -26,6 +27,7 @@ class SharedSettings(BaseSettings):
 
     redis_url: str = "redis://127.0.0.1:6379/0"
     uploads_url: str = "file:///tmp/image-classifier/uploads"
+    photo_formats: str = "jpeg,png"
     job_ttl_s: int = Field(default=86_400, ge=1)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["pretty", "json"] = "pretty"
@@ -45,6 +47,17 @@ class SharedSettings(BaseSettings):
     def _known_store(cls, url: str) -> str:
         open_uploads(url)
         return url
+
+    @field_validator("photo_formats")
+    @classmethod
+    def _known_formats(cls, text: str) -> str:
+        PhotoFormats.parse(text)
+        return text
+
+    @cached_property
+    def formats(self) -> PhotoFormats:
+        """The photo formats that are accepted."""
+        return PhotoFormats.parse(self.photo_formats)
 
     @cached_property
     def broker_url(self) -> str:

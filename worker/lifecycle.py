@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from shared import log
 from shared.messages import Calibration, ModelCard, ModelInfo
+from shared.photo_formats import DEFAULT_FORMATS, PhotoFormats
 from shared.queue.message_template import MessageTemplate
 from shared.records.items import ItemStore
 from shared.redis_client import REDIS_DOWN, connect
@@ -105,6 +106,7 @@ class Service:
                 labeller=Labeller.of(model.spec, model.card.calibration),
                 info=ModelInfo.model_validate(model.card.model_dump()),
                 max_pixels=settings.max_pixels,
+                formats=settings.formats,
                 metrics=metrics,
             ),
             activity=activity,
@@ -167,7 +169,7 @@ def load_model(settings: WorkerSettings, metrics: WorkerMetrics) -> LoadedModel:
         runtime=runtime,
         self_check=self_check,
         batcher=MicroBatcher(TimedRuntime(runtime, metrics), max_batch_size, self_check.run),
-        card=describe(spec, runtime, calibration),
+        card=describe(spec, runtime, calibration, settings.formats),
         rate_per_s=first_guess(runtime, max_batch_size, spec.recipe.crop),
     )
 
@@ -195,7 +197,10 @@ def wait_for_store(identity: StoreIdentity) -> None:
 
 
 def describe(
-    spec: ModelSpec, runtime: Runtime, calibration: Calibration | None = None
+    spec: ModelSpec,
+    runtime: Runtime,
+    calibration: Calibration | None = None,
+    formats: PhotoFormats = DEFAULT_FORMATS,
 ) -> ModelCard:
     """The response of ``GET /model`` for a model on a runtime."""
     recipe = spec.recipe
@@ -210,6 +215,7 @@ def describe(
         transform=f"{recipe.name}: resize {recipe.resize}, centre crop {recipe.crop}",
         classes=list(spec.labels),
         explains=runtime.explains,
+        formats=list(formats.accepted),
         notice=spec.notice,
         calibration=calibration,
     )

@@ -18,8 +18,8 @@ from api.intake.multipart import PartReader, boundary_of
 from api.intake.photo import MAX_FILENAME, clean_filename
 from shared.errors import InvalidImage, MalformedRequest, UnsupportedMediaType
 from worker.imaging.exif import read_orientation
-from worker.imaging.jpeg_header import JPEG_MAGIC, MAX_SCANS, plain_header, read_jpeg_header
-from worker.imaging.png_chunks import PNG_MAGIC, read_png_header
+from worker.imaging.formats.jpeg_header import JPEG_MAGIC, MAX_SCANS, plain_header, read_jpeg_header
+from worker.imaging.formats.png_chunks import PNG_MAGIC, read_png_header
 from worker.imaging.preprocess import decode_cost, preprocess
 from worker.models.transforms import IMAGENET1K_V1
 

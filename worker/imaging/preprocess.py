@@ -13,12 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import InvalidImage, ServiceError, UnsupportedMediaType
+from shared.photo_formats import DEFAULT_FORMATS, PhotoFormats, format_of
 from worker.imaging.crop import cut_square, plan_cut, resized
-from worker.imaging.jpeg import Jpeg
-from worker.imaging.jpeg_header import JPEG_MAGIC, read_jpeg_header
+from worker.imaging.formats.jpeg import Jpeg
+from worker.imaging.formats.jpeg_header import read_jpeg_header
+from worker.imaging.formats.png import Png
+from worker.imaging.formats.png_chunks import read_png_header
+from worker.imaging.formats.webp import Webp
+from worker.imaging.formats.webp_chunks import read_webp_header
 from worker.imaging.memory import DECODE_BUDGET_BYTES
-from worker.imaging.png import Png
-from worker.imaging.png_chunks import PNG_MAGIC, read_png_header
 from worker.imaging.refusals import CANNOT_BE_DECODED, ENDS_TOO_EARLY, is_out_of_memory
 from worker.models.transforms import Recipe
 
@@ -44,44 +47,50 @@ of the resize, 1,856 pixels.
 WORKING_BYTES = 2 * 1024 * 1024  # row buffers, tables, the square, and rounding of allocators
 
 
-Photo = Jpeg | Png
+Photo = Jpeg | Png | Webp
 
 
-def preprocess(data: bytes, recipe: Recipe, max_pixels: int) -> NDArray[np.uint8]:
+def preprocess(
+    data: bytes, recipe: Recipe, max_pixels: int, formats: PhotoFormats = DEFAULT_FORMATS
+) -> NDArray[np.uint8]:
     """Decode a photo and cut out the square that the model sees.
 
     A valid EXIF orientation is applied. Transparent pixels are blended on white, as in image
     viewers (docs/decisions/0018). 16-bit samples keep their high byte.
 
     Args:
-        data: A JPEG or PNG file.
+        data: A photo in an accepted format.
         recipe: The transform that belongs to the weights.
         max_pixels: The setting `MAX_PIXELS`; see `decode_cost`.
+        formats: The accepted formats.
 
     Returns:
         RGB, uint8, shape (crop, crop, 3), not normalized.
 
     Raises:
-        UnsupportedMediaType: The file does not begin like a JPEG or PNG.
+        UnsupportedMediaType: The file does not begin like one in an accepted format.
         InvalidImage: The photo is truncated, corrupt, or exceeds a limit.
         MemoryError: The machine lacks memory.
     """
     with refusals():
-        photo = open_photo(data)
+        photo = open_photo(data, formats)
         shrink = _shrink(photo, recipe, max_pixels)
         cut = plan_cut(photo.size, photo.orientation, shrink, recipe)
         square = cut_square(photo.read(shrink, cut.kept), cut, recipe)
         return np.asarray(square if square.mode == "RGB" else square.convert("RGB"))
 
 
-def decode_cost(data: bytes, max_pixels: int, recipe: Recipe) -> int:
+def decode_cost(
+    data: bytes, max_pixels: int, recipe: Recipe, formats: PhotoFormats = DEFAULT_FORMATS
+) -> int:
     """Peak memory of `preprocess`, computed from the header.
 
     Args:
-        data: A JPEG or PNG file.
+        data: A photo in an accepted format.
         max_pixels: Maximum of width times height. A JPEG that libjpeg reduces while decoding may
             have more pixels if it does not cost more: see `Jpeg.pixels_to_decode`.
         recipe: The transform that belongs to the weights.
+        formats: The accepted formats.
 
     Returns:
         Bytes.
@@ -91,7 +100,7 @@ def decode_cost(data: bytes, max_pixels: int, recipe: Recipe) -> int:
         InvalidImage: As for `preprocess`, if the header shows it.
     """
     with refusals():
-        photo = open_photo(data)
+        photo = open_photo(data, formats)
         shrink = _shrink(photo, recipe, max_pixels)
         cut = plan_cut(photo.size, photo.orientation, shrink, recipe)
         return (
@@ -120,21 +129,25 @@ def _shrink(photo: Photo, recipe: Recipe, max_pixels: int) -> int:
     return shrink
 
 
-def open_photo(data: bytes) -> Photo:
+def open_photo(data: bytes, formats: PhotoFormats = DEFAULT_FORMATS) -> Photo:
     """Read a photo's header, not its pixels; metadata is neither decompressed nor kept.
 
     Args:
-        data: A JPEG or PNG file.
+        data: A photo in an accepted format.
+        formats: The accepted formats.
 
     Raises:
-        UnsupportedMediaType: The file does not begin like a JPEG or PNG.
+        UnsupportedMediaType: The file does not begin like one in an accepted format.
         InvalidImage: The header is damaged, or the file has more parts than any encoder writes.
     """
-    if data.startswith(JPEG_MAGIC):
+    found = format_of(data)
+    if found == "jpeg":
         return Jpeg(data, read_jpeg_header(data))
-    if data.startswith(PNG_MAGIC):
+    if found == "png":
         return Png(read_png_header(data))
-    raise UnsupportedMediaType("The content is neither JPEG nor PNG. Send one of these.")
+    if found == "webp" and found in formats.accepted:
+        return Webp(read_webp_header(data))
+    raise UnsupportedMediaType(f"The content is {formats.neither}. Send one of these.")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from shared import log, tracing
 from shared.errors import NO_MAPS, InferenceFailed, InvalidImage, InvalidParameter
 from shared.messages import ItemResult, ModelInfo, Prediction, TimingMs
+from shared.photo_formats import DEFAULT_FORMATS, PhotoFormats
 from shared.records.items import StartedItem
 from worker.imaging.preprocess import MemoryBudget, decode_cost, preprocess
 from worker.inference.batcher import TRIES, MicroBatcher, finite
@@ -65,6 +66,7 @@ class Classifier:
     metrics: WorkerMetrics
     memory: MemoryBudget = field(default_factory=MemoryBudget)
     least_decode_bytes: int = LEAST_DECODE_BYTES
+    formats: PhotoFormats = DEFAULT_FORMATS
 
     def begin(self, data: bytes, photo: Photo) -> None:
         """Decode a photo and queue it for the model; `result` waits for it.
@@ -126,9 +128,9 @@ class Classifier:
         recipe, cost = self.recipe, 0
         for _ in range(TRIES):
             try:
-                cost = decode_cost(data, self.max_pixels, recipe)
+                cost = decode_cost(data, self.max_pixels, recipe, self.formats)
                 with tracing.span("decode"), self.memory.reserve(cost), self.activity.timed(entry):
-                    return preprocess(data, recipe, self.max_pixels)
+                    return preprocess(data, recipe, self.max_pixels, self.formats)
             except MemoryError:
                 require_memory(max(cost, self.least_decode_bytes))
         raise InvalidImage("Decoding this photo takes too much memory. Send it with fewer pixels.")

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from shared.errors import InvalidImage, UnsupportedMediaType
-from worker.imaging.jpeg_header import MAX_SCANS, MAX_SEGMENTS, read_jpeg_header
-from worker.imaging.png_chunks import MAX_CHUNKS
+from worker.imaging.formats.jpeg_header import MAX_SCANS, MAX_SEGMENTS, read_jpeg_header
+from worker.imaging.formats.png_chunks import MAX_CHUNKS
 from worker.imaging.preprocess import decode_cost, preprocess
 from worker.models.transforms import IMAGENET1K_V1
 

@@ -4,7 +4,6 @@ import io
 import os
 import subprocess
 import sys
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,8 @@ from PIL import Image, ImageFile
 
 from shared.errors import InvalidImage
 from tests.hostile.jpegs import jpeg, lossless, with_frame
-from tests.hostile.pngs import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, chunk, header, png
+from tests.hostile.pngs import GREY, PALETTE, header, png
+from tests.unit.worker.imaging.large_photos import KINDS, large_photo
 from worker.imaging.preprocess import WORKING_BYTES, decode_cost, preprocess, refusals
 from worker.models.transforms import IMAGENET1K_V1, IMAGENET1K_V2
 
@@ -82,6 +82,7 @@ import os
 import sys
 from pathlib import Path
 from worker.imaging import memory
+from shared.photo_formats import NAMES, PhotoFormats
 from worker.imaging.preprocess import decode_cost, preprocess
 from worker.models.transforms import IMAGENET1K_V2
 
@@ -92,8 +93,8 @@ def peak():
 def measure(data, warm):
     preprocess(warm, IMAGENET1K_V2, 10**9)
     before = peak()
-    cost = decode_cost(data, 10**9, IMAGENET1K_V2)
-    preprocess(data, IMAGENET1K_V2, 10**9)
+    cost = decode_cost(data, 10**9, IMAGENET1K_V2, PhotoFormats(tuple(NAMES)))
+    preprocess(data, IMAGENET1K_V2, 10**9, PhotoFormats(tuple(NAMES)))
     print(peak() - before, cost, flush=True)
 
 memory.give_back_large_blocks(8)
@@ -103,39 +104,6 @@ for name in sys.argv[2:]:
         os._exit(0)
     assert os.wait()[1] == 0, name
 """
-
-
-def _photo(kind: str) -> bytes:
-    if kind == "thin":
-        return png(np.zeros((2_000_000, 1, 1), np.uint8), kind=GREY)
-    if kind == "texts":
-        inflates = zlib.compress(bytes(1_000_000), 9)
-        texts = [chunk(b"zTXt", b"key %d\0\0" % number + inflates) for number in range(60)]
-        return png(np.zeros((8, 8, 3), np.uint8), before=b"".join(texts))
-    if kind == "wide":
-        return png(np.zeros((1, 3_000_000, 3), np.uint8))
-    gradient = np.add.outer(np.arange(3000), np.arange(4000)).astype(np.uint8)
-    grey = Image.fromarray(gradient)
-    colours = Image.merge("RGB", [grey, grey.rotate(180), grey])
-    turned = Image.Exif()
-    turned[0x0112] = 6
-    return {
-        "jpeg": lambda: jpeg(colours),
-        "jpeg-progressive-420": lambda: jpeg(colours, progressive=True, subsampling=2),
-        "jpeg-progressive-444": lambda: jpeg(colours, progressive=True, subsampling=0),
-        "jpeg-cmyk": lambda: jpeg(colours.convert("CMYK")),
-        "jpeg-panorama-turned": lambda: jpeg(colours.resize((30_000, 1_600)), exif=turned),
-        "jpeg-whole": lambda: jpeg(colours.resize((7_000, 1_700))),
-        "png-grey": lambda: png(gradient, kind=GREY),
-        "png-grey-16": lambda: png(gradient.astype(int) * 257, 16, GREY),
-        "png-grey-alpha": lambda: png(np.dstack([gradient] * 2), kind=GREY_ALPHA),
-        "png-rgb": lambda: png(np.dstack([gradient] * 3), kind=RGB),
-        "png-rgba": lambda: png(np.dstack([gradient] * 4), kind=RGBA),
-        "png-palette": lambda: png(
-            gradient, kind=PALETTE, before=chunk(b"PLTE", bytes(range(256)) * 3)
-        ),
-        "png-1-bit": lambda: png(gradient >> 7, 1, GREY),
-    }[kind]()
 
 
 EIGHT = """
@@ -169,7 +137,7 @@ with ThreadPoolExecutor(8) as pool:
 @pytest.mark.parametrize("kind", ["texts", "thin", "jpeg-progressive-444"])
 def test_eight_at_once_stay_within_the_budget(kind: str, tmp_path: Path) -> None:
     files = [tmp_path / "photo", tmp_path / "warm"]
-    files[0].write_bytes(_photo(kind))
+    files[0].write_bytes(large_photo(kind))
     files[1].write_bytes(SMALL)
     run = subprocess.run(
         [sys.executable, "-c", EIGHT, *map(str, files)], capture_output=True, text=True, check=True
@@ -180,11 +148,6 @@ def test_eight_at_once_stay_within_the_budget(kind: str, tmp_path: Path) -> None
 
 # How much of what is reserved must be taken, so that as many as possible decode side by side.
 MOST_TAKE = 0.6
-KINDS = [
-    *("thin", "wide", "jpeg", "jpeg-progressive-420", "jpeg-progressive-444", "jpeg-cmyk"),
-    *("jpeg-panorama-turned", "jpeg-whole", "png-grey", "png-grey-16", "png-grey-alpha"),
-    *("png-rgb", "png-rgba", "png-palette", "png-1-bit"),
-]
 
 
 @pytest.fixture(scope="module")
@@ -192,7 +155,7 @@ def peaks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, int]
     """What each kind of photo took, and what was reserved for it, in bytes."""
     folder = tmp_path_factory.mktemp("photos")
     for kind in KINDS:
-        (folder / kind).write_bytes(_photo(kind))
+        (folder / kind).write_bytes(large_photo(kind))
     (folder / "warm").write_bytes(SMALL)
     run = subprocess.run(
         [sys.executable, "-c", PEAKS, "warm", *KINDS],

@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngImageFile, PngInfo
 from tests.hostile.jpegs import APP1, COM, inserted, jpeg, segment, with_adobe_transform, with_junk
 from tests.hostile.pngs import GREY, PALETTE, RGB, chunk, header, png
 from worker.imaging.exif import read_orientation
-from worker.imaging.png_chunks import read_png_header
+from worker.imaging.formats.png_chunks import read_png_header
 from worker.imaging.preprocess import decode_cost, preprocess
 from worker.models.transforms import IMAGENET1K_V2
 

@@ -10,8 +10,9 @@ from PIL.PngImagePlugin import PngImageFile
 
 from shared.errors import InvalidImage
 from worker.imaging.crop import IntBox, Size, picture_bytes, successor
-from worker.imaging.png_chunks import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, PngHeader
+from worker.imaging.formats.png_chunks import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, PngHeader
 from worker.imaging.refusals import CANNOT_BE_DECODED, ENDS_TOO_EARLY
+from worker.imaging.transparency import on_white
 
 # The setting MAX_PIXELS is the limit; Pillow's own limit would raise an error during a crop.
 Image.MAX_IMAGE_PIXELS = None
@@ -177,16 +178,4 @@ def _opaque(image: Image.Image, depth: int) -> Image.Image:
         image.info["transparency"] = key * 255 // (2**depth - 1)
     if image.mode not in {"LA", "RGBA"}:
         image = successor(image, image.convert("RGBA"))
-    return successor(image, _on_white(image))
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    """A picture in LA or RGBA, blended on white as in image viewers."""
-    alpha = image.getchannel("A")
-    mode = "L" if image.mode == "LA" else "RGB"
-    colors = image.convert(mode)
-    if alpha.getextrema() == (255, 255):
-        return colors
-    white = Image.new(mode, image.size, "white")
-    white.paste(colors, mask=alpha)
-    return white
+    return successor(image, on_white(image))

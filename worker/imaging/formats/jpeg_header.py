@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from struct import Struct
 
 from shared.errors import InvalidImage
+from shared.photo_formats import JPEG_MAGIC
 from worker.imaging.crop import Size
 from worker.imaging.exif import EXIF_HEADER, read_orientation
 from worker.imaging.refusals import CANNOT_BE_DECODED
 
-JPEG_MAGIC = b"\xff\xd8\xff"
 END_OF_IMAGE = b"\xff\xd9"
 
 # libjpeg writes 10 scans; the most thorough optimizers write a few dozen. An empty scan over

@@ -1,0 +1,79 @@
+"""Decodes a WebP."""
+
+import io
+from dataclasses import dataclass
+
+from PIL import Image
+from PIL.WebPImagePlugin import WebPImageFile
+
+from shared.errors import InvalidImage
+from worker.imaging.crop import IntBox, Size, picture_bytes, successor
+from worker.imaging.formats.webp_chunks import WebpHeader
+from worker.imaging.refusals import CANNOT_BE_DECODED
+from worker.imaging.transparency import on_white
+
+# libwebp's canvas and the previous one, Pillow's copy of the canvas, and its picture: 4 each.
+PIXEL_BYTES = 16
+
+
+@dataclass(frozen=True)
+class Webp:
+    """A WebP file whose header has been read.
+
+    Attributes:
+        header: The content of its chunks, and a file with its first frame.
+    """
+
+    header: WebpHeader
+
+    can_shrink = False
+    kept_depth = 4
+
+    @property
+    def size(self) -> Size:
+        """Width and height as stored, in pixels."""
+        return self.header.size
+
+    @property
+    def orientation(self) -> int:
+        """The EXIF orientation, 1 to 8."""
+        return self.header.orientation
+
+    def pixels_to_decode(self, _: int) -> int:
+        """The cost of decoding in pixels: all pixels."""
+        return self.size[0] * self.size[1]
+
+    def peak_bytes(self, _: int, cut: IntBox) -> int:
+        """Maximum memory of `read`, in bytes."""
+        size = (cut[2] - cut[0], cut[3] - cut[1])
+        kept, alpha = picture_bytes(*size, 4), picture_bytes(*size, 1)
+        blended = 3 * kept + alpha if self.header.transparent else kept
+        whole = self.size[0] * self.size[1] * PIXEL_BYTES
+        return max(whole + kept + len(self.header.data), blended) + len(self.header.data)
+
+    def read(self, _: int, cut: IntBox) -> Image.Image:
+        """Decode and cut.
+
+        Args:
+            _: A WebP is always decoded at full size.
+            cut: Left, top, right and bottom of the kept part, in pixels.
+
+        Returns:
+            The cut picture as stored, in RGB, blended on white where it is transparent.
+
+        Raises:
+            InvalidImage: libwebp cannot decode the picture.
+            MemoryError: The machine lacks memory.
+        """
+        try:
+            image: Image.Image = WebPImageFile(io.BytesIO(self.header.data))
+            image.load()
+        except (OSError, EOFError) as error:
+            # libwebp reports a lack of memory and damage in the same way
+            bytearray(self.size[0] * self.size[1] * PIXEL_BYTES)
+            raise InvalidImage(CANNOT_BE_DECODED) from error
+        if image.size != self.size:
+            raise InvalidImage(CANNOT_BE_DECODED)
+        # always a copy: the decoder's memory is only freed with its image
+        image = successor(image, image.crop(cut))
+        return successor(image, on_white(image)) if image.mode == "RGBA" else image

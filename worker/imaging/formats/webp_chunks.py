@@ -1,0 +1,151 @@
+"""Reads the chunks of a WebP and keeps those of its first frame.
+
+Metadata, colour profiles and later frames do not change that frame, so the decoder never gets them:
+it would copy them, and read the headers of all frames.
+"""
+
+from dataclasses import dataclass
+from struct import Struct, pack
+
+from shared.errors import InvalidImage
+from worker.imaging.crop import Size
+from worker.imaging.exif import read_orientation
+from worker.imaging.refusals import CANNOT_BE_DECODED, ENDS_TOO_EARLY
+
+# 80 seconds of animation at 60 frames a second.
+MAX_CHUNKS = 5_000
+
+_CHUNK = Struct("<4sI")
+_FILE = Struct("<4sI4s")
+_KEY_FRAME = b"\x9d\x01\x2a"
+_LOSSLESS = 0x2F
+_CANVAS_BYTES, _FRAME_BYTES = 10, 16
+_ANIMATED, _TRANSPARENT = 0x02, 0x10
+
+
+@dataclass(frozen=True)
+class WebpHeader:
+    """The properties of a WebP that affect decoding.
+
+    Attributes:
+        size: Width and height of the canvas as stored, in pixels.
+        transparent: Whether pixels may be transparent.
+        orientation: EXIF orientation, 1 to 8.
+        data: A WebP file with the first frame only, and without metadata.
+    """
+
+    size: Size
+    transparent: bool
+    orientation: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """One compressed picture: its size, whether it has alpha, and its chunks with their headers."""
+
+    size: Size
+    transparent: bool
+    chunks: bytes
+
+
+def read_webp_header(data: bytes) -> WebpHeader:
+    """Read the chunks of a file that begins like a WebP; the rest may be anything.
+
+    Raises:
+        InvalidImage: The file is shorter than it says, has no picture, sizes that contradict each
+            other, or more chunks than any encoder writes. Damage within the compressed picture is
+            detected by decoding it.
+    """
+    end = 8 + int.from_bytes(data[4:8], "little")
+    if end > len(data):
+        raise InvalidImage(ENDS_TOO_EARLY)
+    chunks = _chunks(data, _FILE.size, end)
+    exif = chunks.get(b"EXIF")
+    orientation = read_orientation(data[exif]) if exif else 1
+    canvas = _canvas(data[chunks[b"VP8X"]]) if b"VP8X" in chunks else None
+    if b"ANMF" not in chunks:
+        return _still(_frame(data, chunks), canvas, orientation)
+    if canvas is None:
+        raise InvalidImage(CANNOT_BE_DECODED)
+    first = chunks[b"ANMF"]
+    inner = slice(first.start + _FRAME_BYTES, first.stop)
+    frame = _frame(data, _chunks(data, inner.start, inner.stop))
+    return _animated(frame, canvas, data[first.start : inner.start], orientation)
+
+
+def _chunks(data: bytes, at: int, end: int) -> dict[bytes, slice]:
+    """The content of the first chunk of each type."""
+    found: dict[bytes, slice] = {}
+    for _ in range(MAX_CHUNKS):
+        if at + _CHUNK.size > end:
+            return found
+        kind, length = _CHUNK.unpack_from(data, at)
+        content = slice(at + _CHUNK.size, at + _CHUNK.size + length)
+        if content.stop > end:
+            raise InvalidImage(ENDS_TOO_EARLY)
+        found.setdefault(kind, content)
+        at = content.stop + length % 2
+    raise InvalidImage(
+        f"The WebP has more than {MAX_CHUNKS} frames or other parts. Send its first frame."
+    )
+
+
+def _frame(data: bytes, chunks: dict[bytes, slice]) -> _Frame:
+    """A compressed picture; its own size decides how much the decoder allocates."""
+    if b"VP8L" in chunks:
+        content = data[chunks[b"VP8L"]]
+        bits = int.from_bytes(content[1:5], "little")
+        if len(content) < 5 or content[0] != _LOSSLESS:
+            raise InvalidImage(CANNOT_BE_DECODED)
+        size = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+        return _Frame(size, bool(bits >> 28 & 1), _chunk(b"VP8L", content))
+    content = data[chunks.get(b"VP8 ", slice(0))]
+    width, height = (int.from_bytes(content[at : at + 2], "little") & 0x3FFF for at in (6, 8))
+    if content[3:6] != _KEY_FRAME or not width or not height:
+        raise InvalidImage(CANNOT_BE_DECODED)
+    alpha = _chunk(b"ALPH", data[chunks[b"ALPH"]]) if b"ALPH" in chunks else b""
+    return _Frame((width, height), bool(alpha), alpha + _chunk(b"VP8 ", content))
+
+
+def _still(frame: _Frame, canvas: Size | None, orientation: int) -> WebpHeader:
+    if canvas not in {None, frame.size}:
+        raise InvalidImage(CANNOT_BE_DECODED)
+    # A lossless picture has its alpha within; only a separate alpha channel needs the longer form.
+    separate_alpha = frame.chunks.startswith(b"ALPH")
+    extended = _extended(_TRANSPARENT, frame.size) if separate_alpha else b""
+    return WebpHeader(frame.size, frame.transparent, orientation, _file(extended, frame.chunks))
+
+
+def _animated(frame: _Frame, canvas: Size, rectangle: bytes, orientation: int) -> WebpHeader:
+    left, top, width, height = (_three_bytes(rectangle, at) for at in (0, 3, 6, 9))
+    left, top, width, height = 2 * left, 2 * top, width + 1, height + 1
+    if (width, height) != frame.size or left + width > canvas[0] or top + height > canvas[1]:
+        raise InvalidImage(CANNOT_BE_DECODED)
+    extended = _extended(_ANIMATED | _TRANSPARENT, canvas)
+    content = _chunk(b"ANMF", rectangle + frame.chunks)
+    data = _file(extended, _chunk(b"ANIM", bytes(6)), content)
+    return WebpHeader(canvas, True, orientation, data)
+
+
+def _canvas(content: bytes) -> Size:
+    if len(content) < _CANVAS_BYTES:
+        raise InvalidImage(CANNOT_BE_DECODED)
+    return _three_bytes(content, 4) + 1, _three_bytes(content, 7) + 1
+
+
+def _three_bytes(data: bytes, at: int) -> int:
+    return int.from_bytes(data[at : at + 3], "little")
+
+
+def _extended(flags: int, size: Size) -> bytes:
+    sides = b"".join((length - 1).to_bytes(3, "little") for length in size)
+    return _chunk(b"VP8X", pack("<I", flags) + sides)
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return _CHUNK.pack(kind, len(content)) + content + bytes(len(content) % 2)
+
+
+def _file(*chunks: bytes) -> bytes:
+    return _FILE.pack(b"RIFF", 4 + sum(map(len, chunks)), b"WEBP") + b"".join(chunks)
