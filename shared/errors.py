@@ -82,7 +82,7 @@ class UploadTooLarge(ServiceError):
 
 
 class UnsupportedMediaType(ServiceError):
-    """The content is neither JPEG nor PNG, or it is compressed."""
+    """The content is of no accepted format, or it is compressed."""
 
     slug, status, title = "unsupported_media_type", 415, "Unsupported media type"
 
@@ -93,7 +93,7 @@ class UnsupportedMediaType(ServiceError):
 
 
 class InvalidImage(ServiceError):
-    """A JPEG or PNG that cannot be decoded, or has too many pixels."""
+    """A photo that cannot be decoded, or has too many pixels."""
 
     slug, status, title = "invalid_image", 422, "Invalid image"
 

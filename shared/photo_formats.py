@@ -71,3 +71,8 @@ def format_of(data: bytes | bytearray) -> str | None:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
     return None
+
+
+def is_moved_webp(data: bytes | bytearray) -> bool:
+    """Whether the data begins like a WebP in which bytes were removed or replaced."""
+    return data.startswith(b"RIFF") and b"WEBP" in data[4:24]

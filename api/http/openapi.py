@@ -124,7 +124,7 @@ def form(field: str, schema: dict[str, Any], description: str) -> dict[str, Any]
 PREDICT_BODY = {
     "required": True,
     "content": {
-        **form("file", PHOTO, "a JPEG or PNG"),
+        **form("file", PHOTO, "a JPEG or PNG, or another of `formats` in `GET /model`"),
         "image/jpeg": {"schema": PHOTO},
         "image/png": {"schema": PHOTO},
         "application/json": {

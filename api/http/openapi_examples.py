@@ -142,5 +142,6 @@ MODEL_CARD: dict[str, Any] = {
     "transform": "resize 232, bilinear, antialiased; centre crop 224",
     "classes": ["tench", "goldfish", "great white shark"],
     "explains": True,
+    "formats": ["jpeg", "png"],
     "notice": None,
 }

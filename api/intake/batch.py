@@ -15,7 +15,7 @@ from api.intake.body import (
     check_part,
 )
 from api.intake.multipart import Part, boundary_of, check_form, read_parts
-from api.intake.photo import clean_filename, looks_like_photo, too_large
+from api.intake.photo import clean_filename, too_large
 from api.jobs.idempotency import Fingerprint
 from api.jobs.service import JobService
 from api.settings import ApiSettings
@@ -103,9 +103,10 @@ class BatchIntake:
         try:
             if part.too_large:
                 raise too_large(self.settings.max_upload_bytes)
-            check_part(part)
-            if not looks_like_photo(part.data):
-                raise wrong_content.wrong_content(part.data)
+            formats = self.settings.formats
+            check_part(part, formats)
+            if not formats.begin(part.data):
+                raise wrong_content.wrong_content(part.data, formats)
         except ServiceError as error:
             return NewItem(filename, None, Problem.of(error))
         key = upload_key(self.job_id, len(self.items))

@@ -18,9 +18,10 @@ from starlette.requests import Request
 from api.intake import wrong_content
 from api.intake.json_body import PREDICT_JSON, JsonPhoto
 from api.intake.multipart import Part, boundary_of, check_form, read_parts
-from api.intake.photo import Photo, clean_filename, looks_like_photo, too_large
+from api.intake.photo import Photo, clean_filename, too_large
 from api.settings import BUDGET_BYTES
 from shared.errors import MalformedRequest, QueueFull, UploadTooLarge
+from shared.photo_formats import DEFAULT_FORMATS, PhotoFormats
 
 Decoded = TypeVar("Decoded")
 
@@ -108,16 +109,20 @@ async def body_chunks(
 
 
 async def read_photo(
-    request: Request, max_bytes: int, lease: MemoryLease, json: JsonPhoto = PREDICT_JSON
+    request: Request,
+    max_bytes: int,
+    lease: MemoryLease,
+    formats: PhotoFormats = DEFAULT_FORMATS,
+    json: JsonPhoto = PREDICT_JSON,
 ) -> Photo:
     """The photo of a ``/predict`` body: a form, JSON or the bytes themselves.
 
-    ``json`` decodes a JSON body.
+    ``formats`` are accepted; ``json`` decodes a JSON body.
 
     Raises:
         MalformedRequest: The body contains no photo, or the form or JSON is invalid.
         UploadTooLarge: More than ``max_bytes``; raised as soon as that is known.
-        UnsupportedMediaType: The photo is neither JPEG nor PNG.
+        UnsupportedMediaType: The photo is of no accepted format.
         InvalidImage: The file is empty.
         QueueFull: All requests together hold too many bytes.
     """
@@ -127,23 +132,23 @@ async def read_photo(
     )
     head = await chunks.peek(HEAD_BYTES)
     if not head:
-        raise MalformedRequest("The body is empty. Send a JPEG or PNG.")
-    if boundary and not looks_like_photo(head):
+        raise MalformedRequest(f"The body is empty. Send a {formats.either}.")
+    if boundary and not formats.begin(head):
         check_form(head, request.headers)
-        photo = await _from_form(chunks, boundary, max_bytes)
+        photo = await _from_form(chunks, boundary, max_bytes, formats)
     elif head.removeprefix(BOM_UTF8).lstrip()[:1] == b"{":
         body = await chunks.rest(json_limit(max_bytes))
         photo = Photo(None, await decoded(json.decode, body))
-    elif looks_like_photo(head):
+    elif formats.begin(head):
         photo = Photo(None, await chunks.rest(max_bytes))
         if damage := wrong_content.damage_of(photo.data, request.headers):
             raise damage
     else:
-        raise wrong_content.wrong_body(head, request.headers, json.field)
+        raise wrong_content.wrong_body(head, request.headers, formats, json.field)
     if len(photo.data) > max_bytes:
         raise too_large(max_bytes)
-    if not looks_like_photo(photo.data):
-        raise wrong_content.wrong_content(photo.data)
+    if not formats.begin(photo.data):
+        raise wrong_content.wrong_content(photo.data, formats)
     return photo
 
 
@@ -193,7 +198,7 @@ def base_name(field: str) -> str:
     return _LIST_INDEX.sub("", field)
 
 
-def check_part(part: Part) -> None:
+def check_part(part: Part, formats: PhotoFormats = DEFAULT_FORMATS) -> None:
     """Refuse a part that, by its headers or first bytes, contains no photo.
 
     Raises:
@@ -201,9 +206,10 @@ def check_part(part: Part) -> None:
         UnsupportedMediaType: The part is encoded, or contains text instead of a file.
     """
     plain = not part.transfer_encoding and not part.content_type.startswith(b"multipart/")
-    if plain and looks_like_photo(part.data):
+    begins = formats.begin(part.data)
+    if plain and begins:
         return
-    head = bytes(part.data[:HEAD_BYTES])
+    head = b"" if begins else bytes(part.data[:HEAD_BYTES])
     problem = wrong_content.wrong_part(
         part.name, part.filename, part.content_type, part.transfer_encoding, head
     )
@@ -211,7 +217,9 @@ def check_part(part: Part) -> None:
         raise problem
 
 
-async def _from_form(chunks: PeekedBody, boundary: bytes, max_bytes: int) -> Photo:
+async def _from_form(
+    chunks: PeekedBody, boundary: bytes, max_bytes: int, formats: PhotoFormats
+) -> Photo:
     photo: Photo | None = None
     async for part in read_parts(chunks, boundary, max_bytes):
         if base_name(part.name) != PREDICT_FIELD:
@@ -223,7 +231,7 @@ async def _from_form(chunks: PeekedBody, boundary: bytes, max_bytes: int) -> Pho
         if photo is not None:
             raise MalformedRequest("POST /predict accepts one photo. Send several to POST /jobs.")
         if part.complete:
-            check_part(part)
+            check_part(part, formats)
             photo = Photo(clean_filename(part.filename), part.data)
     if photo is None:
         raise MalformedRequest("The form has no field 'file'. Send the photo in that field.")

@@ -12,7 +12,6 @@ from email.message import Message
 
 from shared.errors import UploadTooLarge
 
-JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 MAX_FILENAME = 255
 # A name that consists of encoded words only, as .NET and mail libraries send it.
 _ENCODED_WORDS = re.compile(r"(?:=\?[\w*-]+\?[bBqQ]\?[^?\s]*\?=\s*)+")
@@ -23,15 +22,10 @@ _INVISIBLE = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, surrogates, line s
 
 @dataclass(frozen=True)
 class Photo:
-    """Bytes that begin like a JPEG or PNG, and the file name that the client sent."""
+    """Bytes that begin like an accepted format, and the file name that the client sent."""
 
     filename: str | None
     data: bytes | bytearray = field(repr=False)
-
-
-def looks_like_photo(data: bytes | bytearray) -> bool:
-    """Whether the data begins like a JPEG or PNG."""
-    return data.startswith((JPEG, PNG))
 
 
 def too_large(limit: int) -> UploadTooLarge:

@@ -25,10 +25,11 @@ from api.intake.body import (
 )
 from api.intake.json_body import StrictJson, WholeNumber, decode_base64, describe, parse_json
 from api.intake.multipart import check_form
-from api.intake.photo import Photo, looks_like_photo
+from api.intake.photo import Photo
 from api.intake.wrong_content import wrong_content
 from shared.errors import MalformedRequest, UploadTooLarge
 from shared.messages import TOP_K_DEFAULT, TOP_K_MAX
+from shared.photo_formats import DEFAULT_FORMATS, PhotoFormats
 
 INPUT, DATATYPE = "image", "BYTES"
 # A small batch; more images are a job.
@@ -90,7 +91,12 @@ class TensorRequest:
     binary: bool
 
 
-async def read_tensor(request: Request, max_bytes: int, lease: MemoryLease) -> TensorRequest:
+async def read_tensor(
+    request: Request,
+    max_bytes: int,
+    lease: MemoryLease,
+    formats: PhotoFormats = DEFAULT_FORMATS,
+) -> TensorRequest:
     """The request, whose images together have at most ``max_bytes``.
 
     Raises:
@@ -106,7 +112,7 @@ async def read_tensor(request: Request, max_bytes: int, lease: MemoryLease) -> T
     )
     check_form(await chunks.peek(HEAD_BYTES), request.headers)
     body = await chunks.rest(limit)
-    return await decoded(partial(_decode, request.headers, max_bytes), body)
+    return await decoded(partial(_decode, request.headers, max_bytes, formats), body)
 
 
 def _too_large(most: int) -> UploadTooLarge:
@@ -115,7 +121,9 @@ def _too_large(most: int) -> UploadTooLarge:
     )
 
 
-def _decode(headers: Mapping[str, str], max_bytes: int, body: bytearray) -> TensorRequest:
+def _decode(
+    headers: Mapping[str, str], max_bytes: int, formats: PhotoFormats, body: bytearray
+) -> TensorRequest:
     length = _json_length(headers, len(body))
     try:
         content = parse_json(
@@ -128,8 +136,8 @@ def _decode(headers: Mapping[str, str], max_bytes: int, body: bytearray) -> Tens
     if sum(map(len, images)) > max_bytes:
         raise _too_large(max_bytes)
     for number, image in enumerate(images, 1):
-        if not looks_like_photo(image):
-            wrong = wrong_content(image)
+        if not formats.begin(image):
+            wrong = wrong_content(image, formats)
             raise type(wrong)(f"Image {number} of {count}: {wrong.detail}")
     return TensorRequest(
         [Photo(None, image) for image in images],

@@ -5,13 +5,13 @@ from codecs import BOM_UTF8
 from collections.abc import Mapping
 
 from api.intake.json_body import UTF_16
-from api.intake.photo import looks_like_photo
 from shared.errors import (
     InvalidImage,
     MalformedRequest,
     ServiceError,
     UnsupportedMediaType,
 )
+from shared.photo_formats import DEFAULT_FORMATS, PhotoFormats, is_moved_webp
 
 # `curl -d` removes line ends and zero bytes from a file
 _STRIPPED_PNG = b"\x89PNG\x1a"
@@ -50,35 +50,39 @@ _SEND_BYTES = (
 )
 
 
-def wrong_content(data: bytes | bytearray, field: str = "image") -> ServiceError:
-    """The error for a file that is empty, or neither JPEG nor PNG; 64 bytes of it are enough.
+def wrong_content(
+    data: bytes | bytearray, formats: PhotoFormats = DEFAULT_FORMATS, field: str = "image"
+) -> ServiceError:
+    """The error for a file that is empty or of no accepted format; 64 bytes of it are enough.
 
     ``field`` is the name of the photo's field in JSON.
     """
     head = bytes(data[:64])
     if not head:
-        return InvalidImage("The file is empty. Send a JPEG or PNG.")
+        return InvalidImage(f"The file is empty. Send a {formats.either}.")
     if _BASE64.fullmatch(head):
         return UnsupportedMediaType(f"The content is base64 text. {_SEND_BYTES % field}")
     if head.startswith(_STRIPPED_PNG):
         return UnsupportedMediaType(f"The PNG lost its line ends and zero bytes: {_CURL_D}")
-    if damage := _damage_on_the_way(head):
+    if damage := _damage_on_the_way(head, formats):
         return UnsupportedMediaType(damage)
     if format_ := _format_of(head):
-        return UnsupportedMediaType(f"The content is {format_}. Convert it to JPEG or PNG.")
+        return UnsupportedMediaType(f"The content is {format_}. Convert it to {formats.either}.")
     return UnsupportedMediaType(
-        "The content is text. Send the bytes of a JPEG or PNG."
+        f"The content is text. Send the bytes of a {formats.either}."
         if _TEXT.fullmatch(head)
-        else "The content is neither JPEG nor PNG. Convert it to one."
+        else f"The content is {formats.neither}. Convert it to one."
     )
 
 
-def _damage_on_the_way(head: bytes) -> str | None:
+def _damage_on_the_way(head: bytes, formats: PhotoFormats) -> str | None:
     if head.startswith(_READ_AS_TEXT):
         return "The file was read as text, which damages it. Read and send it as bytes."
     if head.startswith(b"\x89PNG"):
         return "The line ends in the PNG were changed. Send it as bytes."
-    if looks_like_photo(head.lstrip(b"\r\n" + BOM_UTF8)):
+    if "webp" in formats.accepted and is_moved_webp(head):
+        return f"The bytes of the WebP were changed. Send the file as it is: {_CURL_D}"
+    if formats.begin(head.lstrip(b"\r\n" + BOM_UTF8)):
         return "There is a line break or byte order mark before the photo. Send the file as it is."
     return UTF_16 if head.startswith(_BYTE_ORDER_MARKS) else None
 
@@ -97,12 +101,18 @@ def _is_url_encoded(headers: Mapping[str, str]) -> bool:
     return headers.get("content-type", "").partition(";")[0].strip().lower() == _URL_ENCODED
 
 
-def wrong_body(head: bytes, headers: Mapping[str, str], field: str = "image") -> ServiceError:
+def wrong_body(
+    head: bytes,
+    headers: Mapping[str, str],
+    formats: PhotoFormats = DEFAULT_FORMATS,
+    field: str = "image",
+) -> ServiceError:
     """The error for a request body that is not a photo, a form or a JSON object.
 
     Args:
         head: The body's first bytes: at least 64, or the whole body if it is shorter.
         headers: The headers of the request.
+        formats: The accepted formats.
         field: The name of the photo's field in JSON.
     """
     if compressed := compressed_body(head, headers):
@@ -123,7 +133,7 @@ def wrong_body(head: bytes, headers: Mapping[str, str], field: str = "image") ->
         )
     if _is_url_encoded(headers) and re.match(rb"[\w.\[\]%-]{1,32}=", start):
         return UnsupportedMediaType(f"The body is URL-encoded. {_SEND_BYTES % field}")
-    return wrong_content(head, field)
+    return wrong_content(head, formats, field)
 
 
 def compressed_body(head: bytes, headers: Mapping[str, str]) -> UnsupportedMediaType | None:
@@ -170,7 +180,7 @@ def wrong_part(
         filename: The file name that the client sent, or ``None``.
         content_type: The part's Content-Type, lower case.
         encoding: The part's Content-Transfer-Encoding, lower case.
-        head: The first bytes of the part's data.
+        head: The first bytes of the part's data; empty if a photo begins with them.
     """
     if content_type.startswith(b"multipart/mixed"):
         return MalformedRequest(
@@ -180,7 +190,7 @@ def wrong_part(
         return UnsupportedMediaType(
             f"The part is encoded ({encoding.decode()}). Send the file's bytes as they are."
         )
-    if filename is None and head and not looks_like_photo(head) and head[:64].isascii():
+    if filename is None and head and head[:64].isascii():
         return UnsupportedMediaType(
             f"The field '{name}' holds text. To send a file use `-F {name}=@FILE`, with an @."
         )

@@ -67,7 +67,7 @@ Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="maximum number of i
         "requestBody": {
             "required": True,
             "content": form(
-                "files", {"type": "array", "minItems": 1, "items": PHOTO}, "JPEG or PNG, each"
+                "files", {"type": "array", "minItems": 1, "items": PHOTO}, "each as for `/predict`"
             ),
         }
     },

@@ -81,7 +81,9 @@ async def predict(request: Request, services: ServicesDep, options: ClassifyOpti
         services.admission.check_explain()
 
     async def read(lease: MemoryLease) -> PhotosToClassify:
-        return [await read_photo(request, services.settings.max_upload_bytes, lease)], options
+        settings = services.settings
+        photo = await read_photo(request, settings.max_upload_bytes, lease, settings.formats)
+        return [photo], options
 
     job = await take(request, services, read)
     end = await run(request, services, job, preference.wait_s)

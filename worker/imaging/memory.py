@@ -6,6 +6,8 @@ kill the worker under load, with the photos that it holds.
 
 import ctypes
 
+from shared.photo_formats import DEFAULT_FORMATS
+from worker.imaging.formats import webp
 from worker.models.weights import ModelUnavailable
 from worker.settings import WorkerSettings
 
@@ -26,9 +28,9 @@ RUNTIME_BYTES = 300 * _MIB
 # Memory per thread of each queue: a photo's bytes and the heap. Measured: 256 threads took 280 MB
 # more than 64.
 THREAD_BYTES = 4 * _MIB
-# Memory of one pixel of a PNG in Pillow.
-PIXEL_BYTES = 4
-# The defaults fit into every limit in which a worker can start.
+# Most memory of one pixel while a photo of the format is decoded; JPEGs take less than PNGs.
+_PIXEL_BYTES = {"jpeg": 4, "png": 4, "webp": webp.PIXEL_BYTES}
+# The defaults, JPEG and PNG among them, fit into every limit in which a worker can start.
 _DEFAULTS = {name: field.default for name, field in WorkerSettings.model_fields.items()}
 
 
@@ -76,7 +78,9 @@ def check_memory(settings: WorkerSettings, limit: int | None) -> None:
     threads = max((left - DECODE_BUDGET_BYTES) // THREAD_BYTES, _DEFAULTS["worker_threads"])
     if settings.worker_threads > threads:
         raise _too_large("WORKER_THREADS", settings.worker_threads, threads, limit)
-    pixels = max(left // PIXEL_BYTES, _DEFAULTS["max_pixels"])
+    pixels = left // max(_PIXEL_BYTES[name] for name in settings.formats.accepted)
+    if settings.formats == DEFAULT_FORMATS:
+        pixels = max(pixels, _DEFAULTS["max_pixels"])
     if settings.max_pixels > pixels:
         raise _too_large("MAX_PIXELS", settings.max_pixels, pixels, limit)
 

@@ -109,8 +109,8 @@ async def hugging_face(
     json = _Json()
 
     async def read(lease: MemoryLease) -> PhotosToClassify:
-        most = services.settings.max_upload_bytes
-        photo = await read_photo(request, most, lease, JsonPhoto("inputs", json.decode))
+        most, formats = services.settings.max_upload_bytes, services.settings.formats
+        photo = await read_photo(request, most, lease, formats, JsonPhoto("inputs", json.decode))
         return [photo], ClassifyOptions(
             top_k=json.top_k or top_k, explain=False, min_confidence=0.0
         )

@@ -183,8 +183,10 @@ async def infer(request: Request, services: ServicesDep, model: ModelName) -> Re
         raise _no_such(model, *names)
     asked: list[tuple[TensorRequest, dict[str, bool]]] = []
 
+    settings = services.settings
+
     async def read(lease: MemoryLease) -> PhotosToClassify:
-        tensor = await read_tensor(request, services.settings.max_upload_bytes, lease)
+        tensor = await read_tensor(request, settings.max_upload_bytes, lease, settings.formats)
         asked.append((tensor, _outputs(tensor.outputs, binary=tensor.binary)))
         options = ClassifyOptions(top_k=tensor.top_k, explain=False, min_confidence=0.0)
         return tensor.photos, options

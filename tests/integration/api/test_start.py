@@ -52,6 +52,7 @@ def test_importing_the_api_leaves_torch_and_the_worker_unloaded() -> None:
         ("PREDICT_WAIT_S", "soon"),
         ("MAX_UPLOAD_BYTES", "-1"),
         ("LOG_LEVEL", "LOUD"),
+        ("PHOTO_FORMATS", "jpeg,png,gif"),
     ],
 )
 def test_a_wrong_setting_is_one_clear_line(name: str, value: str) -> None:

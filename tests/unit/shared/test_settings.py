@@ -36,3 +36,35 @@ def test_a_wrong_value_is_named_and_never_echoed(monkeypatch: pytest.MonkeyPatch
 def test_an_empty_variable_is_an_absent_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOB_TTL_S", "")
     assert SharedSettings().job_ttl_s == 86_400
+
+
+@pytest.mark.parametrize(
+    ("text", "formats"),
+    [
+        ("jpeg,png", ("jpeg", "png")),
+        ("webp, PNG,jpeg", ("jpeg", "png", "webp")),
+        ("jpeg,png,webp,webp,", ("jpeg", "png", "webp")),
+    ],
+)
+def test_photo_formats_are_a_list_in_any_order(text: str, formats: tuple[str, ...]) -> None:
+    assert SharedSettings(photo_formats=text).formats.accepted == formats
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("jpeg,png,gif", "unknown format; choose from jpeg, png, webp"),
+        ("jpg,png", "unknown format; choose from"),
+        ("webp", "must contain jpeg and png"),
+        (",", "must contain jpeg and png"),
+    ],
+)
+def test_a_format_that_cannot_be_accepted_is_refused(
+    text: str, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHOTO_FORMATS", text)
+    with pytest.raises(ValidationError) as caught:
+        SharedSettings()
+    explained = explain(caught.value)
+    assert explained.startswith(f"PHOTO_FORMATS: Value error, {line}")
+    assert "\n" not in explained

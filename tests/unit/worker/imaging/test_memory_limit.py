@@ -1,5 +1,7 @@
 """Settings that do not fit into the container's memory are refused at the start."""
 
+from typing import Any
+
 import pytest
 
 from worker.imaging.memory import check_memory
@@ -19,9 +21,11 @@ GIB = 1 << 30
         # the defaults are accepted wherever a worker starts at all
         ({}, GIB // 4),
         ({"worker_threads": 8, "max_pixels": 50_000_000}, GIB // 4),
+        ({"photo_formats": "jpeg,png,webp"}, 2 * GIB),
+        ({"photo_formats": "jpeg,png,webp", "max_pixels": 1_000_000}, GIB // 2),
     ],
 )
-def test_what_fits_is_accepted(values: dict[str, int], limit: int | None) -> None:
+def test_what_fits_is_accepted(values: dict[str, Any], limit: int | None) -> None:
     check_memory(WorkerSettings(**values), limit)
 
 
@@ -47,3 +51,13 @@ def test_what_does_not_fit_names_setting_limit_and_remedy(
     assert line in str(caught.value)
     most = int(str(caught.value).partition("at most ")[2].partition(",")[0])
     check_memory(WorkerSettings(**dict.fromkeys(values, most)), limit)
+
+
+def test_a_webp_takes_more_memory_for_each_pixel() -> None:
+    formats = "jpeg,png,webp"
+    with pytest.raises(ModelUnavailable) as caught:
+        check_memory(WorkerSettings(photo_formats=formats), GIB)
+    assert "MAX_PIXELS=50000000 needs more memory" in str(caught.value)
+    most = int(str(caught.value).partition("at most ")[2].partition(",")[0])
+    assert 45_000_000 < most < 50_000_000
+    check_memory(WorkerSettings(photo_formats=formats, max_pixels=most), GIB)

@@ -1,0 +1,117 @@
+"""`PHOTO_FORMATS`: what api and worker accept at each endpoint, and what `/model` lists."""
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from redis import Redis
+
+from shared.redis_client import connect
+from tests.hostile.webps import webp
+from tests.support.api_process import ApiProcess
+from tests.support.redis_server import RedisServer
+from tests.support.served import eventually
+from tests.support.worker_process import WorkerProcess
+
+GREEN = 7
+PHOTOS = {"webp": webp(Image.new("RGB", (300, 260), (0, GREEN, 0)))}
+ALL = "jpeg,png,webp"
+LISTED = "Convert it to JPEG, PNG or WebP."
+
+
+@pytest.fixture
+def client(redis_server: RedisServer) -> Iterator[Redis]:
+    with connect(redis_server.url, 2) as made:
+        yield made
+
+
+def service(
+    client: Redis, folder: Path, url: str, *, in_api: str, in_worker: str
+) -> Iterator[ApiProcess]:
+    """An api and a worker, with the two settings; empty is not set."""
+    with ApiProcess(url, folder, PHOTO_FORMATS=in_api) as api:
+        env = {
+            "REDIS_URL": api.redis_url,
+            "UPLOADS_URL": api.uploads.as_uri(),
+            "SCRIPTED_FAST": "1",
+            "PHOTO_FORMATS": in_worker,
+        }
+        with WorkerProcess(env, folder / "worker.log") as worker:
+            worker.wait_ready(client)
+            eventually(lambda: api.client.get("/health/ready").status_code == 200, 20)
+            yield api
+
+
+@pytest.fixture
+def default(client: Redis, tmp_path: Path, redis_server: RedisServer) -> Iterator[ApiProcess]:
+    yield from service(client, tmp_path, redis_server.url, in_api="", in_worker="")
+
+
+@pytest.fixture
+def listed(client: Redis, tmp_path: Path, redis_server: RedisServer) -> Iterator[ApiProcess]:
+    yield from service(client, tmp_path, redis_server.url, in_api=ALL, in_worker=ALL)
+
+
+@pytest.fixture
+def only_in_the_api(
+    client: Redis, tmp_path: Path, redis_server: RedisServer
+) -> Iterator[ApiProcess]:
+    yield from service(client, tmp_path, redis_server.url, in_api=ALL, in_worker="")
+
+
+def each_way(api: ApiProcess, photo: bytes) -> Iterator[tuple[int, str]]:
+    """Status and the first class, or the detail of the error, at each endpoint."""
+    text = base64.b64encode(photo).decode()
+    tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [text]}
+    requests: list[tuple[str, dict[str, Any]]] = [
+        ("/predict", {"content": photo}),
+        ("/predict", {"files": {"file": ("a", photo)}}),
+        ("/predict", {"files": {"file": photo}}),
+        ("/predict", {"json": {"image": text}}),
+        ("/hf", {"content": photo}),
+        ("/hf", {"json": {"inputs": text}}),
+        ("/v2/models/scripted/infer", {"json": {"inputs": [tensor]}}),
+    ]
+    for path, options in requests:
+        answer = api.client.post(path, **options)
+        yield answer.status_code, answer.text
+    job = api.client.post("/jobs", files=[("files", ("a", photo))]).headers["location"]
+    eventually(lambda: bool(api.client.get(job).json()["finished_at"]), 60)
+    [item] = api.client.get(job).json()["items"]
+    error = item.get("error") or {"status": 200, "detail": str(item.get("predictions"))}
+    yield error["status"], error["detail"]
+
+
+def test_a_default_install_accepts_jpeg_and_png_only(default: ApiProcess) -> None:
+    assert default.client.get("/model").json()["formats"] == ["jpeg", "png"]
+    for status, text in each_way(default, PHOTOS["webp"]):
+        assert status == 415
+        assert "The content is a WebP image. Convert it to JPEG or PNG." in text
+    empty = default.client.post("/predict", content=b"").json()["detail"]
+    assert empty == "The body is empty. Send a JPEG or PNG."
+    neither = default.client.post("/predict", content=b"\1\2\3\4" * 9).json()["detail"]
+    assert neither == "The content is neither JPEG nor PNG. Convert it to one."
+
+
+def test_every_endpoint_accepts_what_the_setting_lists(listed: ApiProcess) -> None:
+    assert listed.client.get("/model").json()["formats"] == ALL.split(",")
+    for photo in PHOTOS.values():
+        for status, text in each_way(listed, photo):
+            assert status == 200, text
+            assert f"class {GREEN}" in text
+    for status, text in each_way(listed, b"GIF89a" + bytes(99)):
+        assert status == 415
+        assert f"The content is a GIF image. {LISTED}" in text
+    for status, text in each_way(listed, PHOTOS["webp"].replace(b"\0", b"")):
+        assert status == 415
+        assert "The bytes of the WebP were changed" in text
+
+
+def test_a_worker_without_the_setting_says_so(only_in_the_api: ApiProcess) -> None:
+    assert only_in_the_api.client.get("/model").json()["formats"] == ["jpeg", "png"]
+    for status, text in each_way(only_in_the_api, PHOTOS["webp"]):
+        assert status == 415
+        assert "The content is neither JPEG nor PNG. Send one of these." in text
