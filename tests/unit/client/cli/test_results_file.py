@@ -11,7 +11,8 @@ from image_classifier_client.cli.exit_codes import CommandError, ExitCode
 from image_classifier_client.cli.photos.discovery import absolute
 from image_classifier_client.cli.results.results_file import ResultsFile
 from image_classifier_client.cli.results.rows import Row
-from tests.support.result_rows import bad, good, paths_in, write
+from image_classifier_client.models import Concept, Prediction
+from tests.support.result_rows import PREDICTIONS, bad, good, paths_in, write
 
 ODD = 'li\nne, "q" caf\udce9.jpg'
 FOREIGN = [b"mine", b'{"a": 1}\n{"b": 2}\n', b'[{"a": 1}, {"b": 2}]', b'[\n  {"a": 1}\n]\n', b"[1]"]
@@ -193,3 +194,39 @@ def test_records_are_numbered_through_all_runs(tmp_path: Path) -> None:
     with file.open(newline="") as stream:
         records = {record["path"]: record["index"] for record in csv.DictReader(stream)}
     assert records == {"a.jpg": "0", "c.jpg": "2", "b.jpg": "3"}
+
+
+def test_what_was_classified_can_be_read_back(file: Path) -> None:
+    concept = Concept(label="'cat", wnid="n1", confidence=0.75)
+    formula = [Prediction(label="=1+1", class_index=2, confidence=0.6)]
+    sure = Row(ODD, formula, concept=concept)
+    write(file, sure, bad("bad.jpg"), Row("none.jpg", []), good("=a.jpg"))
+    with ResultsFile(file, 2) as out:
+        found = list(out.classified())
+        assert [absolute(row.path) for row in found] == [
+            absolute(path) for path in (ODD, "none.jpg", "=a.jpg")
+        ]
+        assert [row.concept for row in found] == [concept, None, None]
+        assert [(row.predictions or [])[:1] for row in found] == [
+            formula, [], PREDICTIONS[:1],
+        ]  # fmt: skip
+        out.append([good("b.jpg")])
+    assert len(paths_in(file)) == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("r.csv", ",0.5,", ",half,"),
+        ("r.ndjson", '"confidence": 0.5', '"confidence": "half"'),
+        ("r.json", '"predictions"', '"forecasts"'),
+    ],
+)
+def test_a_result_that_was_changed_by_hand_is_reported(
+    tmp_path: Path, name: str, old: str, new: str
+) -> None:
+    file = tmp_path / name
+    write(file, good("a.jpg"))
+    file.write_text(file.read_text().replace(old, new))
+    with ResultsFile(file, 2) as out, pytest.raises(CommandError, match="other than results"):
+        list(out.classified())

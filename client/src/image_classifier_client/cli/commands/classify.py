@@ -11,6 +11,7 @@ from image_classifier_client.cli.commands.run import ClassificationRun
 from image_classifier_client.cli.commands.watch import watch
 from image_classifier_client.cli.exit_codes import CommandError, ExitCode, as_command_error
 from image_classifier_client.cli.options import JsonOption, UrlOption, new_app
+from image_classifier_client.cli.sidecars.sidecars import Sidecars
 
 EPILOG = """\
 `classify health` shows the state of the service. The API key is read from the environment \
@@ -23,7 +24,7 @@ Exit codes:
   2    wrong usage
   3    service unavailable
   4    request refused by the service
-  5    cannot write the output
+  5    cannot write the output or a sidecar
   130  interrupted
 """
 
@@ -70,6 +71,19 @@ def classify(  # noqa: PLR0913, PLR0917 - typer: an argument for each option
             help="Leave out classes with a lower confidence, 0 to 1; possibly all of a photo.",
         ),
     ] = 0.0,
+    xmp: Annotated[
+        bool,
+        typer.Option(
+            "--xmp", help="Add concept and first class as tags to PHOTO.xmp beside each photo. "
+            "Photos and other metadata stay as they are.",
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="With --xmp: report the tags on stderr instead of writing them."
+        ),
+    ] = False,
     retry_failed: Annotated[
         bool,
         typer.Option(
@@ -113,9 +127,14 @@ def classify(  # noqa: PLR0913, PLR0917 - typer: an argument for each option
         raise CommandError(ExitCode.USAGE, "--bom needs a CSV file: --out FILE.csv")
     if bool(names) == (job is not None) or job == "":
         raise CommandError(ExitCode.USAGE, "pass either photos and folders, or --watch JOB")
+    if dry_run and not xmp:
+        raise CommandError(ExitCode.USAGE, "--dry-run needs --xmp")
+    if xmp and job is not None:
+        raise CommandError(ExitCode.USAGE, "--xmp needs the photos: pass them instead of --watch")
     run = ClassificationRun(
-        url, top_k, min_confidence, retry_for, out=out, bom=bom, as_json=as_json, quiet=quiet
-    )
+        url, top_k, min_confidence, retry_for, out=out, bom=bom, as_json=as_json, quiet=quiet,
+        sidecars=Sidecars(min_confidence, dry_run=dry_run) if xmp else None,
+    )  # fmt: skip
     with as_command_error():
         if job is not None:
             code = watch(run, job)

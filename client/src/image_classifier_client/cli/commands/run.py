@@ -22,6 +22,7 @@ from image_classifier_client.cli.results.progress import ProgressDisplay, print_
 from image_classifier_client.cli.results.results_file import ResultsFile
 from image_classifier_client.cli.results.rows import Row
 from image_classifier_client.cli.results.summary import Summary
+from image_classifier_client.cli.sidecars.sidecars import Sidecars
 from image_classifier_client.client import ImageClassifier
 
 # Up to this many photos are sent one by one: they need not wait behind jobs.
@@ -45,6 +46,7 @@ class ClassificationRun:
         bom: Begin a new CSV file with a byte order mark.
         as_json: Print JSON.
         quiet: Show no progress and no summary.
+        sidecars: Writes the sidecars of the photos; ``None`` for no sidecars.
     """
 
     url: str | None
@@ -55,6 +57,7 @@ class ClassificationRun:
     bom: bool
     as_json: bool
     quiet: bool
+    sidecars: Sidecars | None = None
     summary: Summary = field(default_factory=Summary)
 
     def classify(self, names: Sequence[str], *, recursive: bool, retry_failed: bool) -> ExitCode:
@@ -68,10 +71,12 @@ class ClassificationRun:
             raise CommandError(ExitCode.USAGE, _no_photos(names, found, recursive))
         with self.output(retry_failed=retry_failed) as output:
             missing = [path for path in found.paths if absolute(path) not in output.done]
-            with self.progress(len(found.paths)) as progress, self._resumable(found, output):
+            with self.progress(len(found.paths)) as progress:
                 progress.add(len(found.paths) - len(missing))
-                if missing:
-                    self._send(missing, output, progress)
+                self._write_earlier_sidecars(found, output, progress)
+                with self._resumable(found, output):
+                    if missing:
+                        self._send(missing, output, progress)
             return self.finish(output, found.skipped)
 
     def progress(self, total: int, *, results_follow: bool = False) -> ProgressDisplay:
@@ -96,14 +101,33 @@ class ClassificationRun:
         for failure in self.summary.count(rows):
             if self.out is None and not self.as_json:
                 progress.note(failure)
+        self._write_sidecars(rows, progress)
 
     def finish(self, output: Output, skipped: int = 0) -> ExitCode:
         """Print the summary and choose the exit code; both cover everything in the file."""
         if self.out is not None and not self.quiet:
             for line in self.summary.lines(output.succeeded, output.failed, self.out, skipped):
                 print_message(line)
+        if self.sidecars and not self.quiet:
+            print_message(self.sidecars.summary())
+        if self.sidecars and self.sidecars.failed:
+            return ExitCode.NOT_WRITTEN
         failed = output.failed or self.summary.cancelled
         return ExitCode.SOME_FAILED if failed else ExitCode.CLASSIFIED
+
+    def _write_sidecars(self, rows: Iterable[Row], progress: ProgressDisplay) -> None:
+        for row in rows if self.sidecars else ():
+            if self.sidecars and (line := self.sidecars.write(row)):
+                progress.note(line)
+
+    def _write_earlier_sidecars(
+        self, found: Discovery, output: Output, progress: ProgressDisplay
+    ) -> None:
+        """Write the sidecars of the photos that the output contains already."""
+        if self.sidecars:
+            wanted = set(map(absolute, found.paths))
+            rows = (row for row in output.classified() if absolute(row.path) in wanted)
+            self._write_sidecars(rows, progress)
 
     def _send(self, paths: Sequence[str], output: Output, progress: ProgressDisplay) -> None:
         retry_for_s = self.retry_for_s

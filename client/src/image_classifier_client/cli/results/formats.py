@@ -17,6 +17,8 @@ from image_classifier_client.cli.results.rows import (
     as_json,
     csv_columns,
     csv_record,
+    from_csv,
+    from_json,
 )
 
 BOM = b"\xef\xbb\xbf"
@@ -57,6 +59,13 @@ class Format(Protocol):
     def encode(self, row: Row) -> bytes:
         """Encode a record."""
 
+    def decode(self, data: bytes) -> Row:
+        """Decode the record of a photo that was classified: its path, its concept and its classes.
+
+        Raises:
+            ValueError, LookupError, TypeError: It has other content.
+        """
+
     def records(self, file: BinaryIO) -> Iterator[Record]:
         """Yield every complete record of a file that begins with ``head``.
 
@@ -74,6 +83,10 @@ class Ndjson:
     def encode(self, row: Row) -> bytes:
         """Encode a record as one line."""
         return as_json(row).encode() + self.line_end
+
+    def decode(self, data: bytes) -> Row:
+        """Decode one line."""
+        return from_json(data)
 
     def records(self, file: BinaryIO) -> Iterator[Record]:
         """Yield every object; the last line may be cut."""
@@ -128,6 +141,10 @@ class Csv:
         record = as_csv(row, self._next_index, self._top_k)
         self._next_index += 1
         return record.encode(errors="surrogateescape") + b"\n"
+
+    def decode(self, data: bytes) -> Row:
+        """Decode a record; of the classes only the first."""
+        return from_csv(data.decode(errors="surrogateescape"))
 
     def records(self, file: BinaryIO) -> Iterator[Record]:
         """Yield every record; the last may be cut. A quoted path may contain line ends."""

@@ -1,7 +1,7 @@
 """Prints results on stdout: as JSON, as tab-separated text, or in colour on a terminal."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 from rich.text import Text
@@ -21,6 +21,10 @@ class Printer:
         self.succeeded = self.failed = 0
         self._as_json = as_json
         self._console = Console(highlight=False, markup=False, soft_wrap=True)
+
+    def classified(self) -> Iterator[Row]:
+        """Yield nothing: an earlier run left no results."""
+        yield from ()
 
     def append(self, rows: Iterable[Row]) -> None:
         """Print rows, and flush them.

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
@@ -67,6 +67,23 @@ class ResultsFile:
         traceback: TracebackType | None,
     ) -> None:
         self._file.close()
+
+    def classified(self) -> Iterator[Row]:
+        """Yield the photos in the file that were classified: path, concept and classes.
+
+        Of the classes a CSV file yields only the first. Nothing may be appended in the meantime.
+
+        Raises:
+            CommandError: The file was changed by hand.
+        """
+        with self.path.open("rb") as file:
+            for record in self._format.records(file):
+                try:
+                    row = self._format.decode(record.data) if record.succeeded else None
+                except (ValueError, LookupError, TypeError) as error:
+                    raise self._wrong_content() from error
+                if row:
+                    yield row
 
     def append(self, rows: Iterable[Row]) -> None:
         """Add rows, except those of cancelled jobs: their photos are still to be classified.

@@ -65,6 +65,18 @@ def as_json(row: Row) -> str:
     return json.dumps(value, ensure_ascii=not row.path.isprintable())
 
 
+def from_json(text: bytes) -> Row:
+    """Read path, concept and classes of a photo that was classified.
+
+    Raises:
+        ValueError, LookupError, TypeError: It is no such record.
+    """
+    value = json.loads(text)
+    concept = Concept.model_validate(value["concept"]) if "concept" in value else None
+    classes = [Prediction.model_validate(one) for one in value["predictions"]]
+    return Row(value["path"], classes, concept=concept)
+
+
 def csv_columns(top_k: int) -> list[str]:
     """The names of the columns, the same as in the CSV files of the service."""
     classes = [f"{name}_{rank}" for rank in range(1, top_k + 1) for name in CLASS_COLUMNS]
@@ -86,9 +98,33 @@ def as_csv(row: Row, index: int, top_k: int) -> str:
     return csv_record([index, path, row.status, *concept, *classes, *map(_safe, problem)])
 
 
+def from_csv(text: str) -> Row:
+    """Read path, concept and the first class of a photo that was classified.
+
+    Raises:
+        ValueError, LookupError: It is no such record.
+    """
+    [values] = csv.reader(io.StringIO(text, newline=""))
+    concept, first = (
+        {name: value for name, value in zip(names, values[begin:], strict=False) if value}
+        for begin, names in ((3, ("label", "wnid", "confidence")), (6, CLASS_COLUMNS))
+    )
+    if first:
+        first["label"] = _unsafe(first["label"])
+    return Row(
+        values[1],
+        [Prediction.model_validate(first)] if first else [],
+        concept=Concept.model_validate(concept) if concept else None,
+    )
+
+
 def _safe(text: str) -> str:
     """The text, with an apostrophe before what a spreadsheet would take as a formula."""
     return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def _unsafe(text: str) -> str:
+    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text
 
 
 def csv_record(values: list[Any]) -> str:

@@ -1,0 +1,1 @@
+"""XMP sidecars: the tags of a photo, in a file beside it."""
