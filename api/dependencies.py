@@ -63,8 +63,8 @@ async def only_known_parameters(request: Request) -> None:
     for name in request.query_params:
         if name not in known:
             near = get_close_matches(name.lower(), known, 1)
-            hint = f"did you mean '{near[0]}'?" if near else f"known parameters: {_listed(known)}."
-            raise InvalidParameter(f"Unknown query parameter '{name[:64]}': {hint}")
+            hint = f"Did you mean '{near[0]}'?" if near else f"Known parameters: {_listed(known)}."
+            raise InvalidParameter(f"Unknown query parameter '{name[:64]}'. {hint}")
         if len(request.query_params.getlist(name)) > 1:
             raise InvalidParameter(f"'{name}' is given more than once. Send it once.")
 
@@ -101,7 +101,7 @@ async def known_id(
         BrokerUnavailable: Redis does not respond, so the owner of the job is unknown.
     """
     if not _ID.fullmatch(job_id):
-        raise JobNotFound("No such job. An id is 32 hexadecimal digits.")
+        raise JobNotFound("No such job. Check the id: it has 32 hexadecimal digits.")
     if owner := owner_of(request):
         await services.jobs.check_owner(job_id, owner)
     return job_id
@@ -147,8 +147,8 @@ async def classify_options(
     """
     if explain and top_k > EXPLAIN_TOP_K_MAX:
         raise InvalidParameter(
-            f"top_k: with explain=true at most {EXPLAIN_TOP_K_MAX}. Ask for fewer classes, or "
-            "without explain."
+            f"top_k: may be at most {EXPLAIN_TOP_K_MAX} with explain=true. Lower top_k, or leave "
+            "out explain."
         )
     return ClassifyOptions(top_k, explain, min_confidence)
 

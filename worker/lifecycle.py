@@ -16,7 +16,7 @@ from shared.uploads.identity import StoreIdentity
 from worker.cgroup import memory_limit
 from worker.imaging.memory import check_memory, give_back_large_blocks
 from worker.inference import load_runtime, warm_up
-from worker.inference.batcher import MicroBatcher
+from worker.inference.micro_batcher import MicroBatcher
 from worker.inference.runtime import Runtime, WorkerFault
 from worker.inference.self_check import SelfCheck
 from worker.models.calibration import load as calibration_of

@@ -19,7 +19,7 @@ METRICS = ("/metrics",)
 
 _REALM = 'Bearer realm="image-classifier"'
 _WANTED = "Send an API key: 'Authorization: Bearer KEY' or 'X-API-Key: KEY'."
-_WRONG = "Invalid API key."
+_WRONG = "Invalid API key. Check it, or ask the operator for one."
 
 
 class Paths:
@@ -69,7 +69,7 @@ class ApiKeyMiddleware:
     def _judge(self, scope: Scope) -> tuple[ServiceError | None, dict[str, str]]:
         path: str = scope["path"].removeprefix(scope.get("root_path", ""))
         if path in self._shut:
-            return NotFound("This endpoint is disabled."), {}
+            return NotFound("This endpoint is disabled. The operator can enable it."), {}
         if not self._keyring or path in self._open:
             return None, {}
         owner = self._keyring.owner_of(scope["headers"])

@@ -37,7 +37,7 @@ class MethodNotAllowed(ServiceError):
 class InternalError(ServiceError):
     """An error of this service; its cause is in the log under the request's id."""
 
-    detail_text = "Internal error. The cause is in the server log under this X-Request-ID."
+    detail_text = "Internal error. Report it with the X-Request-ID: the server's log has its cause."
 
 
 class ProblemResponse(Response):

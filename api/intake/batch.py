@@ -86,7 +86,7 @@ class BatchIntake:
                 self.items.append(await self._take(part))
         if not self.items:
             raise MalformedRequest(
-                "The form has no field 'files'. Repeat that field, once for each photo."
+                "The form has no field 'files'. Send each photo in a field named 'files'."
             )
 
     def _check(self, part: Part) -> None:
@@ -94,7 +94,7 @@ class BatchIntake:
             raise wrong_content.wrong_field(clean_filename(part.name) or "", BATCH_FIELD, "/jobs")
         most = min(self.settings.max_job_items, self.settings.max_queued_items)
         if len(self.items) >= most:
-            raise UploadTooLarge(f"A job may have at most {most} photos. Send it as several jobs.")
+            raise UploadTooLarge(f"A job may have at most {most} photos. Send several jobs.")
 
     async def _take(self, part: Part) -> NewItem:
         filename = clean_filename(part.filename)
@@ -115,4 +115,4 @@ class BatchIntake:
 
 
 def _job_too_large(limit: int) -> UploadTooLarge:
-    return UploadTooLarge(f"A job may have at most {limit} bytes. Send it as several jobs.")
+    return UploadTooLarge(f"A job may have at most {limit} bytes. Send several jobs.")

@@ -98,7 +98,7 @@ async def body_chunks(
                 chunk = await anext(stream, None)
         except TimeoutError:
             raise MalformedRequest(
-                "Sending the body took too long. Split it into several jobs."
+                "Sending the body took too long. Send fewer or smaller photos in a request."
             ) from None
         if chunk is None:
             return

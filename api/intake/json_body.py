@@ -21,7 +21,8 @@ MAX_SEPARATORS = 1_000
 # How many characters of a field's name an error repeats.
 _SHOWN = 100
 _ONLY_IMAGE = (
-    'The JSON body may only contain the field "image"; top_k and explain are query parameters.'
+    'The JSON body may only contain the field "image". Send top_k, min_confidence and explain '
+    "as query parameters."
 )
 UTF_16 = "The body is UTF-16 text. Send JSON in UTF-8."
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
@@ -122,7 +123,7 @@ def _why_not_base64(start: str) -> str:
         return "The image is the text of a Python bytes object. Call decode() on it, not str()."
     if "://" in start:
         return "The image is an address, and the service fetches nothing. Send the file's base64."
-    return "The image is not valid base64 (RFC 4648, section 4 or 5)."
+    return "The image is not valid base64 (RFC 4648). Encode the bytes of the file."
 
 
 def _unescaped(data: bytes) -> bytes:

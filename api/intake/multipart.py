@@ -19,7 +19,7 @@ from shared.errors import MalformedRequest
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
-TRUNCATED = "The multipart body ends before its last boundary. Send it again, whole."
+TRUNCATED = "The multipart body ends before its last boundary. Send the whole body again."
 
 
 @dataclass
@@ -78,7 +78,7 @@ class PartReader:
     def _why_no_form(self, error: FormParserError) -> str:
         if not self._start.startswith(self._first_line[: len(self._start)]):
             return (
-                "The body does not begin with the boundary that its Content-Type names. "
+                "The body does not begin with the boundary of its Content-Type. "
                 "Let the HTTP client set the Content-Type."
             )
         if self._start.startswith(self._first_line + b"\n"):

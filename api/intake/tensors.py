@@ -171,7 +171,7 @@ def _tensor(inputs: list[_Input]) -> tuple[_Input, int]:
     shape = inputs[0].shape
     if not shape or min(shape) < 1 or prod(shape) != shape[0]:
         raise MalformedRequest(
-            f"The shape of '{INPUT}' must be [N] or [N, 1] for N images, N at least 1."
+            f"The shape of '{INPUT}' must be [N] or [N, 1] for N images, with N of at least 1."
         )
     if shape[0] > MAX_IMAGES:
         raise UploadTooLarge(
@@ -189,7 +189,7 @@ def _images(tensor: _Input, count: int, binary: memoryview) -> list[bytes]:
         )
     if (size or 0) != len(binary):
         raise MalformedRequest(
-            f"'binary_data_size' is {size or 0}, but after the JSON follow {len(binary)} bytes."
+            f"'binary_data_size' is {size or 0}, but {len(binary)} bytes follow the JSON."
         )
     if tensor.data is None:
         images = _split(binary)
@@ -210,7 +210,7 @@ def _split(binary: memoryview) -> list[bytes]:
         length = int.from_bytes(binary[at:start], "little")
         if length > len(binary) - start:
             raise MalformedRequest(
-                f"Element {len(images) + 1} of '{INPUT}' says that it has {length} bytes, but "
+                f"Element {len(images) + 1} of '{INPUT}' should have {length} bytes, but only "
                 f"{max(0, len(binary) - start)} follow."
             )
         images.append(bytes(binary[start : start + length]))

@@ -22,7 +22,7 @@ _URL_ENCODED = "application/x-www-form-urlencoded"
 _TEXT = re.compile(rb"[\t\r\n -~]+")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}[=\s]*")
 # Query parameters that clients often send as form fields by mistake.
-QUERY_PARAMETERS = ("top_k", "explain")
+QUERY_PARAMETERS = ("top_k", "min_confidence", "explain")
 # First bytes of other formats that clients often send; ISO media files have a brand at byte 8.
 _FORMATS = {
     b"GIF8": "a GIF image",
@@ -192,6 +192,6 @@ def wrong_part(
         )
     if filename is None and head and head[:64].isascii():
         return UnsupportedMediaType(
-            f"The field '{name}' holds text. To send a file use `-F {name}=@FILE`, with an @."
+            f"The field '{name}' contains text. To send a file use `-F {name}=@FILE`, with an @."
         )
     return None

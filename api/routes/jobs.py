@@ -80,7 +80,7 @@ async def create_job(
 ) -> Response:
     """Send the photos in the repeated form field `files`.
 
-    A file that is not a valid image fails on its own; the rest of the batch continues. An accepted
+    If a file is not a valid image, only that file fails. An accepted
     job is kept even while no worker runs. Add an `Idempotency-Key` header to make retries safe: as
     long as the job's record exists, the same photos under the same names return the same job.
     """

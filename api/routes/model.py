@@ -39,5 +39,5 @@ async def _read(services: Services) -> str:
     async with broker_within():
         card = await services.redis.get(redis_keys.MODEL)
     if card is None:
-        raise errors.NoWorkers("No worker has reported its model yet. Start a worker.")
+        raise errors.NoWorkers("No worker has reported its model yet. Try again in a few seconds.")
     return str(card)

@@ -169,7 +169,7 @@ class Connection(HttpConnection):
         elif self._is_late(self._limits.timeout_s):
             if self._received:
                 self.refuse(
-                    RequestTimeout("The request headers arrived too slowly. Send them at once.")
+                    RequestTimeout("The request headers arrived too slowly. Send them faster.")
                 )
             else:  # browsers open connections in advance
                 self.transport.close()

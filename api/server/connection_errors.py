@@ -22,8 +22,8 @@ class HeadersTooLarge(ServiceError):
 def too_large() -> HeadersTooLarge:
     """The error for a request head that exceeds the limits."""
     return HeadersTooLarge(
-        f"The request line and header fields are limited to {MAX_HEAD_BYTES} bytes and "
-        f"{MAX_FIELDS} fields."
+        f"The request headers are too large. Send at most {MAX_HEAD_BYTES} bytes and {MAX_FIELDS} "
+        "fields."
     )
 
 
@@ -32,7 +32,7 @@ def cause_of(error: httptools.HttpParserError) -> ServiceError:
     raised = error.__context__
     if isinstance(raised, ServiceError):
         return raised
-    return MalformedRequest("Malformed HTTP request.")
+    return MalformedRequest("Malformed HTTP request. Send it with an HTTP library.")
 
 
 def raw_response(error: ServiceError, more: Iterable[Field]) -> bytes:

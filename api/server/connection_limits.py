@@ -24,7 +24,7 @@ class TooManyConnections(RetryableError):
 
 def too_many() -> TooManyConnections:
     """The error for a connection beyond the limit."""
-    detail = "All connections are in use. Keep fewer open, and try again."
+    detail = "All connections are in use. Close those that you do not need, and try again."
     return TooManyConnections(detail, NEXT_PLACE_S)
 
 

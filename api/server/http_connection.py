@@ -26,7 +26,7 @@ def check_host(fields: Iterable[Field], http_version: str) -> None:
     if not hosts and http_version == "1.0":
         return
     if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
-        raise MalformedRequest("An HTTP/1.1 request needs one valid Host header.")
+        raise MalformedRequest("An HTTP/1.1 request needs one valid Host header. Send exactly one.")
 
 
 def head_without_upgrade(method: bytes, target: bytes, version: str, fields: list[Field]) -> bytes:

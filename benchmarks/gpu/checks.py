@@ -15,7 +15,7 @@ from benchmarks.gpu import inputs
 from benchmarks.gpu.report import Row
 from shared.queue.names import QueueName
 from worker.inference import load_runtime
-from worker.inference.batcher import MicroBatcher
+from worker.inference.micro_batcher import MicroBatcher
 from worker.inference.runtime import OutOfMemory
 from worker.inference.self_check import SelfCheck
 from worker.inference.torch_runtime import TorchRuntime

@@ -130,9 +130,7 @@ class ItemStore:
         Returns whether the message was sent: ``False`` if the item's state has changed meanwhile,
         or if this was its second death in isolation; then the item fails as ``worker_lost``.
         """
-        detail = (
-            "Processing this photo crashed the worker twice. Re-encode the photo and try again."
-        )
+        detail = "Processing this photo crashed the worker twice. Save it again as JPEG or PNG."
         return self._requeue_from("running", ref, held_by, message, WorkerLost(detail))
 
     def requeue_unsent(self, ref: ItemRef, message: str) -> bool:
@@ -147,7 +145,9 @@ class ItemStore:
         ``inference_failed``. Returns whether the message was sent: ``False`` also if the item is
         finished meanwhile.
         """
-        end = InferenceFailed("The model failed on this photo. Try again, or re-encode it.")
+        end = InferenceFailed(
+            "The model failed on this photo. Try again, or save it as JPEG or PNG again."
+        )
         return self._requeue_from(
             "running", ref, self.incarnation, message, end, reason="worker_fault", suspect=suspect
         )

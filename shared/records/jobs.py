@@ -142,7 +142,7 @@ class JobStore:
             raise QueueFull(f"The {job.queue} queue is full. Try again later.")
         if answer == "conflict":
             raise IdempotencyConflict(
-                "This Idempotency-Key belongs to other photos, names or parameters. Use a new one."
+                "This Idempotency-Key was used for other photos, names or parameters. Use another."
             )
         return str(answer[0]) if isinstance(answer, list) else job.job_id
 

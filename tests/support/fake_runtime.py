@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.inference.batcher import MicroBatcher
+from worker.inference.micro_batcher import MicroBatcher
 
 
 def photo(value: int) -> NDArray[np.uint8]:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from shared.errors import InvalidImage, ServiceError, UnsupportedMediaType
 from shared.photo_formats import DEFAULT_FORMATS, PhotoFormats, format_of
-from worker.imaging.crop import cut_square, plan_cut, resized
 from worker.imaging.formats.jpeg import Jpeg
 from worker.imaging.formats.jpeg_header import read_jpeg_header
 from worker.imaging.formats.png import Png
@@ -23,6 +22,7 @@ from worker.imaging.formats.webp import Webp
 from worker.imaging.formats.webp_chunks import read_webp_header
 from worker.imaging.memory import DECODE_BUDGET_BYTES
 from worker.imaging.refusals import CANNOT_BE_DECODED, ENDS_TOO_EARLY, is_out_of_memory
+from worker.imaging.resize_and_crop import cut_square, plan_cut, resized
 from worker.models.transforms import Recipe
 
 DRAFT_FACTOR = 4

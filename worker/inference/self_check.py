@@ -8,7 +8,7 @@ recover.
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.inference.batcher import finite
+from worker.inference.micro_batcher import finite
 from worker.inference.runtime import OutOfMemory, Runtime, WorkerFault
 
 

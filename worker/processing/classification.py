@@ -13,7 +13,7 @@ from shared.messages import ItemResult, ModelInfo, Prediction, TimingMs
 from shared.photo_formats import DEFAULT_FORMATS, PhotoFormats
 from shared.records.items import StartedItem
 from worker.imaging.preprocess import MemoryBudget, decode_cost, preprocess
-from worker.inference.batcher import TRIES, MicroBatcher, finite
+from worker.inference.micro_batcher import TRIES, MicroBatcher, finite
 from worker.inference.runtime import Runtime, WorkerFault
 from worker.inference.self_check import SelfCheck
 from worker.models.transforms import Recipe

@@ -3,7 +3,7 @@
 Each consumer has a channel of its own with its own limit of messages, and as many task threads as
 that. So a waiting request always finds a thread, however many photos of batches this worker holds,
 and neither queue starves the other. What both have in common is the model, where
-:class:`~worker.inference.batcher.MicroBatcher` lets waiting requests overtake.
+:class:`~worker.inference.micro_batcher.MicroBatcher` lets waiting requests overtake.
 """
 
 from typing import Any

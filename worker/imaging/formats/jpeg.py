@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from shared.errors import InvalidImage
-from worker.imaging.crop import IntBox, Size, picture_bytes, shrunk_length
 from worker.imaging.formats.jpeg_header import END_OF_IMAGE, JpegHeader, plain_header
 from worker.imaging.refusals import CANNOT_BE_DECODED, ENDS_TOO_EARLY, is_out_of_memory
+from worker.imaging.resize_and_crop import IntBox, Size, picture_bytes, shrunk_length
 
 # libjpeg's messages, from its jerror.h; simplejpeg reports the first warning.
 _NO_END = "Premature end of JPEG file"

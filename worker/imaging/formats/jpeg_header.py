@@ -7,9 +7,9 @@ from struct import Struct
 
 from shared.errors import InvalidImage
 from shared.photo_formats import JPEG_MAGIC
-from worker.imaging.crop import Size
 from worker.imaging.exif import EXIF_HEADER, read_orientation
 from worker.imaging.refusals import CANNOT_BE_DECODED
+from worker.imaging.resize_and_crop import Size
 
 END_OF_IMAGE = b"\xff\xd9"
 

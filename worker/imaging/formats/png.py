@@ -9,9 +9,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
 from shared.errors import InvalidImage
-from worker.imaging.crop import IntBox, Size, picture_bytes, successor
 from worker.imaging.formats.png_chunks import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, PngHeader
 from worker.imaging.refusals import CANNOT_BE_DECODED, ENDS_TOO_EARLY
+from worker.imaging.resize_and_crop import IntBox, Size, picture_bytes, successor
 from worker.imaging.transparency import on_white
 
 # The setting MAX_PIXELS is the limit; Pillow's own limit would raise an error during a crop.

@@ -10,9 +10,9 @@ from struct import Struct
 
 from shared.errors import InvalidImage
 from shared.photo_formats import PNG_MAGIC
-from worker.imaging.crop import Size
 from worker.imaging.exif import read_orientation
 from worker.imaging.refusals import CANNOT_BE_DECODED
+from worker.imaging.resize_and_crop import Size
 
 # Encoders split PNG data into chunks of 8 KiB or more: 20 MiB are 2,560 chunks.
 MAX_CHUNKS = 20_000

@@ -7,9 +7,9 @@ from PIL import Image
 from PIL.WebPImagePlugin import WebPImageFile
 
 from shared.errors import InvalidImage
-from worker.imaging.crop import IntBox, Size, picture_bytes, successor
 from worker.imaging.formats.webp_chunks import WebpHeader
 from worker.imaging.refusals import CANNOT_BE_DECODED
+from worker.imaging.resize_and_crop import IntBox, Size, picture_bytes, successor
 from worker.imaging.transparency import on_white
 
 # libwebp's canvas and the previous one, Pillow's copy of the canvas, and its picture: 4 each.

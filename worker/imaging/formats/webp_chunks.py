@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from struct import Struct, pack
 
 from shared.errors import InvalidImage
-from worker.imaging.crop import Size
 from worker.imaging.exif import read_orientation
 from worker.imaging.refusals import CANNOT_BE_DECODED, ENDS_TOO_EARLY
+from worker.imaging.resize_and_crop import Size
 
 # 80 seconds of animation at 60 frames a second.
 MAX_CHUNKS = 5_000

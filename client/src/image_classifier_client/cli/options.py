@@ -16,7 +16,7 @@ UrlOption = Annotated[
         help=f"URL of the service (environment: CLASSIFIER_URL; default: {DEFAULT_URL}).",
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON: one object per line.")]
 
 
 def new_app() -> typer.Typer:

@@ -135,7 +135,7 @@ def test_maps_are_for_few_classes(client: httpx.Client, path: str) -> None:
     answer = client.post(f"{path}?explain=true&top_k=11", content=PHOTO)
     assert answer.status_code == 422
     assert slug(answer) == "invalid_parameter"
-    assert answer.json()["detail"].startswith("top_k: with explain=true at most 10")
+    assert answer.json()["detail"].startswith("top_k: may be at most 10 with explain=true")
 
 
 def test_explain_reaches_the_worker_and_its_maps_the_client(

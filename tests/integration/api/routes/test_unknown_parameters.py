@@ -14,14 +14,14 @@ JOB = f"/jobs/{'0' * 32}"
 @pytest.mark.parametrize(
     ("method", "path", "name", "hint"),
     [
-        ("POST", "/predict", "topk", "did you mean 'top_k'?"),
-        ("POST", "/predict", "TOP_K", "did you mean 'top_k'?"),
-        ("POST", "/predict", "explian", "did you mean 'explain'?"),
-        ("POST", "/predict", "wait", "known parameters: top_k, explain, min_confidence."),
-        ("POST", "/jobs", "top-k", "did you mean 'top_k'?"),
-        ("GET", JOB, "ofset", "did you mean 'offset'?"),
-        ("GET", f"{JOB}/results", "fromat", "did you mean 'format'?"),
-        ("DELETE", JOB, "force", "known parameters: none."),
+        ("POST", "/predict", "topk", "Did you mean 'top_k'?"),
+        ("POST", "/predict", "TOP_K", "Did you mean 'top_k'?"),
+        ("POST", "/predict", "explian", "Did you mean 'explain'?"),
+        ("POST", "/predict", "wait", "Known parameters: top_k, explain, min_confidence."),
+        ("POST", "/jobs", "top-k", "Did you mean 'top_k'?"),
+        ("GET", JOB, "ofset", "Did you mean 'offset'?"),
+        ("GET", f"{JOB}/results", "fromat", "Did you mean 'format'?"),
+        ("DELETE", JOB, "force", "Known parameters: none."),
     ],
 )
 def test_a_misspelled_parameter_is_named(
@@ -30,7 +30,7 @@ def test_a_misspelled_parameter_is_named(
     answer = api.client.request(method, path, params={name: "5"}, content=PHOTO)
     assert answer.status_code == 422, answer.text
     assert slug(answer) == "invalid_parameter"
-    assert answer.json()["detail"] == f"Unknown query parameter '{name}': {hint}"
+    assert answer.json()["detail"] == f"Unknown query parameter '{name}'. {hint}"
 
 
 @pytest.mark.parametrize("path", ["/", "/health/live", "/openapi.json", "/metrics"])

@@ -14,7 +14,7 @@ from shared.messages import ItemRef, ItemResult, ModelInfo
 from shared.queue.message_template import MessageTemplate
 from shared.queue.names import QueueName
 from shared.records.items import Finish, StartedItem
-from worker.inference.batcher import MicroBatcher
+from worker.inference.micro_batcher import MicroBatcher
 from worker.inference.self_check import SelfCheck
 from worker.models.transforms import RECIPES
 from worker.monitoring.in_flight import InFlightItems

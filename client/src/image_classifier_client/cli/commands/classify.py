@@ -25,7 +25,9 @@ Exit codes:
   3    service unavailable
   4    request refused by the service
   5    cannot write the output or a sidecar
-  130  interrupted
+  130  interrupted by Ctrl-C
+  141  the output was closed
+  143  ended by a signal
 """
 
 app = new_app()
@@ -50,8 +52,8 @@ def classify(  # noqa: PLR0913, PLR0917 - typer: an argument for each option
         Path | None,
         typer.Option(
             "--out", "-o", metavar="FILE",
-            help="Write results to a .csv, .ndjson or .json file. If the file exists, only photos "
-            "that it does not contain are classified.",
+            help="Write results to a .csv, .ndjson or .json file. Photos that are already in it "
+            "are skipped.",
         ),
     ] = None,
     bom: Annotated[
@@ -67,8 +69,8 @@ def classify(  # noqa: PLR0913, PLR0917 - typer: an argument for each option
     min_confidence: Annotated[
         float,
         typer.Option(
-            min=0, max=1, metavar="SHARE",
-            help="Leave out classes with a lower confidence, 0 to 1; possibly all of a photo.",
+            min=0, max=1, metavar="CONFIDENCE",
+            help="Leave out classes with a lower confidence (0 to 1). A photo may then have none.",
         ),
     ] = 0.0,
     xmp: Annotated[
@@ -92,7 +94,9 @@ def classify(  # noqa: PLR0913, PLR0917 - typer: an argument for each option
     ] = False,
     job: Annotated[
         str | None,
-        typer.Option("--watch", metavar="JOB", help="Wait for a job that was submitted earlier."),
+        typer.Option(
+            "--watch", metavar="JOB_ID", help="Wait for an earlier job and show its results."
+        ),
     ] = None,
     as_json: JsonOption = False,
     url: UrlOption = None,
@@ -112,8 +116,8 @@ def classify(  # noqa: PLR0913, PLR0917 - typer: an argument for each option
 ) -> None:  # fmt: skip
     """Classify photos: JPEG and PNG files, and folders of them.
 
-    Each result has the most probable classes with their confidence, 0 to 1, and before them the
-    concept that the classes agree on, if there is one.
+    Each result has the most probable classes with their confidence, 0 to 1. If most of them belong
+    to one group of classes, such as "dog", its name comes first: the concept.
     """
     if out and as_json:
         raise CommandError(ExitCode.USAGE, "--json prints to stdout, --out writes a file: use one")

@@ -167,7 +167,7 @@ BAD: dict[str, tuple[dict[str, Any], int, str]] = {
     "an element that lies": (
         {**binary(PHOTO), "content": binary(PHOTO)["content"].replace(
             struct.pack("<I", len(PHOTO)) + PHOTO[:3], struct.pack("<I", 2**32 - 1) + PHOTO[:3])},
-        400, "Element 1 of 'image' says that it has 4294967295 bytes",
+        400, "Element 1 of 'image' should have 4294967295 bytes",
     ),
     "compressed": (
         {"content": b"{}", "headers": {"content-encoding": "gzip"}}, 415, "compressed (gzip)",

@@ -4,7 +4,7 @@ import threading
 
 from shared.queue.names import QueueName
 from tests.support.fake_runtime import FakeRuntime, Held, photo, running, sound
-from worker.inference.batcher import MicroBatcher
+from worker.inference.micro_batcher import MicroBatcher
 from worker.inference.runtime import OutOfMemory
 
 BATCH, INTERACTIVE = QueueName.BATCH, QueueName.INTERACTIVE
