@@ -24,7 +24,7 @@ _ONLY_IMAGE = (
     'The JSON body may only contain the field "image". Send top_k, min_confidence and explain '
     "as query parameters."
 )
-UTF_16 = "The body is UTF-16 text. Send JSON in UTF-8."
+_UTF_16 = "The body is UTF-16 text. Send JSON in UTF-8."
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 _WHITE_SPACE = b" \t\r\n\v\f"
 # Characters of base64 that URIs escape. unquote() would split the text at each of them.
@@ -77,7 +77,7 @@ def parse_json(body: bytes | bytearray, model: type[Body], too_many: str) -> Bod
     """
     body = body.removeprefix(BOM_UTF8)
     if b"\0" in body[:2]:
-        raise MalformedRequest(UTF_16)
+        raise MalformedRequest(_UTF_16)
     if sum(map(body.count, _SEPARATORS)) > MAX_SEPARATORS:
         raise MalformedRequest(too_many)
     return model.model_validate_json(body)

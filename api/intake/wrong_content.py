@@ -4,7 +4,6 @@ import re
 from codecs import BOM_UTF8
 from collections.abc import Mapping
 
-from api.intake.json_body import UTF_16
 from shared.errors import (
     InvalidImage,
     MalformedRequest,
@@ -44,6 +43,13 @@ _BRANDS = {
     b"mif1": "a HEIC image",
     b"msf1": "a HEIC image",
 }
+# What to do with a file that cannot be converted into a photo; {} is "JPEG or PNG".
+_NO_PICTURES = {
+    "a PDF document": "Send its photos, each as a {}.",
+    "a ZIP archive": "Unpack it and send its photos.",
+    "a video": "Send a {}.",
+    "an HTML, SVG or XML document": "Send a {}.",
+}
 _CURL_D = "`curl -d` changes a file. Use `--data-binary @FILE` or `-F file=@FILE`."
 _SEND_BYTES = (
     'Send the bytes (`--data-binary @FILE`), a form (`-F file=@FILE`), or JSON: {"%s": "<base64>"}.'
@@ -51,23 +57,26 @@ _SEND_BYTES = (
 
 
 def wrong_content(
-    data: bytes | bytearray, formats: PhotoFormats = DEFAULT_FORMATS, field: str = "image"
+    data: bytes | bytearray,
+    formats: PhotoFormats = DEFAULT_FORMATS,
+    send: str = "Send the bytes of the file.",
 ) -> ServiceError:
     """The error for a file that is empty or of no accepted format; 64 bytes of it are enough.
 
-    ``field`` is the name of the photo's field in JSON.
+    ``send`` says what to do instead of sending base64 text.
     """
     head = bytes(data[:64])
     if not head:
         return InvalidImage(f"The file is empty. Send a {formats.either}.")
     if _BASE64.fullmatch(head):
-        return UnsupportedMediaType(f"The content is base64 text. {_SEND_BYTES % field}")
+        return UnsupportedMediaType(f"The content is base64 text. {send}")
     if head.startswith(_STRIPPED_PNG):
         return UnsupportedMediaType(f"The PNG lost its line ends and zero bytes: {_CURL_D}")
     if damage := _damage_on_the_way(head, formats):
         return UnsupportedMediaType(damage)
     if format_ := _format_of(head):
-        return UnsupportedMediaType(f"The content is {format_}. Convert it to {formats.either}.")
+        advice = _NO_PICTURES.get(format_, "Convert it to {}.").format(formats.either)
+        return UnsupportedMediaType(f"The content is {format_}. {advice}")
     return UnsupportedMediaType(
         f"The content is text. Send the bytes of a {formats.either}."
         if _TEXT.fullmatch(head)
@@ -84,7 +93,9 @@ def _damage_on_the_way(head: bytes, formats: PhotoFormats) -> str | None:
         return f"The bytes of the WebP were changed. Send the file as it is: {_CURL_D}"
     if formats.begin(head.lstrip(b"\r\n" + BOM_UTF8)):
         return "There is a line break or byte order mark before the photo. Send the file as it is."
-    return UTF_16 if head.startswith(_BYTE_ORDER_MARKS) else None
+    if head.startswith(_BYTE_ORDER_MARKS):
+        return f"The content is UTF-16 text. Send the bytes of a {formats.either}."
+    return None
 
 
 def _format_of(head: bytes) -> str | None:
@@ -133,7 +144,7 @@ def wrong_body(
         )
     if _is_url_encoded(headers) and re.match(rb"[\w.\[\]%-]{1,32}=", start):
         return UnsupportedMediaType(f"The body is URL-encoded. {_SEND_BYTES % field}")
-    return wrong_content(head, formats, field)
+    return wrong_content(head, formats, _SEND_BYTES % field)
 
 
 def compressed_body(head: bytes, headers: Mapping[str, str]) -> UnsupportedMediaType | None:

@@ -138,6 +138,7 @@ FIELDS = {
     "no @": ({"file": b"cat.jpg"}, None, "`-F file=@FILE`"),
     "a path without @": ({"file": b"/home/me/cat.jpg"}, None, "with an @"),
     "top_k as a field": ({"file": PHOTO, "top_k": b"5"}, None, "POST /predict?top_k="),
+    "min_confidence": ({"file": PHOTO, "min_confidence": b"0"}, None, "/predict?min_confidence="),
     "explain as a field": ({"file": PHOTO, "explain": b"true"}, None, "POST /predict?explain="),
     "another field": ({"image": PHOTO}, None, "the photo goes into 'file'"),
     "several files in one": (
@@ -155,7 +156,13 @@ FIELDS = {
         "Content-Transfer-Encoding: Quoted-Printable",
         "quoted-printable",
     ),
-    "base64 in a file": ({"file": TEXT}, "X: y", "base64 text"),
+    "base64 in a file": ({"file": TEXT}, "X: y", "base64 text. Send the bytes of the file."),
+    "UTF-16 in a file": ({"file": b"\xff\xfen\0"}, "X: y", "UTF-16 text. Send the bytes of a JPEG"),
+    "an archive": ({"file": b"PK\x03\x04"}, "X: y", "a ZIP archive. Unpack it"),
+    "a video": ({"file": b"\0\0\0\x20ftypisom"}, "X: y", "a video. Send a JPEG or PNG."),
+    "a document": ({"file": b"%PDF-1.7"}, "X: y", "a PDF document. Send its photos"),
+    "a web page": ({"file": b"<html>"}, "X: y", "XML document. Send a JPEG or PNG."),
+    "a GIF": ({"file": b"GIF89a"}, "X: y", "a GIF image. Convert it to JPEG or PNG."),
 }
 
 
