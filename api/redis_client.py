@@ -8,11 +8,13 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
+import hiredis
 import redis
 import redis.asyncio
 from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.typing import EncodableT
 
 from shared.errors import BrokerUnavailable
 from shared.redis_client import REDIS_DOWN, WRONG_SERVER
@@ -74,31 +76,37 @@ async def broker_within(seconds: float = BROKER_S) -> AsyncIterator[None]:
         raise broker_unavailable() from error
 
 
-class _Surviving:
-    """Writing to a closed connection: uvloop raises RuntimeError where asyncio raises OSError."""
+class _Connection:
+    """What redis-py's asyncio connections lack."""
+
+    def pack_command(self, *args: EncodableT) -> list[bytes]:
+        """Write a command with hiredis, as redis-py's synchronous connections do."""
+        words = (*str(args[0]).split(), *args[1:])
+        return [hiredis.pack_command(words)]  # type: ignore[arg-type] # declared for one word
 
     async def send_packed_command(
         self, command: bytes | str | Iterable[bytes], check_health: bool = True
     ) -> None:
+        """On a closed connection, uvloop raises RuntimeError where asyncio raises OSError."""
         try:
             await super().send_packed_command(command, check_health)  # type: ignore[misc]
         except RuntimeError as error:
             raise redis.exceptions.ConnectionError(str(error)) from error
 
 
-class _Tcp(_Surviving, Connection):
+class _Tcp(_Connection, Connection):
     pass
 
 
-class _Tls(_Surviving, SSLConnection):
+class _Tls(_Connection, SSLConnection):
     pass
 
 
-class _Unix(_Surviving, UnixDomainSocketConnection):
+class _Unix(_Connection, UnixDomainSocketConnection):
     pass
 
 
-_SURVIVING = {Connection: _Tcp, SSLConnection: _Tls, UnixDomainSocketConnection: _Unix}
+_CONNECTIONS = {Connection: _Tcp, SSLConnection: _Tls, UnixDomainSocketConnection: _Unix}
 
 
 def connect_async(url: str, timeout_s: float | None, max_connections: int) -> redis.asyncio.Redis:
@@ -119,5 +127,5 @@ def connect_async(url: str, timeout_s: float | None, max_connections: int) -> re
         retry_on_error=list(WRONG_SERVER),
         decode_responses=True,
     )
-    pool.connection_class = _SURVIVING[pool.connection_class]
+    pool.connection_class = _CONNECTIONS[pool.connection_class]
     return redis.asyncio.Redis.from_pool(pool)

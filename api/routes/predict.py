@@ -14,6 +14,7 @@ from api.dependencies import (
     STRICT,
     ClassifyOptions,
     ClassifyOptionsDep,
+    DefaultOptionsRoute,
     Preference,
     Services,
     ServicesDep,
@@ -44,7 +45,7 @@ PhotosToClassify = tuple[list[Photo], ClassifyOptions]
 # Reads the body within the request's lease.
 Reader = Callable[[MemoryLease], Awaitable[PhotosToClassify]]
 
-router = APIRouter(tags=["predict"], dependencies=STRICT)
+router = APIRouter(tags=["predict"], dependencies=STRICT, route_class=DefaultOptionsRoute)
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"model": PredictAnswer, **example("The most probable classes.", PREDICTION)},

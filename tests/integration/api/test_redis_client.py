@@ -35,3 +35,19 @@ def test_a_connection_that_breaks_before_a_write_counts_as_redis_down(
 async def _ask(connection: AbstractConnection) -> None:
     await connection.send_command("PING")
     await connection.read_response()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("GET", "a"),
+        ("CONFIG GET", "a"),
+        ("SET", "k", "Schloß \U0001f408"),
+        ("X", b"\0\xff", 7, 0.5),
+    ],
+)
+def test_commands_are_written_as_redis_py_writes_them(command: tuple[object, ...]) -> None:
+    client = connect_async("redis://localhost", 1.0, 1)
+    connection = client.connection_pool.make_connection()
+    theirs = AbstractConnection.pack_command(connection, *command)
+    assert b"".join(connection.pack_command(*command)) == b"".join(theirs)

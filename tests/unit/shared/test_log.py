@@ -39,7 +39,9 @@ def test_json_is_one_object_a_line() -> None:
     lines = [json.loads(line) for line in done.stderr.splitlines()]
     assert [line["event"] for line in lines] == ["decode failed", "heard too"]
     assert lines[0]["job"] == "j1"
-    assert lines[1]["logger"] == "library"
+    assert [line["logger"] for line in lines] == ["test", "library"]
+    assert [line["level"] for line in lines] == ["error", "warning"]
+    assert all(line["timestamp"] for line in lines)
 
 
 ABOUT = """

@@ -1,6 +1,7 @@
 """A message that is recorded and sent in one step is the one that Celery would have sent."""
 
 import json
+from base64 import b64decode
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ CHUNK = Chunk("0123456789abcdef" * 2, 16, 8)
 
 
 def unique(message: dict[str, Any]) -> dict[str, Any]:
-    """Without the message's own tag, and the address of an app that wants no reply."""
+    """With its body decoded, without its own tag and the address of an app that wants no reply."""
+    message["body"] = json.loads(b64decode(message["body"]))
     del message["properties"]["delivery_tag"], message["properties"]["reply_to"]
     return message
 
