@@ -79,6 +79,7 @@ class ModelCard(ModelInfo):
         input_size: Height, width, channels.
         classes: The labels, by class index.
         explains: Whether the model supports ``explain=True``.
+        formats: Accepted photo formats; an older service accepts JPEG and PNG.
         notice: Set if a fallback model is in use.
         calibration: Set if the confidences are calibrated.
     """
@@ -88,6 +89,7 @@ class ModelCard(ModelInfo):
     transform: str
     classes: list[str]
     explains: bool = False
+    formats: list[str] = ["jpeg", "png"]
     notice: str | None = None
     calibration: Calibration | None = None
 

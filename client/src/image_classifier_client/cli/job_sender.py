@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from threading import Thread
 from typing import Any
 
+from image_classifier_client.cli.photos.accepted import AcceptedFormats
 from image_classifier_client.cli.photos.batches import Batch
 from image_classifier_client.cli.photos.reader import PhotoFile, read
 from image_classifier_client.cli.results.rows import Row
@@ -174,8 +175,9 @@ def one_by_one(
     Raises:
         ClassifierError: The service is unreachable, busy for too long, or refuses the request.
     """
+    accepted = AcceptedFormats(client)
     for path in paths:
-        file = read(path)
+        file = read(path, accepted)
         if file.photo is None:
             yield Row(path, problem=file.problem)
             continue

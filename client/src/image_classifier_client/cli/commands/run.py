@@ -15,6 +15,7 @@ from image_classifier_client.cli.exit_codes import (
 )
 from image_classifier_client.cli.job_sender import JobSender, one_by_one
 from image_classifier_client.cli.options import new_client
+from image_classifier_client.cli.photos.accepted import AcceptedFormats
 from image_classifier_client.cli.photos.batches import batches
 from image_classifier_client.cli.photos.discovery import Discovery, absolute, discover
 from image_classifier_client.cli.results.printer import Printer
@@ -152,7 +153,7 @@ class ClassificationRun:
             client, self.top_k, progress.show_finished, min_confidence=self.min_confidence
         )
         try:
-            for rows in sender.rows(batches(paths)):
+            for rows in sender.rows(batches(paths, accepted=AcceptedFormats(client))):
                 self.save(rows, output, progress)
         except (KeyboardInterrupt, Terminated, OSError) as error:
             with new_client(self.url, retry_for_s=0, timeout_s=EXIT_TIMEOUT_S) as quick:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from image_classifier_client.cli.photos.reader import PhotoFile, read
+from image_classifier_client.cli.photos.accepted import AcceptedFormats
+from image_classifier_client.cli.photos.reader import JPEG_AND_PNG, PhotoFile, read
 
 BATCH_PHOTOS = 100
 # With its form around it, a body stays below the 32 MiB that the service reads before it refuses
@@ -43,7 +44,10 @@ def upload_size(file: PhotoFile) -> int:
 
 
 def batches(
-    paths: Iterable[str], max_photos: int = BATCH_PHOTOS, max_bytes: int = BATCH_BYTES
+    paths: Iterable[str],
+    max_photos: int = BATCH_PHOTOS,
+    max_bytes: int = BATCH_BYTES,
+    accepted: AcceptedFormats = JPEG_AND_PNG,
 ) -> Iterator[Batch]:
     """Read files and yield them in batches; no more than one batch and one photo is held.
 
@@ -51,10 +55,11 @@ def batches(
         paths: The files.
         max_photos: The most files in a batch.
         max_bytes: The most bytes in a batch, except for a single larger photo.
+        accepted: The formats that the service accepts.
     """
     batch = Batch()
     for path in paths:
-        file = read(path)
+        file = read(path, accepted)
         full = len(batch.files) >= max_photos or batch.bytes + upload_size(file) > max_bytes
         if batch.files and full:
             yield batch
