@@ -48,6 +48,11 @@ class PhotoFormats:
             return "neither JPEG nor PNG"
         return f"none of {self._joined('and')}"
 
+    @property
+    def media_types(self) -> list[str]:
+        """The formats as media types, such as ``image/jpeg``."""
+        return [f"image/{name}" for name in self.accepted]
+
     def begin(self, data: bytes | bytearray) -> bool:
         """Whether the data begins like a file of an accepted format; 64 bytes are enough."""
         return data.startswith((JPEG_MAGIC, PNG_MAGIC)) or (

@@ -46,6 +46,8 @@ def _router(settings: ApiSettings) -> APIRouter:
     index = Template((STATIC / "index.html").read_text()).substitute(
         max_job_items=min(settings.max_job_items, settings.max_queued_items),
         max_job_bytes=settings.max_job_bytes,
+        photo_formats=settings.formats.either,
+        media_types=",".join(settings.formats.media_types),
     )
     reference = (STATIC / "docs.html").read_text()
 
@@ -63,7 +65,7 @@ def _router(settings: ApiSettings) -> APIRouter:
 
 
 def mount(app: FastAPI, settings: ApiSettings) -> None:
-    """Serve both pages and their files; the web page contains the limits of a job."""
+    """Serve both pages and their files; the web page has the limits of a job and the formats."""
     app.include_router(_router(settings))
     app.mount("/static", _Static(directory=STATIC))
     swagger_ui = Path(str(files("fastapi_offline"))) / "static"

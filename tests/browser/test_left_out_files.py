@@ -6,8 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.browser.conftest import Visiting
+from tests.hostile.picture import photo
+from tests.hostile.webps import webp
 from tests.support.api_process import ApiProcess
 from tests.support.photos import jpeg
+from tests.support.played_worker import PlayedWorker
+from tests.support.redis_server import RedisServer
 
 LEFT_OUT = {
     "IMG_0001.HEIC": "HEIC photo.",
@@ -50,6 +54,23 @@ def test_files_that_are_left_out_are_named_with_their_reason(
     rows = [row for row in csv.DictReader(text.splitlines()) if row["status"] == "left_out"]
     assert {row["path"] for row in rows} == {f"holiday/{name}" for name in LEFT_OUT}
     assert all(row["detail"] for row in rows)
+
+
+def test_a_webp_is_sent_if_the_service_accepts_it(
+    redis_server: RedisServer, visiting: Visiting, tmp_path: Path
+) -> None:
+    (tmp_path / "album").mkdir()
+    for name, data in {"web.webp": webp(photo()), "one.jpg": jpeg(), "scan.avif": b"?"}.items():
+        (tmp_path / "album" / name).write_bytes(data)
+    with (
+        ApiProcess(redis_server.url, tmp_path, PHOTO_FORMATS="jpeg,png,webp") as api,
+        PlayedWorker(redis_server.url),
+    ):
+        visit = visiting(api.url)
+        assert visit.text("#lead .for-mouse").endswith("choose. JPEG, PNG or WebP.")
+        visit.drop([tmp_path / "album"])
+        visit.wait_text("#batch-line", "2 classified")
+        visit.wait_text("#alert summary", "Left out: 1 file")
 
 
 @pytest.mark.usefixtures("worker")

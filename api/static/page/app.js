@@ -61,9 +61,9 @@ function showEmpty() {
   see("single");
 }
 
-// the title, and how to go on with a mouse and with a finger
+// the title, and how to go on with a mouse and with a finger; index.html has those of one photo
 const TEXTS = {
-  single: ["What is in the photo?", "Drop photos anywhere on this page, paste one, or choose. JPEG or PNG.", "Take a photo or choose one. JPEG or PNG."],
+  single: ["What is in the photo?", ...[...byId("lead").children].map((lead) => lead.textContent)],
   batch: ["What is in the photos?", "Drop, paste or choose more to add them. Click a photo to enlarge it.", "Choose more to add them. Tap one to enlarge it."],
 };
 
