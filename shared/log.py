@@ -7,7 +7,7 @@ lines do not pass through :mod:`logging`, which would take as long again as writ
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, Literal
 
@@ -64,6 +64,13 @@ class _Stderr(structlog.WriteLogger):
     def __init__(self, name: str = "") -> None:
         super().__init__(sys.stderr)
         self.name = name
+
+    def msg(self, message: str) -> None:
+        """Write a line. A full disk or a closed pipe loses the line, not the request."""
+        with suppress(OSError):
+            super().msg(message)
+
+    debug = info = warning = error = critical = exception = msg
 
 
 _subject: ContextVar[dict[str, Any] | None] = ContextVar("subject", default=None)

@@ -1,8 +1,10 @@
 """What a traceback shows: the lines of code, never the values in them."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -61,3 +63,32 @@ def test_what_lines_are_about_ends_with_its_block() -> None:
     inside, outside = (json.loads(line) for line in done.stderr.splitlines())
     assert (inside["job"], inside["item"]) == ("j1", 3)
     assert not {"job", "item"} & outside.keys()
+
+
+@pytest.mark.parametrize("form", ["pretty", "json"])
+def test_a_full_disk_loses_lines_but_raises_nothing(form: str) -> None:
+    program = PROGRAM.format(form=form) + "print('still running')"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=full,
+            timeout=60,
+        )
+    assert done.stdout == b"still running\n"
+
+
+def test_a_closed_pipe_raises_nothing() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    program = PROGRAM.format(form="json") + "print('still running')"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=write,
+        timeout=60,
+    )
+    os.close(write)
+    assert done.stdout == b"still running\n"
