@@ -3,6 +3,7 @@ and what chaos and fleet have counted is told at the end.
 """
 
 import os
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -10,6 +11,8 @@ import pytest
 
 from tests.support.told import COUNTS, tell_at_the_end
 
+# A shell makes its background processes ignore SIGINT, and the processes of the tests inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # an example's time is the machine's, not the code's
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -25,9 +26,12 @@ def ranges(path: Path) -> list[Requirement]:
         if text.startswith("-r"):
             found += ranges((path.parent / text[2:].strip()).resolve())
         elif text.startswith("-e"):
-            project = path.parent / text[2:].strip() / "pyproject.toml"
-            wanted = tomllib.loads(project.read_text())["project"]["dependencies"]
-            found += map(Requirement, wanted)
+            folder, _, extras = text[2:].strip().rstrip("]").partition("[")
+            project = tomllib.loads((path.parent / folder / "pyproject.toml").read_text())[
+                "project"
+            ]
+            optional = [project["optional-dependencies"][e] for e in extras.split(",") if e]
+            found += map(Requirement, chain(project["dependencies"], *optional))
         elif text:
             found.append(Requirement(text))
     return found
