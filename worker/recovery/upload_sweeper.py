@@ -70,7 +70,7 @@ class Sweeper:
     def sweep(self) -> int:
         """Delete old uploads without an unfinished item, until `stop`; returns their number.
 
-        Files with other names are kept, except temporary files of this service.
+        Files with other names are kept, except those that an older release wrote as ``.part``.
         """
         gone = refusals = 0
         for key in self._uploads.old_keys(self._spare_s):

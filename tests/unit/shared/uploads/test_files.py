@@ -1,10 +1,12 @@
 """The upload store on a real folder."""
 
+import io
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +14,8 @@ from hypothesis import strategies as st
 
 from shared.uploads import FileUploadStore, open_uploads, parse_upload_key, upload_key
 from tests.support.disks import files_of_at_most
+
+PHOTO = bytes(range(100))
 
 
 @pytest.fixture
@@ -33,12 +37,29 @@ def test_a_deleted_photo_is_gone_and_may_be_deleted_again(store: FileUploadStore
         store.get("a.0")
 
 
-def test_a_failed_write_leaves_the_old_photo_and_no_partial_one(store: FileUploadStore) -> None:
-    store.put("a.0", b"old")
+def test_a_failed_write_leaves_no_partial_photo(store: FileUploadStore) -> None:
     with files_of_at_most(100), pytest.raises(OSError, match="File too large"):
         store.put("a.0", b"new" * 100)
-    assert store.get("a.0") == b"old"
-    assert [path.name for path in store.folder.iterdir()] == ["a.0"]
+    assert list(store.folder.iterdir()) == []
+
+
+def test_a_write_that_takes_several_calls_is_whole(
+    store: FileUploadStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(io.FileIO):
+        def write(self, data: Any) -> int:
+            return super().write(memoryview(data)[:7])
+
+    monkeypatch.setattr("builtins.open", lambda path, mode, **_: Slow(path, mode))
+    store.put("a.0", PHOTO)
+    monkeypatch.undo()
+    assert store.get("a.0") == PHOTO
+
+
+def test_an_empty_file_is_a_file(store: FileUploadStore) -> None:
+    """The marker by which workers recognize the store."""
+    store.put("a.0", b"")
+    assert store.get("a.0") == b""
 
 
 def test_only_old_uploads_are_listed(store: FileUploadStore) -> None:
