@@ -4,10 +4,11 @@ Every step has a time limit. Steps that could block do not run on the event loop
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from anyio import CapacityLimiter, fail_after, to_thread
+from anyio import CapacityLimiter, to_thread
 from redis.exceptions import ResponseError
 
 from api.admission.controller import Admission
@@ -51,7 +52,7 @@ class JobService:
         self._admission = admission
         self._messages = MessageTemplate()
         self._drafting = CapacityLimiter(1)
-        self._storing = CapacityLimiter(STORE_THREADS)
+        self._storing = ThreadPoolExecutor(STORE_THREADS, "store")
         self._beside: set[asyncio.Task[None]] = set()
 
     async def store(self, key: str, data: bytes | bytearray) -> None:
@@ -61,8 +62,7 @@ class JobService:
             BrokerUnavailable: The store refuses, is unreachable or exceeds its time limit.
         """
         try:
-            with fail_after(STORE_TURN_S):  # this bounds the wait; the store bounds its own call
-                await to_thread.run_sync(self._uploads.put, key, data, limiter=self._storing)
+            await self._in_thread(self._uploads.put, key, data)
         except OSError as error:
             _log.warning("cannot store an upload", reason=repr(error))
             if not isinstance(error, TimeoutError):  # the call began, so a slow store may have it
@@ -72,10 +72,32 @@ class JobService:
     async def discard(self, keys: Iterable[str]) -> None:
         """Delete uploads that no job will read; the sweeper deletes them if this fails."""
         try:
-            with fail_after(STORE_TURN_S):
-                await to_thread.run_sync(self._uploads.delete, *keys, limiter=self._storing)
+            await self._in_thread(self._uploads.delete, *keys)
         except OSError as error:
             _log.warning("uploads left to the sweeper", reason=repr(error))
+
+    async def _in_thread(self, call: Callable[..., None], *args: Any) -> None:
+        """Run a call of the store in a thread, at half the cost of ``anyio.to_thread``.
+
+        Raises:
+            TimeoutError: No thread was free in time, and the call will not begin. There is no limit
+                here for a call that has begun: the store has its own.
+        """
+        work, late = self._storing.submit(call, *args), False
+
+        def give_up() -> None:
+            nonlocal late
+            late = work.cancel()
+
+        turn = asyncio.get_running_loop().call_later(STORE_TURN_S, give_up)
+        try:
+            await asyncio.wrap_future(work)
+        except asyncio.CancelledError:
+            if late:
+                raise TimeoutError from None
+            raise
+        finally:
+            turn.cancel()
 
     async def submit(self, job: NewJob, room: int | None = None) -> str:
         """Create a job and send its messages: that of one photo in the same step; see `create`."""
@@ -201,3 +223,4 @@ class JobService:
         for task in self._beside:
             task.cancel()
         await asyncio.gather(*self._beside, return_exceptions=True)
+        self._storing.shutdown(wait=False, cancel_futures=True)
