@@ -81,7 +81,7 @@ class BatchIntake:
         parts = read_parts(chunks, boundary, self.settings.max_upload_bytes, hashing=hashing)
         async for part in parts:
             self._check(part)
-            lease.set(len(part.data))
+            lease.set(part.size)
             if part.complete:
                 self.items.append(await self._take(part))
         if not self.items:

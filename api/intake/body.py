@@ -77,11 +77,17 @@ class MemoryBudget:
 
 
 async def body_chunks(
-    request: Request, limit: int, error: Callable[[int], UploadTooLarge]
+    request: Request,
+    limit: int,
+    error: Callable[[int], UploadTooLarge],
+    lease: MemoryLease | None = None,
 ) -> AsyncIterator[bytes]:
     """The body as it arrives; refused by its declared length, or once it exceeds the limit.
 
+    Each chunk is added to the lease.
+
     Raises:
+        QueueFull: All requests together hold too many bytes.
         UploadTooLarge: ``error(limit)``, if the body has more than ``limit`` bytes.
         MalformedRequest: The body takes longer than ``BODY_WITHIN_S`` seconds to arrive.
         starlette.requests.ClientDisconnect: The client disconnected.
@@ -90,21 +96,18 @@ async def body_chunks(
     if declared.isdecimal() and int(declared) > limit:
         raise error(limit)
     seen = 0
-    deadline = asyncio.get_running_loop().time() + BODY_WITHIN_S
-    stream = request.stream()
-    while True:
-        try:
-            async with asyncio.timeout_at(deadline):
-                chunk = await anext(stream, None)
-        except TimeoutError:
-            raise MalformedRequest(
-                "Sending the body took too long. Send fewer or smaller photos in a request."
-            ) from None
-        if chunk is None:
-            return
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + BODY_WITHIN_S
+    async for chunk in request.stream():  # the connection limits the time between two chunks
         seen += len(chunk)
         if seen > limit:
             raise error(limit)
+        if loop.time() > deadline:
+            raise MalformedRequest(
+                "Sending the body took too long. Send fewer or smaller photos in a request."
+            )
+        if lease:
+            lease.set(lease.bytes + len(chunk))
         yield chunk
 
 
@@ -128,7 +131,7 @@ async def read_photo(
     """
     boundary = boundary_of(request.headers.get("content-type", ""))
     chunks = PeekedBody(
-        counted(body_chunks(request, json_limit(max_bytes), lambda _: too_large(max_bytes)), lease)
+        body_chunks(request, json_limit(max_bytes), lambda _: too_large(max_bytes), lease)
     )
     head = await chunks.peek(HEAD_BYTES)
     if not head:
@@ -150,13 +153,6 @@ async def read_photo(
     if not formats.begin(photo.data):
         raise wrong_content.wrong_content(photo.data, formats)
     return photo
-
-
-async def counted(chunks: AsyncIterator[bytes], lease: MemoryLease) -> AsyncIterator[bytes]:
-    """The chunks, each added to the lease as it arrives."""
-    async for chunk in chunks:
-        lease.set(lease.bytes + len(chunk))
-        yield chunk
 
 
 def json_limit(max_bytes: int) -> int:
@@ -183,14 +179,16 @@ class PeekedBody:
         async for chunk in self._chunks:
             yield chunk
 
-    async def rest(self, limit: int) -> bytearray:
+    async def rest(self, limit: int) -> bytes:
         """The whole body, if it has at most ``limit`` bytes."""
-        body = bytearray()
+        # joined once: an array that grows with each chunk is moved again and again
+        chunks, size = [], 0
         async for chunk in self:
-            body += chunk
-            if len(body) > limit:
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > limit:
                 raise too_large(limit)
-        return body
+        return b"".join(chunks)
 
 
 def base_name(field: str) -> str:
@@ -238,7 +236,7 @@ async def _from_form(
     return photo
 
 
-async def decoded(decode: Callable[[bytearray], Decoded], body: bytearray) -> Decoded:
+async def decoded(decode: Callable[[bytes], Decoded], body: bytes) -> Decoded:
     """``decode(body)``; a large body does not delay other requests."""
     if len(body) < FORM_OVERHEAD:
         return decode(body)

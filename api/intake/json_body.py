@@ -53,7 +53,7 @@ class _JsonBody(StrictJson):
     image: str
 
 
-def decode_json(body: bytes | bytearray) -> bytes:
+def decode_json(body: bytes) -> bytes:
     """The photo's bytes.
 
     Raises:
@@ -68,7 +68,7 @@ def decode_json(body: bytes | bytearray) -> bytes:
     return decode_base64(text)
 
 
-def parse_json(body: bytes | bytearray, model: type[Body], too_many: str) -> Body:
+def parse_json(body: bytes, model: type[Body], too_many: str) -> Body:
     """The body as a model, in bounded memory.
 
     Raises:
@@ -144,7 +144,7 @@ class JsonPhoto:
     """
 
     field: str
-    decode: Callable[[bytearray], bytes]
+    decode: Callable[[bytes], bytes]
 
 
 PREDICT_JSON = JsonPhoto("image", decode_json)

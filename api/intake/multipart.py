@@ -31,7 +31,10 @@ class Part:
     # both lower case
     content_type: bytes = b""
     transfer_encoding: bytes = b""
-    data: bytearray = field(default_factory=bytearray, repr=False)
+    # once the part is complete
+    data: bytes = field(default=b"", repr=False)
+    # of the data so far
+    size: int = 0
     too_large: bool = False
     complete: bool = False
     # of all bytes, including dropped ones; only with ``hashing``
@@ -105,6 +108,8 @@ class _Assembly:
         self._headers: dict[bytes, bytes] = {}
         self._part: Part | None = None
         self._found: list[Part] = []
+        # of the part's data; joined once, because an array that grows is moved again and again
+        self._pieces: list[bytes] = []
         self.ended = False
 
     def callbacks(self) -> "MultipartCallbacks":
@@ -160,15 +165,18 @@ class _Assembly:
             part.sha256.update(memoryview(data)[start:end])
         if part.too_large:
             return
-        if len(part.data) + end - start > self._max_part:
-            part.too_large = True
-            part.data = bytearray()
+        if part.size + end - start > self._max_part:
+            part.too_large, part.size = True, 0
+            self._pieces.clear()
         else:
-            part.data += memoryview(data)[start:end]
+            part.size += end - start
+            self._pieces.append(data[start:end])
 
     def _on_part_end(self) -> None:
         if self._part is not None:
             self._part.complete = True
+            self._part.data = b"".join(self._pieces)
+            self._pieces.clear()
             self._found.append(self._part)
         self._part = None
 

@@ -19,7 +19,6 @@ from api.intake.body import (
     MemoryLease,
     PeekedBody,
     body_chunks,
-    counted,
     decoded,
     json_limit,
 )
@@ -107,9 +106,7 @@ async def read_tensor(
         QueueFull: All requests together hold too many bytes.
     """
     limit = json_limit(max_bytes)
-    chunks = PeekedBody(
-        counted(body_chunks(request, limit, lambda _: _too_large(max_bytes)), lease)
-    )
+    chunks = PeekedBody(body_chunks(request, limit, lambda _: _too_large(max_bytes), lease))
     check_form(await chunks.peek(HEAD_BYTES), request.headers)
     body = await chunks.rest(limit)
     return await decoded(partial(_decode, request.headers, max_bytes, formats), body)
@@ -122,7 +119,7 @@ def _too_large(most: int) -> UploadTooLarge:
 
 
 def _decode(
-    headers: Mapping[str, str], max_bytes: int, formats: PhotoFormats, body: bytearray
+    headers: Mapping[str, str], max_bytes: int, formats: PhotoFormats, body: bytes
 ) -> TensorRequest:
     length = _json_length(headers, len(body))
     try:

@@ -46,7 +46,7 @@ class _Json:
 
     top_k: int | None = None
 
-    def decode(self, body: bytearray) -> bytes:
+    def decode(self, body: bytes) -> bytes:
         try:
             content = parse_json(body, _Body, f"The JSON has too many values. Send {_FORM}.")
         except ValidationError as error:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
+from api.intake import body as intake
 from api.intake.body import MemoryBudget, MemoryLease, read_photo
 from api.intake.multipart import Part
 from api.intake.photo import Photo
@@ -143,3 +144,9 @@ def test_a_client_that_goes_away_is_no_error_of_its_body() -> None:
                 Request({"type": "http", "headers": []}, gone), LIMIT, MemoryLease(MemoryBudget())
             )
         )
+
+
+def test_a_body_that_arrives_for_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "BODY_WITHIN_S", -1.0)
+    with pytest.raises(MalformedRequest, match="took too long"):
+        take(JPEG + bytes(20), [10])
