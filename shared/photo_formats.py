@@ -6,8 +6,10 @@ from functools import cached_property
 JPEG_MAGIC = b"\xff\xd8\xff"
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+
 # Every format that can be accepted, and its name in texts.
-NAMES = {"jpeg": "JPEG", "png": "PNG", "webp": "WebP"}
+NAMES = {"jpeg": "JPEG", "png": "PNG", "webp": "WebP", "avif": "AVIF"}
 # The page's sample photos are JPEGs, and clients send images in memory as PNGs.
 ALWAYS = ("jpeg", "png")
 
@@ -75,7 +77,15 @@ def format_of(data: bytes | bytearray) -> str | None:
         return "png"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
+    if data[4:8] == b"ftyp" and not _AVIF_BRANDS.isdisjoint(_brands(data)):
+        return "avif"
     return None
+
+
+def _brands(data: bytes | bytearray) -> list[bytes]:
+    """The brands with which an ISO media file begins, as far as they are in its first 64 bytes."""
+    end = min(int.from_bytes(data[:4], "big"), 64)
+    return [bytes(data[at : at + 4]) for at in (8, *range(16, end, 4))]
 
 
 def is_moved_webp(data: bytes | bytearray) -> bool:

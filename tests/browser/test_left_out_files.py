@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.conftest import Visiting
+from tests.hostile.avifs import avif
 from tests.hostile.picture import photo
 from tests.hostile.webps import webp
 from tests.support.api_process import ApiProcess
@@ -56,20 +57,27 @@ def test_files_that_are_left_out_are_named_with_their_reason(
     assert all(row["detail"] for row in rows)
 
 
-def test_a_webp_is_sent_if_the_service_accepts_it(
+def test_a_photo_is_sent_if_the_service_accepts_its_format(
     redis_server: RedisServer, visiting: Visiting, tmp_path: Path
 ) -> None:
     (tmp_path / "album").mkdir()
-    for name, data in {"web.webp": webp(photo()), "one.jpg": jpeg(), "scan.avif": b"?"}.items():
+    for name, data in {
+        "web.webp": webp(photo()),
+        "one.jpg": jpeg(),
+        "scan.gif": b"?",
+        "b.avif": avif(photo()),
+    }.items():
         (tmp_path / "album" / name).write_bytes(data)
     with (
-        ApiProcess(redis_server.url, tmp_path, PHOTO_FORMATS="jpeg,png,webp") as api,
+        ApiProcess(redis_server.url, tmp_path, PHOTO_FORMATS="jpeg,png,webp,avif") as api,
         PlayedWorker(redis_server.url),
     ):
         visit = visiting(api.url)
-        assert visit.text("#lead .for-mouse").endswith("choose. JPEG, PNG or WebP.")
+        assert visit.text("#lead .for-mouse").endswith("choose. JPEG, PNG, WebP or AVIF.")
+        accept = "image/jpeg,image/png,image/webp,image/avif"
+        assert visit.page.locator("#pick").get_attribute("accept") == accept
         visit.drop([tmp_path / "album"])
-        visit.wait_text("#batch-line", "2 classified")
+        visit.wait_text("#batch-line", "3 classified")
         visit.wait_text("#alert summary", "Left out: 1 file")
 
 

@@ -9,10 +9,12 @@ import httpx
 import psutil
 import pytest
 
+from shared.photo_formats import NAMES
 from tests.hostile.broken import broken_pictures
 from tests.hostile.exchanges import Exchange, exchanges
 from tests.hostile.live import Live, differs, said, said_of, side_by_side
 from tests.hostile.odd import Picture, as_decoded, odd_pictures
+from tests.hostile.other_formats import broken_others, odd_webps
 from tests.hostile.table import row_of, rows
 from tests.hostile.wire import exchange, wires
 from tests.support.photos import CATS, jpeg
@@ -29,12 +31,12 @@ PHOTOS, ITEMS, PHOTOS_IN_JSON, JSON_BYTES = 200, 10_000, 16, 15_000_000
 
 @cache
 def pictures() -> list[Picture]:
-    return [*odd_pictures(), *broken_pictures()]
+    return [*odd_pictures(), *odd_webps(), *broken_pictures(), *broken_others()]
 
 
 @pytest.fixture(scope="module")
 def live() -> Iterator[Live]:
-    service = Live()
+    service = Live(PHOTO_FORMATS=",".join(NAMES))
     try:
         service.served.ready()
         yield service
@@ -90,7 +92,7 @@ def test_odd_pictures_answer_as_the_plain_ones_do(live: Live) -> None:
         difference = differs(odd, plain, CONFIDENCE_WITHIN)
         return difference and f"{picture.name}: {difference}"
 
-    assert not [*filter(None, side_by_side(compare, odd_pictures()))]
+    assert not [*filter(None, side_by_side(compare, [*odd_pictures(), *odd_webps()]))]
 
 
 def test_each_picture_of_a_batch_ends_as_it_does_alone(live: Live) -> None:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from shared.errors import InvalidImage, ServiceError, UnsupportedMediaType
 from shared.photo_formats import DEFAULT_FORMATS, PhotoFormats, format_of
+from worker.imaging.formats.avif import Avif
+from worker.imaging.formats.avif_header import read_avif_header
 from worker.imaging.formats.jpeg import Jpeg
 from worker.imaging.formats.jpeg_header import read_jpeg_header
 from worker.imaging.formats.png import Png
@@ -47,7 +49,7 @@ of the resize, 1,856 pixels.
 WORKING_BYTES = 2 * 1024 * 1024  # row buffers, tables, the square, and rounding of allocators
 
 
-Photo = Jpeg | Png | Webp
+Photo = Jpeg | Png | Webp | Avif
 
 
 def preprocess(
@@ -147,6 +149,8 @@ def open_photo(data: bytes, formats: PhotoFormats = DEFAULT_FORMATS) -> Photo:
         return Png(read_png_header(data))
     if found == "webp" and found in formats.accepted:
         return Webp(read_webp_header(data))
+    if found == "avif" and found in formats.accepted:
+        return Avif(read_avif_header(data))
     raise UnsupportedMediaType(f"The content is {formats.neither}. Send one of these.")
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 from redis import Redis
 
 from shared.redis_client import connect
+from tests.hostile.avifs import avif
 from tests.hostile.webps import webp
 from tests.support.api_process import ApiProcess
 from tests.support.redis_server import RedisServer
@@ -17,9 +18,10 @@ from tests.support.served import eventually
 from tests.support.worker_process import WorkerProcess
 
 GREEN = 7
-PHOTOS = {"webp": webp(Image.new("RGB", (300, 260), (0, GREEN, 0)))}
-ALL = "jpeg,png,webp"
-LISTED = "Convert it to JPEG, PNG or WebP."
+PICTURE = Image.new("RGB", (300, 260), (0, GREEN, 0))
+PHOTOS = {"webp": webp(PICTURE), "avif": avif(PICTURE, quality=100, subsampling="4:4:4")}
+REFUSED = {"webp": "The content is a WebP image.", "avif": "The content is an AVIF image."}
+ALL = "jpeg,png,webp,avif"
 
 
 @pytest.fixture
@@ -87,9 +89,10 @@ def each_way(api: ApiProcess, photo: bytes) -> Iterator[tuple[int, str]]:
 
 def test_a_default_install_accepts_jpeg_and_png_only(default: ApiProcess) -> None:
     assert default.client.get("/model").json()["formats"] == ["jpeg", "png"]
-    for status, text in each_way(default, PHOTOS["webp"]):
-        assert status == 415
-        assert "The content is a WebP image. Convert it to JPEG or PNG." in text
+    for kind, photo in PHOTOS.items():
+        for status, text in each_way(default, photo):
+            assert status == 415
+            assert f"{REFUSED[kind]} Convert it to JPEG or PNG." in text
     empty = default.client.post("/predict", content=b"").json()["detail"]
     assert empty == "The body is empty. Send a JPEG or PNG."
     neither = default.client.post("/predict", content=b"\1\2\3\4" * 9).json()["detail"]
@@ -104,7 +107,7 @@ def test_every_endpoint_accepts_what_the_setting_lists(listed: ApiProcess) -> No
             assert f"class {GREEN}" in text
     for status, text in each_way(listed, b"GIF89a" + bytes(99)):
         assert status == 415
-        assert f"The content is a GIF image. {LISTED}" in text
+        assert "The content is a GIF image. Convert it to JPEG, PNG, WebP or AVIF." in text
     for status, text in each_way(listed, PHOTOS["webp"].replace(b"\0", b"")):
         assert status == 415
         assert "The bytes of the WebP were changed" in text

@@ -44,6 +44,7 @@ def test_an_empty_variable_is_an_absent_one(monkeypatch: pytest.MonkeyPatch) -> 
         ("jpeg,png", ("jpeg", "png")),
         ("webp, PNG,jpeg", ("jpeg", "png", "webp")),
         ("jpeg,png,webp,webp,", ("jpeg", "png", "webp")),
+        ("avif jpeg png webp", ("jpeg", "png", "webp", "avif")),
     ],
 )
 def test_photo_formats_are_a_list_in_any_order(text: str, formats: tuple[str, ...]) -> None:
@@ -53,7 +54,7 @@ def test_photo_formats_are_a_list_in_any_order(text: str, formats: tuple[str, ..
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("jpeg,png,gif", "unknown format; choose from jpeg, png, webp"),
+        ("jpeg,png,gif", "unknown format; choose from jpeg, png, webp, avif"),
         ("jpg,png", "unknown format; choose from"),
         ("webp", "must contain jpeg and png"),
         (",", "must contain jpeg and png"),

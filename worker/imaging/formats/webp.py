@@ -14,6 +14,10 @@ from worker.imaging.transparency import on_white
 
 # libwebp's canvas and the previous one, Pillow's copy of the canvas, and its picture: 4 each.
 PIXEL_BYTES = 16
+# The copy of the canvas is freed before the picture is cut.
+_COPY_BYTES = 4
+# The file without metadata, and what Pillow makes of it while it opens it (measured).
+_FILE_COPIES = 3
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,10 @@ class Webp:
         size = (cut[2] - cut[0], cut[3] - cut[1])
         kept, alpha = picture_bytes(*size, 4), picture_bytes(*size, 1)
         blended = 3 * kept + alpha if self.header.transparent else kept
-        whole = self.size[0] * self.size[1] * PIXEL_BYTES
-        return max(whole + kept + len(self.header.data), blended) + len(self.header.data)
+        pixels = self.size[0] * self.size[1]
+        cutting = pixels * (PIXEL_BYTES - _COPY_BYTES) + kept
+        file = _FILE_COPIES * len(self.header.data)
+        return max(pixels * PIXEL_BYTES, cutting, blended) + file
 
     def read(self, _: int, cut: IntBox) -> Image.Image:
         """Decode and cut.

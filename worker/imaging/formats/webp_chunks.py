@@ -22,6 +22,8 @@ _LOSSLESS = 0x2F
 _CANVAS_BYTES, _FRAME_BYTES = 10, 16
 _ANIMATED, _TRANSPARENT = 0x02, 0x10
 
+Part = bytes | memoryview
+
 
 @dataclass(frozen=True)
 class WebpHeader:
@@ -42,11 +44,18 @@ class WebpHeader:
 
 @dataclass(frozen=True)
 class _Frame:
-    """One compressed picture: its size, whether it has alpha, and its chunks with their headers."""
+    """One compressed picture: its size, whether it has alpha, and the parts of its chunks.
+
+    The parts are joined once, in the new file, because a picture may have 20 MB.
+    """
 
     size: Size
     transparent: bool
-    chunks: bytes
+    parts: tuple[Part, ...]
+
+    @property
+    def has_alpha_chunk(self) -> bool:
+        return self.parts[0][:4] == b"ALPH"
 
 
 def read_webp_header(data: bytes) -> WebpHeader:
@@ -94,27 +103,30 @@ def _chunks(data: bytes, at: int, end: int) -> dict[bytes, slice]:
 def _frame(data: bytes, chunks: dict[bytes, slice]) -> _Frame:
     """A compressed picture; its own size decides how much the decoder allocates."""
     if b"VP8L" in chunks:
-        content = data[chunks[b"VP8L"]]
+        content = memoryview(data)[chunks[b"VP8L"]]
         bits = int.from_bytes(content[1:5], "little")
         if len(content) < 5 or content[0] != _LOSSLESS:
             raise InvalidImage(CANNOT_BE_DECODED)
         size = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
         return _Frame(size, bool(bits >> 28 & 1), _chunk(b"VP8L", content))
-    content = data[chunks.get(b"VP8 ", slice(0))]
+    content = memoryview(data)[chunks.get(b"VP8 ", slice(0))]
     width, height = (int.from_bytes(content[at : at + 2], "little") & 0x3FFF for at in (6, 8))
     if content[3:6] != _KEY_FRAME or not width or not height:
         raise InvalidImage(CANNOT_BE_DECODED)
-    alpha = _chunk(b"ALPH", data[chunks[b"ALPH"]]) if b"ALPH" in chunks else b""
-    return _Frame((width, height), bool(alpha), alpha + _chunk(b"VP8 ", content))
+    picture = _chunk(b"VP8 ", content)
+    if b"ALPH" not in chunks:
+        return _Frame((width, height), False, picture)
+    alpha = _chunk(b"ALPH", memoryview(data)[chunks[b"ALPH"]])
+    return _Frame((width, height), True, alpha + picture)
 
 
 def _still(frame: _Frame, canvas: Size | None, orientation: int) -> WebpHeader:
     if canvas not in {None, frame.size}:
         raise InvalidImage(CANNOT_BE_DECODED)
     # A lossless picture has its alpha within; only a separate alpha channel needs the longer form.
-    separate_alpha = frame.chunks.startswith(b"ALPH")
-    extended = _extended(_TRANSPARENT, frame.size) if separate_alpha else b""
-    return WebpHeader(frame.size, frame.transparent, orientation, _file(extended, frame.chunks))
+    extended = _extended(_TRANSPARENT, frame.size) if frame.has_alpha_chunk else ()
+    data = _file(*extended, *frame.parts)
+    return WebpHeader(frame.size, frame.transparent, orientation, data)
 
 
 def _animated(frame: _Frame, canvas: Size, rectangle: bytes, orientation: int) -> WebpHeader:
@@ -123,8 +135,8 @@ def _animated(frame: _Frame, canvas: Size, rectangle: bytes, orientation: int) -
     if (width, height) != frame.size or left + width > canvas[0] or top + height > canvas[1]:
         raise InvalidImage(CANNOT_BE_DECODED)
     extended = _extended(_ANIMATED | _TRANSPARENT, canvas)
-    content = _chunk(b"ANMF", rectangle + frame.chunks)
-    data = _file(extended, _chunk(b"ANIM", bytes(6)), content)
+    animation = _chunk(b"ANIM", bytes(6))
+    data = _file(*extended, *animation, *_chunk(b"ANMF", rectangle, *frame.parts))
     return WebpHeader(canvas, True, orientation, data)
 
 
@@ -138,14 +150,15 @@ def _three_bytes(data: bytes, at: int) -> int:
     return int.from_bytes(data[at : at + 3], "little")
 
 
-def _extended(flags: int, size: Size) -> bytes:
+def _extended(flags: int, size: Size) -> tuple[Part, ...]:
     sides = b"".join((length - 1).to_bytes(3, "little") for length in size)
     return _chunk(b"VP8X", pack("<I", flags) + sides)
 
 
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return _CHUNK.pack(kind, len(content)) + content + bytes(len(content) % 2)
+def _chunk(kind: bytes, *content: Part) -> tuple[Part, ...]:
+    length = sum(map(len, content))
+    return (_CHUNK.pack(kind, length), *content, bytes(length % 2))
 
 
-def _file(*chunks: bytes) -> bytes:
-    return _FILE.pack(b"RIFF", 4 + sum(map(len, chunks)), b"WEBP") + b"".join(chunks)
+def _file(*parts: Part) -> bytes:
+    return b"".join([_FILE.pack(b"RIFF", 4 + sum(map(len, parts)), b"WEBP"), *parts])

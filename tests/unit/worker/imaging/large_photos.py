@@ -5,6 +5,7 @@ import zlib
 import numpy as np
 from PIL import Image
 
+from tests.hostile.avifs import avif
 from tests.hostile.jpegs import jpeg
 from tests.hostile.pngs import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, chunk, png
 from tests.hostile.webps import webp
@@ -13,6 +14,7 @@ KINDS = [
     *("thin", "wide", "jpeg", "jpeg-progressive-420", "jpeg-progressive-444", "jpeg-cmyk"),
     *("jpeg-panorama-turned", "jpeg-whole", "png-grey", "png-grey-16", "png-grey-alpha"),
     *("png-rgb", "png-rgba", "png-palette", "png-1-bit"),
+    *("avif", "avif-444", "avif-alpha", "avif-grain", "avif-noise", "avif-animated", "avif-tiles"),
     *("webp", "webp-lossless", "webp-alpha", "webp-lossless-alpha", "webp-noise", "webp-animated"),
 ]
 
@@ -33,6 +35,7 @@ def large_photo(kind: str) -> bytes:
     with_alpha = colours.copy()
     with_alpha.putalpha(grey)
     noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, (1300, 1700, 3), np.uint8))
+    tiny_tiles = colours.resize((2048, 2048))
     turned = Image.Exif()
     turned[0x0112] = 6
     return {
@@ -51,6 +54,13 @@ def large_photo(kind: str) -> bytes:
             gradient, kind=PALETTE, before=chunk(b"PLTE", bytes(range(256)) * 3)
         ),
         "png-1-bit": lambda: png(gradient >> 7, 1, GREY),
+        "avif": lambda: avif(colours),
+        "avif-444": lambda: avif(colours, subsampling="4:4:4"),
+        "avif-alpha": lambda: avif(with_alpha),
+        "avif-grain": lambda: avif(colours, advanced={"film-grain-test": "1"}),
+        "avif-noise": lambda: avif(noise, quality=95, subsampling="4:4:4"),
+        "avif-animated": lambda: avif(colours, save_all=True, append_images=[colours]),
+        "avif-tiles": lambda: avif(tiny_tiles, autotiling=False, tile_rows=6, tile_cols=6),
         "webp": lambda: webp(colours, lossless=False),
         "webp-lossless": lambda: webp(colours),
         "webp-alpha": lambda: webp(with_alpha, lossless=False),

@@ -148,6 +148,8 @@ def test_eight_at_once_stay_within_the_budget(kind: str, tmp_path: Path) -> None
 
 # How much of what is reserved must be taken, so that as many as possible decode side by side.
 MOST_TAKE = 0.6
+# The headers do not say into how many tiles an AVIF is divided, so the most is reserved.
+AVIFS_TAKE = 0.5
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +177,8 @@ def test_no_photo_takes_more_than_is_reserved_nor_much_less(
     kind: str, peaks: dict[str, tuple[int, int]]
 ) -> None:
     taken, reserved = peaks[kind]
-    assert MOST_TAKE * reserved - WORKING_BYTES < taken <= reserved
+    share = AVIFS_TAKE if kind.startswith("avif") else MOST_TAKE
+    assert share * reserved - WORKING_BYTES < taken <= reserved
 
 
 @contextmanager

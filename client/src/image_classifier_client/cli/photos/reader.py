@@ -15,6 +15,7 @@ CONVERT = "The service accepts JPEG and PNG: convert it, for example with `magic
 # how other formats begin: bytes, offset, name; and how the service names those that it may accept
 FORMATS = [
     (b"ftypavif", 4, "an AVIF"),
+    (b"ftypavis", 4, "an AVIF"),
     (b"ftyp", 4, "a HEIC"),
     (b"WEBP", 8, "a WebP"),
     (b"GIF8", 0, "a GIF"),
@@ -23,7 +24,7 @@ FORMATS = [
     (b"MM\0*", 0, "a TIFF or raw"),
     (b"%PDF", 0, "a PDF"),
 ]
-ACCEPTED_AS = {"a WebP": "webp"}
+ACCEPTED_AS = {"a WebP": "webp", "an AVIF": "avif"}
 
 
 @dataclass(frozen=True)

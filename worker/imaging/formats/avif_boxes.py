@@ -1,0 +1,183 @@
+"""Reads the boxes of an AVIF: its items, where their data is, and their properties."""
+
+from dataclasses import dataclass, field
+
+from shared.errors import InvalidImage
+from worker.imaging.refusals import CANNOT_BE_DECODED, ENDS_TOO_EARLY
+
+# A file has one box for each item and property; encoders write a dozen.
+MAX_BOXES = 1_000
+
+
+@dataclass
+class Item:
+    """A picture or something else in the file: its type, its place and its properties."""
+
+    kind: bytes = b""
+    extents: list[slice] = field(default_factory=list)
+    properties: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+    def property(self, kind: bytes) -> bytes:
+        """The content of the first property of this type; empty if there is none."""
+        return next((content for name, content in self.properties if name == kind), b"")
+
+
+@dataclass(frozen=True)
+class AvifItems:
+    """The items of a file by number, and which one is the picture to show.
+
+    Attributes:
+        items: The items.
+        primary: The number of the picture.
+        references: Type, source and target of each reference between items.
+    """
+
+    items: dict[int, Item]
+    primary: int
+    references: list[tuple[bytes, int, int]]
+
+
+def read_items(data: bytes) -> AvifItems:
+    """Read the boxes of a file that begins like an AVIF; the rest may be anything.
+
+    Raises:
+        InvalidImage: The file is shorter than it says, lacks a box that it must have, or has more
+            boxes than any encoder writes.
+    """
+    meta = dict(reversed(_boxes(data))).get(b"meta", slice(0))
+    boxes = dict(reversed(_contents(data[meta][4:])))
+    if not boxes.keys() >= {b"pitm", b"iinf", b"iloc", b"iprp"}:
+        raise InvalidImage(CANNOT_BE_DECODED)
+    items: dict[int, Item] = {}
+    _read_types(boxes[b"iinf"], items)
+    _read_places(_Fields(boxes[b"iloc"]), items)
+    _read_properties(boxes[b"iprp"], items)
+    primary = _Fields(boxes[b"pitm"])
+    number = primary(4 if primary.version else 2)
+    return AvifItems(items, number, _references(boxes[b"iref"]) if b"iref" in boxes else [])
+
+
+class _Fields:
+    """Reads the numbers of a box one after the other; a full box begins with its version."""
+
+    def __init__(self, data: bytes, *, full: bool = True) -> None:
+        self._data = data
+        self._at = 0
+        self.version = self(1) if full else 0
+        self.flags = self(3) if full else 0
+
+    def __call__(self, size: int) -> int:
+        return int.from_bytes(self.take(size), "big")
+
+    def take(self, size: int) -> bytes:
+        """The next bytes."""
+        self._at += size
+        if self._at > len(self._data):
+            raise InvalidImage(CANNOT_BE_DECODED)
+        return self._data[self._at - size : self._at]
+
+    def turns(self, size: int) -> range:
+        """As many turns as the next number says."""
+        count = self(size)
+        if count > MAX_BOXES:
+            raise _too_many()
+        return range(count)
+
+    def boxes(self) -> list[tuple[bytes, bytes]]:
+        """The boxes that follow, as `_contents` returns them."""
+        return _contents(self._data[self._at :])
+
+
+def _boxes(data: bytes) -> list[tuple[bytes, slice]]:
+    """Type and content of each box."""
+    found: list[tuple[bytes, slice]] = []
+    at = 0
+    while at + 8 <= len(data):
+        if len(found) >= MAX_BOXES:
+            raise _too_many()
+        start, size = at + 8, int.from_bytes(data[at : at + 4], "big")
+        kind = data[at + 4 : at + 8]
+        if size == 1:  # a longer number follows
+            start, size = at + 16, int.from_bytes(data[at + 8 : at + 16], "big")
+        end = at + size if size else len(data)
+        if end > len(data):
+            raise InvalidImage(ENDS_TOO_EARLY)
+        if end < start:
+            raise InvalidImage(CANNOT_BE_DECODED)
+        found.append((kind, slice(start, end)))
+        at = end
+    return found
+
+
+def _contents(data: bytes) -> list[tuple[bytes, bytes]]:
+    return [(kind, data[content]) for kind, content in _boxes(data)]
+
+
+def _too_many() -> InvalidImage:
+    return InvalidImage(
+        f"The AVIF has more than {MAX_BOXES} parts. Save it again with an ordinary image editor."
+    )
+
+
+def _read_types(iinf: bytes, items: dict[int, Item]) -> None:
+    fields = _Fields(iinf)
+    fields(4 if fields.version else 2)
+    for kind, content in fields.boxes():
+        if kind == b"infe":
+            entry = _Fields(content)
+            number = entry(4 if entry.version == 3 else 2)
+            entry(2)
+            items.setdefault(number, Item(entry.take(4)))
+
+
+def _read_places(fields: _Fields, items: dict[int, Item]) -> None:
+    sizes = fields(2)
+    offset_size, length_size, base_size, index_size = (sizes >> at & 15 for at in (12, 8, 4, 0))
+    total = 0
+    for _ in fields.turns(4 if fields.version == 2 else 2):
+        number = fields(4 if fields.version == 2 else 2)
+        elsewhere = fields(2) & 15 if fields.version else 0
+        elsewhere |= fields(2)
+        base = fields(base_size)
+        extents: list[slice] = []
+        for _ in fields.turns(2):
+            fields(index_size if fields.version else 0)
+            start = base + fields(offset_size)
+            extents.append(slice(start, start + fields(length_size)))
+        total += len(extents)
+        if total > MAX_BOXES:
+            raise _too_many()
+        if number in items and not elsewhere and not items[number].extents:
+            items[number].extents = extents
+
+
+def _read_properties(iprp: bytes, items: dict[int, Item]) -> None:
+    boxes = _contents(iprp)
+    properties = [
+        found for kind, content in boxes if kind == b"ipco" for found in _contents(content)
+    ]
+    for kind, content in boxes:
+        if kind != b"ipma":
+            continue
+        fields = _Fields(content)
+        width = 2 if fields.flags & 1 else 1
+        for _ in fields.turns(4):
+            item = items.get(fields(4 if fields.version else 2), Item())
+            for _ in fields.turns(1):
+                at = fields(width) & (0x7FFF if width == 2 else 0x7F)  # the top bit: essential
+                if 0 < at <= len(properties):
+                    item.properties.append(properties[at - 1])
+
+
+def _references(iref: bytes) -> list[tuple[bytes, int, int]]:
+    """Type, source and target of each reference between items."""
+    fields = _Fields(iref)
+    width = 4 if fields.version else 2
+    found = []
+    for kind, content in fields.boxes():
+        entry = _Fields(content, full=False)
+        source = entry(width)
+        found += [(kind, source, entry(width)) for _ in entry.turns(2)]
+        if len(found) > MAX_BOXES:
+            raise _too_many()
+    return found
