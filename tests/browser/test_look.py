@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visiting
+from tests.support.api_process import ApiProcess
 from tests.support.browser import PHONE, Visit
 from tests.support.photos import jpeg
 from tests.support.served import Served
@@ -41,6 +42,11 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
 
     assert_fits()
+    words = visit.page.locator(".photo-empty .for-touch").bounding_box()
+    line = visit.page.locator("#samples p").bounding_box()
+    assert words
+    assert line
+    assert words["y"] + words["height"] <= line["y"]
     visit.wait_text("#service-word", "Ready")
     visit.drop([photos / "00 chelsea.jpg"])
     visit.labels()
@@ -52,6 +58,18 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(
     assert_fits()
     visit.page.locator(".tile").first.click()
     assert_fits()
+
+
+@pytest.mark.parametrize("width", [360, 320])
+def test_the_longest_word_of_the_state_fits_on_a_phone(
+    keyed_api: ApiProcess, visiting: Visiting, width: int
+) -> None:
+    size = (width, PHONE[1])
+    visit = visiting(keyed_api.url, size=size, has_touch=True, is_mobile=True, expected=[401])
+    visit.page.get_by_role("button", name="Not now").click()
+    visit.wait_text("#service-word", "API key required")
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+    expect(visit.page.get_by_role("link", name="Image classifier")).to_be_visible()
 
 
 def test_a_phone_offers_its_camera_and_nothing_to_drop(visiting: Visiting, service: Served) -> None:

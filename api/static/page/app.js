@@ -8,6 +8,7 @@ import { byId, make, perFrame, setText } from "./dom.js";
 import { onPhotos } from "./file-input.js";
 import { showLeftOut } from "./left-out.js";
 import { showPhoto } from "./preview.js";
+import { rememberBatch, showRecent } from "./recent-batches.js";
 import { showNothing } from "./result-panel.js";
 import { onSample } from "./samples.js";
 import { watchHealth } from "./service-status.js";
@@ -27,6 +28,7 @@ function take(photos, leftOut) {
 
 function takeOne(file) {
   byId("samples").hidden = true;
+  showRecent(false);
   classify(file);
   showCommand(() => ofPhoto(file));
 }
@@ -34,6 +36,7 @@ function takeOne(file) {
 function begin() {
   forgetSingle();
   showCommand(null);
+  showRecent(false);
   batch = new Batch();
   view.show(batch);
   batch.addEventListener("job", remember);
@@ -43,12 +46,16 @@ function begin() {
 }
 
 function startOver() {
+  leave();
+  history.replaceState(null, "", location.pathname);
+  byId("pick").focus();
+}
+
+function leave() {
   batch?.leave();
   batch = null;
-  history.replaceState(null, "", location.pathname);
   showLeftOut([]);
   showEmpty();
-  byId("pick").focus();
 }
 
 function showEmpty() {
@@ -58,6 +65,7 @@ function showEmpty() {
   byId("samples").hidden = false;
   showNothing(byId("answer"));
   showCommand(null);
+  showRecent(true);
   see("single");
 }
 
@@ -85,7 +93,9 @@ const drawCommand = perFrame(() => {
 
 /** Keep the jobs in the page's address, so that a reload or a link finds them again. */
 function remember() {
-  history.replaceState(null, "", `#${batch.jobs.map((path) => path.split("/").pop()).join(",")}`);
+  const ids = batch.jobs.map((path) => path.split("/").pop());
+  history.replaceState(null, "", `#${ids.join(",")}`);
+  rememberBatch(ids);
   drawCommand();
 }
 
@@ -94,6 +104,12 @@ function reopen() {
   if (ids.length) begin().open(ids.map(jobPath));
 }
 
+// a recent batch was chosen, or the browser's back button
+addEventListener("hashchange", () => {
+  if (batch?.unsent) return;
+  leave();
+  reopen();
+});
 addEventListener("beforeunload", (event) => { if (batch?.unsent) event.preventDefault(); });
 byId("start-over").addEventListener("click", startOver);
 onPhotos(take);

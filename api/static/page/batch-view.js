@@ -3,7 +3,7 @@
 import { byId, isOff, perFrame, say, setOff, setText } from "./dom.js";
 import { download } from "./export-results.js";
 import { filtered, showCounts, showLabels } from "./filter.js";
-import { bytes, count, photos, timeLeft } from "./format.js";
+import { bytes, count, outcome, photos, timeLeft } from "./format.js";
 import { openDetail, refreshDetail } from "./photo-dialog.js";
 import { Problem } from "./problem.js";
 import { Throughput } from "./throughput.js";
@@ -75,10 +75,7 @@ export class BatchView {
   #line(counts) {
     const { running, sentBytes, allBytes, unsent } = this.#batch;
     if (!counts.all) return "";
-    if (!running) {
-      const kinds = [["classified", counts.succeeded], ["failed", counts.failed], ["cancelled", counts.cancelled]];
-      return kinds.filter(([, number], at) => number || !at).map(([word, number]) => `${count(number)} ${word}`).join(" · ");
-    }
+    if (!running) return outcome(counts);
     if (!counts.finished && unsent) return `Sending ${bytes(sentBytes)} of ${bytes(allBytes)}`;
     const parts = [`${count(counts.finished)} of ${count(counts.all)}`];
     const { perS } = this.#throughput;

@@ -40,6 +40,17 @@ export function timeLeft(seconds) {
   return `about ${(seconds / 3600).toFixed(1)} h left`;
 }
 
+/** What became of the photos of a finished batch. */
+export function outcome({ succeeded, failed, cancelled }) {
+  const kinds = [["classified", succeeded], ["failed", failed], ["cancelled", cancelled]];
+  return kinds.filter(([, number], at) => number || !at).map(([word, number]) => `${count(number)} ${word}`).join(" · ");
+}
+
+const moment = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
+
+/** A moment in ISO 8601, in the visitor's time zone. */
+export const dateTime = (text) => moment.format(new Date(text));
+
 const STATES = {
   waiting: "not sent yet",
   sending: "being sent",

@@ -54,7 +54,7 @@ function ghosts() {
 
 function conceptOf(concept) {
   if (!concept) return [];
-  return [make("p", { className: "concept" }, make("strong", {}, concept.label), ` ${percent(concept.confidence)}`)];
+  return [make("p", { className: "concept" }, make("strong", {}, concept.label), make("span", { className: "share" }, percent(concept.confidence)))];
 }
 
 function bar({ label, confidence }) {

@@ -35,6 +35,9 @@ export const onStatus = (act) => listeners.push(act);
 /** What a photo waits for at the moment, for people. */
 export const waitingFor = () => (STATES[state] ?? STATES.ok)[1];
 
+/** Whether the service can answer questions about jobs. */
+export const answers = () => !["unknown", "unreachable", "key", "broker"].includes(state);
+
 /** Poll /health for as long as the page is visible. */
 export async function watchHealth() {
   for (;;) {
