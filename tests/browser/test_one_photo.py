@@ -18,10 +18,13 @@ def test_a_dropped_photo_is_shown_with_bars_and_the_time(
 ) -> None:
     visit.drop([photos / "00 chelsea.jpg"])
     labels = visit.labels()
-    expected = service.predict().json()["predictions"]
+    answer = service.predict().json()
+    expected = answer["predictions"]
+    concept = [answer["concept"]["label"]] if "concept" in answer else []
+    assert visit.page.locator("#answer > .concept:first-child strong").all_inner_texts() == concept
     assert labels == [one["label"] for one in expected if one["confidence"] >= 0.01]
     assert expected[0]["class_index"] in CATS
-    shares = visit.page.locator("#answer .share").all_inner_texts()
+    shares = visit.page.locator("#answer .bars .share").all_inner_texts()
     shown = [one for one in expected if one["confidence"] >= 0.01]
     assert shares[1:] == [f"{one['confidence'] * 100:.1f}%" for one in shown[1:]]
     bars = visit.page.eval_on_selector_all(
