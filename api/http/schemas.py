@@ -1,9 +1,11 @@
 """Schemas of the API's responses, built from the job records."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic_core import from_json, to_json
 
 from shared.messages import (
     Concept,
@@ -136,6 +138,31 @@ class Job(JobProgress):
             items=[JobItem.of(item) for item in record.items],
             next=following if end < record.total else None,
         )
+
+
+# What the JSON of a photo that succeeded has, in this order; some photos have no concept.
+RESULT_FIELDS = [name for name in ItemResult.model_fields if name != "error"]
+NO_CONCEPT = [name for name in RESULT_FIELDS if name != "concept"]
+_FORMS = (RESULT_FIELDS, NO_CONCEPT, ["error"])
+
+
+def item_json(item: ItemRecord) -> str:
+    """The JSON of `JobItem`; its result is passed through as it is stored.
+
+    A result in the form of another version is validated, and written in the form of this one.
+    """
+    stored = item.stored
+    if not stored or list(from_json(stored)) not in _FORMS:
+        return JobItem.of(item).model_dump_json()
+    own = {"index": item.index, "filename": item.filename, "status": item.status}
+    return f"{to_json(own).decode()[:-1]},{stored[1:]}"
+
+
+def job_json(record: JobRecord, offset: int, limit: int) -> str:
+    """The JSON of `Job.of`, with its items' results as they are stored."""
+    job = Job.of(replace(record, items=[]), offset, limit).model_dump_json()
+    items = ",".join(map(item_json, record.items))
+    return job.replace('"items":[]', f'"items":[{items}]', 1)
 
 
 class JobList(Wire):

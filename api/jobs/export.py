@@ -6,7 +6,7 @@ import io
 from collections.abc import AsyncIterator, Callable
 from enum import StrEnum
 
-from api.http.schemas import JobItem, JobProgress
+from api.http.schemas import JobProgress, item_json
 from api.jobs.service import JobService
 from shared.errors import BrokerUnavailable
 from shared.messages import PROBLEM_BASE, ItemResult
@@ -80,18 +80,14 @@ async def _json(first: JobRecord, items: Pages) -> AsyncIterator[str]:
     yield head.removesuffix("}") + ',"items":['
     between = ""
     async for page in items:
-        yield between + ",".join(_object(item) for item in page)
+        yield between + ",".join(map(item_json, page))
         between = ","
     yield '],"next":null}'
 
 
 async def _ndjson(_: JobRecord, items: Pages) -> AsyncIterator[str]:
     async for page in items:
-        yield "".join(_object(item) + "\n" for item in page)
-
-
-def _object(item: ItemRecord) -> str:
-    return JobItem.of(item).model_dump_json()
+        yield "".join(item_json(item) + "\n" for item in page)
 
 
 async def _csv(first: JobRecord, items: Pages) -> AsyncIterator[str]:

@@ -35,5 +35,6 @@ def as_created(job: NewJob, limit: int = 1) -> JobRecord:
 
 def _item_as_created(index: int, item: NewItem) -> ItemRecord:
     status = ItemState.FAILED if item.problem else ItemState.QUEUED
-    result = ItemResult(error=item.problem) if item.problem else None
-    return ItemRecord(index, item.filename, item.upload_key, status, result)
+    problem = ItemResult(error=item.problem) if item.problem else None
+    stored = problem.model_dump_json(exclude_none=True) if problem else None
+    return ItemRecord(index, item.filename, item.upload_key, status, stored)

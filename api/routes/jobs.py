@@ -18,7 +18,7 @@ from api.dependencies import (
 from api.http.openapi import PHOTO, example, form, problems
 from api.http.openapi_examples import JOB_CANCELLED, JOB_COMPLETED, JOB_QUEUED
 from api.http.responses import job_response, json_response
-from api.http.schemas import Job
+from api.http.schemas import Job, job_json
 from api.intake.batch import BatchIntake
 from api.jobs.idempotency import Fingerprint, IdempotencyKey, own_key
 from api.jobs.snapshots import as_created
@@ -158,7 +158,7 @@ async def get_job(
     The job's record is kept for a day after the job is finished.
     """
     record = await services.jobs.read(job_id, offset, limit)
-    return json_response(Job.of(record, offset, limit))
+    return Response(job_json(record, offset, limit), media_type="application/json")
 
 
 @router.delete(

@@ -24,22 +24,18 @@ from api.dependencies import (
 from api.http.openapi import PREDICT_BODY, PREFER, example, problems
 from api.http.openapi_examples import JOB_QUEUED, PREDICTION
 from api.http.responses import job_response, json_response, respond_error, respond_item
-from api.http.schemas import Job, PredictAnswer
+from api.http.schemas import NO_CONCEPT, RESULT_FIELDS, Job, PredictAnswer
 from api.intake.body import MemoryLease, read_photo
 from api.intake.photo import Photo
 from api.jobs.completion_or_disconnect import DisconnectWatch
 from api.jobs.snapshots import as_created
 from shared import errors, log
-from shared.messages import ItemResult, ItemState
+from shared.messages import ItemState
 from shared.queue.names import QueueName
 from shared.records.jobs import ItemRecord, JobRecord, NewItem, NewJob
 from shared.uploads import upload_key
 
 _log = log.get(__name__)
-
-# What a photo that succeeded has, in this order; some have no concept.
-RESULT_FIELDS = [name for name in ItemResult.model_fields if name != "error"]
-NO_CONCEPT = [name for name in RESULT_FIELDS if name != "concept"]
 
 PhotosToClassify = tuple[list[Photo], ClassifyOptions]
 # Reads the body within the request's lease.
@@ -223,8 +219,8 @@ def _answer(record: JobRecord, headers: dict[str, str]) -> Response:
     item = record.items[0]
     if failed := failure(item, record.job_id):
         return failed
-    if item.result and item.status is ItemState.SUCCEEDED:
-        return json_response(PredictAnswer.of(record.job_id, item, item.result), headers=headers)
+    if item.status is ItemState.SUCCEEDED and (result := item.result):
+        return json_response(PredictAnswer.of(record.job_id, item, result), headers=headers)
     return job_response(Job.of(record, 0, 1), 202, headers)
 
 
@@ -233,7 +229,7 @@ def failure(item: ItemRecord, job_id: str, prefix: str = "") -> Response | None:
 
     ``prefix`` begins the detail: it names the photo where a request has several.
     """
-    if item.result and (problem := item.result.error):
+    if (result := item.result) and (problem := result.error):
         return respond_item(problem.model_copy(update={"detail": prefix + problem.detail}), job_id)
     if item.status is ItemState.CANCELLED:
         return respond_error(errors.JobCancelled("The job was cancelled. Send the photo again."))

@@ -59,13 +59,18 @@ class NewJob:
 
 @dataclass(frozen=True)
 class ItemRecord:
-    """The state of one photo of a job."""
+    """The state of one photo of a job, and its result's JSON once it is finished."""
 
     index: int
     filename: str | None
     upload_key: str | None
     status: ItemState
-    result: ItemResult | None
+    stored: str | None = field(default=None, repr=False)
+
+    @property
+    def result(self) -> ItemResult | None:
+        """The result, validated at each call."""
+        return ItemResult.model_validate_json(self.stored) if self.stored else None
 
 
 @dataclass(frozen=True)
@@ -215,13 +220,8 @@ def _dump(item: NewItem) -> str:
 
 def _item_record(index: int, item: str, state: str, result: str | None) -> ItemRecord:
     meta = json.loads(item)
-    return ItemRecord(
-        index=index,
-        filename=meta["filename"],
-        upload_key=meta["upload"],
-        status=ItemState(state.partition("|")[0]),
-        result=ItemResult.model_validate_json(result) if result else None,
-    )
+    status = ItemState(state.partition("|")[0])
+    return ItemRecord(index, meta["filename"], meta["upload"], status, result)
 
 
 def _job_record(job_id: str, job: dict[str, Any], items: list[ItemRecord]) -> JobRecord:

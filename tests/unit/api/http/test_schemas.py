@@ -3,12 +3,23 @@
 import json
 from dataclasses import replace
 
-from api.http.schemas import Job
+import pytest
+
+from api.http.schemas import Job, JobItem, item_json, job_json
 from api.jobs.snapshots import as_created
 from shared.errors import InvalidImage
-from shared.messages import ItemState, JobState, Problem
+from shared.messages import (
+    Concept,
+    ItemResult,
+    ItemState,
+    JobState,
+    ModelInfo,
+    Prediction,
+    Problem,
+    TimingMs,
+)
 from shared.queue.names import QueueName
-from shared.records.jobs import NewItem, NewJob
+from shared.records.jobs import ItemRecord, NewItem, NewJob
 
 REFUSED = Problem.of(InvalidImage("Cut off."))
 
@@ -55,3 +66,49 @@ def test_next_is_there_until_the_last_page() -> None:
     assert Job.of(record, 10, 10).next == "/jobs/id?offset=20&limit=10"
     assert Job.of(record, 20, 10).next is None
     assert Job.of(record, 15, 10).next is None
+
+
+SUCCEEDED = ItemResult(
+    concept=Concept(label="domestic cat", wnid="n02121808", confidence=0.97),
+    predictions=[
+        Prediction(label="Schloß", wnid="n03877845", class_index=1, confidence=0.1),
+        Prediction(label="cat", class_index=2, confidence=1e-06, heatmap=[[0.5, -1.0]]),
+    ],
+    model=ModelInfo(name="m", weights="w", sha256="s", device="cpu", precision="bf16"),
+    timing_ms=TimingMs(queued=0.1, decode=3, inference=38.8, total=42.0),
+)
+RESULTS = {
+    "a concept": (ItemState.SUCCEEDED, SUCCEEDED),
+    "no concept": (ItemState.SUCCEEDED, SUCCEEDED.model_copy(update={"concept": None})),
+    "no classes": (ItemState.SUCCEEDED, SUCCEEDED.model_copy(update={"predictions": []})),
+    "an error": (ItemState.FAILED, ItemResult(error=REFUSED)),
+    "no result yet": (ItemState.RUNNING, None),
+}
+
+
+def stored(index: int, status: ItemState, result: ItemResult | None) -> ItemRecord:
+    text = result.model_dump_json(exclude_none=True) if result else None
+    return ItemRecord(index, 'a "quoted\\" name,\x7f', "key", status, text)
+
+
+@pytest.mark.parametrize(("status", "result"), RESULTS.values(), ids=RESULTS)
+def test_a_stored_result_is_the_items_byte_for_byte(
+    status: ItemState, result: ItemResult | None
+) -> None:
+    item = stored(3, status, result)
+    assert item_json(item) == JobItem.of(item).model_dump_json()
+
+
+@pytest.mark.parametrize("change", [{"new_field": 1}, {"error": None}])
+def test_a_result_in_another_form_is_written_in_this_one(change: dict[str, object]) -> None:
+    item = stored(0, ItemState.SUCCEEDED, SUCCEEDED)
+    text = json.dumps(json.loads(item.stored or "") | change)
+    found = json.loads(item_json(replace(item, stored=text)))
+    assert found == json.loads(item_json(item))
+
+
+@pytest.mark.parametrize("limit", [2, 5])
+def test_a_job_is_written_byte_for_byte_as_its_model(limit: int) -> None:
+    items = [stored(at, *each) for at, each in enumerate(RESULTS.values())]
+    record = replace(as_created(new_job(5, 0), 0), items=items)
+    assert job_json(record, 0, limit) == Job.of(record, 0, limit).model_dump_json()

@@ -42,7 +42,7 @@ def job(filename: str | None) -> NewJob:
 def test_a_published_result_is_the_answer_byte_for_byte(
     filename: str | None, result: ItemResult
 ) -> None:
-    item = ItemRecord(0, filename, None, ItemState.SUCCEEDED, result)
+    item = ItemRecord(0, filename, None, ItemState.SUCCEEDED)
     answer = PredictAnswer.of(JOB_ID, item, result).model_dump_json()
     assert published_answer(job(filename), published(result)) == answer.encode()
     assert ("concept" in json.loads(answer)) is (result is NAMED)
