@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.messages import ItemResult
 from tests.unit.worker.processing.conftest import KEY, Played, photo
@@ -133,3 +135,15 @@ def test_the_least_confidence_is_compared_after_rounding_and_calibration(
     probabilities = np.array([probability, 1 - probability], np.float32)
     found = labeller.predictions(probabilities, labeller.confidences(probabilities), 2, least)
     assert ("a" in [one.label for one in found]) is kept
+
+
+@given(
+    st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 1.0]), min_size=1, max_size=30),
+    st.integers(1, 40),
+)
+def test_the_classes_are_the_first_of_all_sorted(shares: list[float], top_k: int) -> None:
+    labeller = Labeller(tuple(f"class {at}" for at in range(len(shares))))
+    probabilities = np.array(shares, np.float32)
+    found = labeller.predictions(probabilities, labeller.confidences(probabilities), top_k)
+    expected = sorted(range(len(shares)), key=lambda at: -shares[at])[:top_k]
+    assert [one.class_index for one in found] == expected
