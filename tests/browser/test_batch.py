@@ -33,7 +33,9 @@ def test_a_dropped_folder_fills_in_and_says_what_failed(visit: Visit, photos: Pa
     assert visit.text("#batch-title") == f"{PHOTOS} photos"
     assert visit.text("#alert summary") == "Left out: 1 file"
     visit.page.locator("#alert summary").click()
-    assert visit.text("#alert li").endswith("/notes.txt Not a photo.")
+    reason, path = visit.text("#alert li").split("\n\n")
+    assert reason == "Not a photo."
+    assert path.endswith("/notes.txt")
     tiles = visit.page.locator(".tile")
     assert tiles.count() == PHOTOS
     assert visit.page.locator(".tile[data-state=succeeded]").count() == PHOTOS - 1

@@ -27,7 +27,12 @@ export function showLeftOut(list) {
   const place = byId("alert");
   if (!list.length) return place.replaceChildren();
   const open = place.querySelector("details")?.open ?? false;
-  const lines = list.map(({ path, reason }) => make("li", {}, make("b", {}, path), ` ${reason}`));
+  const paths = new Map(); // reason → the files that share it
+  for (const { path, reason } of list) {
+    if (!paths.has(reason)) paths.set(reason, []);
+    paths.get(reason).push(path);
+  }
+  const lines = [...paths].map(([reason, those]) => make("li", {}, make("b", {}, reason), make("p", {}, those.join("\n"))));
   place.replaceChildren(make("details", { className: "left-out", open },
-    make("summary", {}, `Left out: ${files(list.length)}`), make("ul", {}, ...lines)));
+    make("summary", {}, `Left out: ${files(list.length)}`), make("ul", { tabIndex: 0, "aria-label": "Files that were left out" }, ...lines)));
 }
