@@ -27,7 +27,7 @@ def with_size(data: bytes, width: int, height: int) -> bytes:
 def with_picture_size(data: bytes, width: int, height: int) -> bytes:
     """The same file, whose AV1 picture says that it has another size, and the file too.
 
-    Its sequence header is written anew, in the form for still pictures, with 16 bits for each side.
+    Its new sequence header has the form for still pictures, with 16 bits for each side.
     """
     bits = f"{0:03b}11{31:05b}" + f"{15:04b}" * 2 + f"{width - 1:016b}{height - 1:016b}"
     bits += "000" + "000" + "0000000" + "0" + "1"
