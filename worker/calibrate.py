@@ -7,7 +7,6 @@ and exits with code 1.
 
 import argparse
 import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,32 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.messages import Calibration
-from worker.cli import SUFFIXES, decoded, run, say
+from worker.cli import SUFFIXES, class_finder, class_name, decoded, run, say
 from worker.inference import load_runtime
 from worker.models.calibration import calibration_error, fit, keep, scaled
 from worker.models.selection import ModelSpec, resolve
 from worker.models.weights import ModelUnavailable
-from worker.processing.predictions import imagenet
 from worker.settings import WorkerSettings
 
 # With fewer photos, the error that remains is mostly chance.
 LEAST = 100
 # More photos change the temperature by less than 1 %; each costs one decode and one inference.
 MOST = 10_000
-
-
-def class_finder(spec: ModelSpec) -> Callable[[str], int | None]:
-    """A function from the name of a folder to its class: by label, WordNet id or index.
-
-    A label that several classes share names none of them.
-    """
-    names = {str(index): index for index in range(len(spec.labels))}
-    if spec.imagenet:
-        names |= {wnid: index for index, wnid in enumerate(imagenet().wnids)}
-    for index, label in enumerate(spec.labels):
-        if spec.labels.count(label) == 1:
-            names[label] = index
-    return names.get
 
 
 def labelled(folder: Path, spec: ModelSpec) -> list[tuple[Path, int]]:
@@ -57,8 +41,7 @@ def labelled(folder: Path, spec: ModelSpec) -> list[tuple[Path, int]]:
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() not in SUFFIXES or not path.is_file():
             continue
-        inside = path.relative_to(folder).parts
-        name = inside[0] if len(inside) > 1 else path.stem.partition("_")[0]
+        name = class_name(path, folder)
         if (index := class_of(name)) is None:
             raise ModelUnavailable(
                 f"{path}: '{name}' is not a class of {spec.name}: name each folder by WordNet id "

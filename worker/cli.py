@@ -13,6 +13,7 @@ from shared.settings import explain
 from worker.imaging.preprocess import preprocess
 from worker.models.selection import ModelSpec
 from worker.models.weights import ModelUnavailable
+from worker.processing.predictions import imagenet
 
 SUFFIXES = {".jpg", ".jpeg", ".png"}
 
@@ -34,6 +35,35 @@ def decoded(name: str, file: Path, spec: ModelSpec, max_pixels: int) -> NDArray[
     except (ServiceError, OSError) as error:
         say(name, f"skipped {file}: {error}")
         return None
+
+
+def class_finder(spec: ModelSpec) -> Callable[[str], int | None]:
+    """A function from the name of a folder to its class: by label, WordNet id or index.
+
+    A label that several classes share names none of them.
+    """
+    names = {str(index): index for index in range(len(spec.labels))}
+    if spec.imagenet:
+        names |= {wnid: index for index, wnid in enumerate(imagenet().wnids)}
+    for index, label in enumerate(spec.labels):
+        if spec.labels.count(label) == 1:
+            names[label] = index
+    return names.get
+
+
+def class_name(photo: Path, folder: Path) -> str:
+    """The name of a photo's class, as the folder says it.
+
+    Args:
+        photo: A file in ``folder`` or its subfolders.
+        folder: The folder of all photos.
+
+    Returns:
+        The subfolder that the photo is in. For a photo in no subfolder, the part of its own name
+        before the first underscore: `n02123045_7.jpg`.
+    """
+    inside = photo.relative_to(folder).parts
+    return inside[0] if len(inside) > 1 else photo.stem.partition("_")[0]
 
 
 def run(name: str, work: Callable[[], str]) -> int:

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torchvision import models, transforms
 
+from worker.agreement import Probabilities, Tally
 from worker.imaging.preprocess import preprocess
 from worker.inference import load_runtime
 from worker.models.selection import ModelSpec, resolve
-from worker.quantize import Probabilities, Tally
 from worker.settings import WorkerSettings
 
 # Photos that show a class of ImageNet come first.

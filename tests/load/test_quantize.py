@@ -7,10 +7,11 @@ import pytest
 
 from scripts.checks.agreement import views
 from worker import quantize
+from worker.agreement import Tally
 from worker.imaging.preprocess import preprocess
 from worker.inference import load_runtime
+from worker.inference.quantization import TRIED
 from worker.models.selection import ModelUnavailable, resolve
-from worker.quantize import Tally
 from worker.settings import WorkerSettings
 
 PHOTOS = 48
@@ -20,7 +21,7 @@ PHOTOS = 48
 def folder(tmp_path: Path) -> Path:
     """Views of scikit-image's photos, in folders of their own, and something that is no photo."""
     for number, view in enumerate(islice(views(), PHOTOS)):
-        file = tmp_path / "photos" / str(number % 3) / f"{number:03}.jpg"
+        file = tmp_path / "photos" / f"day {number % 3}" / f"{number:03}.jpg"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(view.data)
     (tmp_path / "photos" / "broken.png").write_bytes(b"no photo")
@@ -41,7 +42,10 @@ def test_a_calibrated_model_is_served_and_mostly_agrees_with_fp32(
         load_runtime(spec, settings)
     told = quantize.quantize(folder, settings)
     assert "calibrated on 24 photos" in told
-    assert "int8 against fp32, on 24 views: top 1 agrees on" in told
+    for recipe in TRIED:
+        assert f"recipe {recipe.name}: int8 against fp32, on 24 views: top 1 agrees on" in told
+    assert "changed answers by fp32's margin: " in told
+    assert "right" not in told, "the folders name no classes"
     assert "broken.png" in capsys.readouterr().err
 
     rounded = load_runtime(spec, settings)

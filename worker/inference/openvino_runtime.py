@@ -43,6 +43,7 @@ class OpenVINORuntime:
         cache: Folder for the converted model; if it is not writable, each start converts.
         precision: `fp32`, `bf16`, `fp16`, `int8`, or `auto`: bf16 where the processor has it
             natively, else fp32. Layers that int8 leaves unquantized are computed as with `auto`.
+        trial: A graph of `worker.inference.quantization` that is not kept, for `int8`.
 
     Raises:
         ModelUnavailable: The weights do not match, the processor lacks the precision, or the model
@@ -54,11 +55,13 @@ class OpenVINORuntime:
     # In larger batches each photo takes longer, because the activations exceed the CPU caches.
     best_batch = 1
 
-    def __init__(self, spec: ModelSpec, cache: Path, precision: str) -> None:
+    def __init__(
+        self, spec: ModelSpec, cache: Path, precision: str, trial: ov.Model | None = None
+    ) -> None:
         core = ov.Core()
         self.precision = _precision(core, precision)
         self.concurrency = min(MAX_STREAMS, processors())
-        rounded = quantized(core, spec, cache) if precision == "int8" else None
+        rounded = (trial or quantized(core, spec, cache)) if precision == "int8" else None
         # Kept for `explain`, because the cache or the file of weights may change until then.
         # OpenVINO maps the weights from the graph's file: this costs no memory without `explain`.
         self._graph = converted(core, spec, cache)

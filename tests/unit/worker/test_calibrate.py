@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tests.support.photos import jpeg
 from worker import calibrate
+from worker.cli import class_finder
 from worker.lifecycle import describe, load_model
 from worker.models import calibration
 from worker.models.selection import ModelSpec, ModelUnavailable, resolve
@@ -85,7 +86,7 @@ def test_labels_of_the_users_own_are_names_and_ids_are_none(
 ) -> None:
     labels = tmp_path / "labels.txt"
     labels.write_text("\n".join(["7", "cat", "cat", *(f"class {at}" for at in range(997))]))
-    class_of = calibrate.class_finder(resolve(settings.model_copy(update={"model_labels": labels})))
+    class_of = class_finder(resolve(settings.model_copy(update={"model_labels": labels})))
     assert (class_of("7"), class_of("8"), class_of("class 0")) == (0, 8, 3)
     assert (class_of("cat"), class_of(imagenet().wnids[0])) == (None, None)
 
