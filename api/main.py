@@ -17,7 +17,6 @@ from api.routes.compatible import hugging_face, open_inference
 from api.server.app import Application
 from api.server.connection_limits import ConnectionLimits
 from api.server.cross_origin import RefusalHeaders, cors_options
-from api.server.early_response import EarlyResponseMiddleware
 from api.server.middleware import HeadMiddleware, RequestContext, UnexpectedErrorMiddleware
 from api.settings import ApiSettings
 from shared.settings import explain
@@ -76,7 +75,6 @@ def create_app(settings: ApiSettings) -> FastAPI:
     _close(app, settings)
     app.add_middleware(HeadMiddleware)
     app.add_middleware(RequestContext, metrics=metering)
-    app.add_middleware(EarlyResponseMiddleware)
     return app
 
 

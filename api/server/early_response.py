@@ -10,14 +10,14 @@ import contextlib
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# If at most this many declared bytes remain, uvicorn discards them and keeps the connection.
-DISCARD_BYTES = 32 * 1024 * 1024
 # nginx's defaults: how long to discard the rest, and how long to wait for its next bytes.
 LINGER_S, LINGER_IDLE_S = 30.0, 2.0
 
 
-class EarlyResponseMiddleware:
+class EarlyResponse:
     """After an early response, discards the rest of the body before the connection is closed.
+
+    `api.server.http_connection` wraps the application for requests that need it.
 
     Args:
         app: The ASGI application.
@@ -34,23 +34,9 @@ class EarlyResponseMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        if scope["type"] != "http" or _stays_open(scope):
-            await self.app(scope, receive, send)
-        else:
-            exchange = _Exchange(receive, send, expects=_expects(scope))
-            await self.app(scope, exchange.receive, exchange.send)
-            await exchange.linger(self._linger_s, self._idle_s)
-
-
-def _stays_open(scope: Scope) -> bool:
-    headers: dict[bytes, bytes] = dict(scope["headers"])
-    if b"transfer-encoding" in headers or b"expect" in headers:
-        return False
-    length = int(headers.get(b"content-length", b"0"))
-    if length == 0:
-        return True
-    closes = scope["http_version"] == "1.0" or b"close" in headers.get(b"connection", b"").lower()
-    return length <= DISCARD_BYTES and not closes
+        exchange = _Exchange(receive, send, expects=_expects(scope))
+        await self.app(scope, exchange.receive, exchange.send)
+        await exchange.linger(self._linger_s, self._idle_s)
 
 
 def _expects(scope: Scope) -> bool:

@@ -1,7 +1,7 @@
 """uvicorn's HTTP connection, with rules of RFC 9110 and RFC 9112 that uvicorn does not follow."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextvars import Context
 from typing import Any
 
@@ -9,9 +9,12 @@ import httptools
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from api.server.early_response import EarlyResponse
 from api.server.middleware import Field
 from shared.errors import MalformedRequest
 
+# If at most this many declared bytes remain, uvicorn discards them and keeps the connection.
+DISCARD_BYTES = 32 * 1024 * 1024
 # A name, an IPv4 address or a bracketed IPv6 address, with an optional port.
 _HOST = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::\d*)?")
 
@@ -37,6 +40,18 @@ def head_without_upgrade(method: bytes, target: bytes, version: str, fields: lis
     """
     kept = [name + b": " + value + b"\r\n" for name, value in fields if name != b"upgrade"]
     return b"".join([method, b" ", target, b" HTTP/", version.encode(), b"\r\n", *kept, b"\r\n"])
+
+
+def stays_open(scope: Mapping[str, Any]) -> bool:
+    """Whether uvicorn keeps the connection after an early response, and discards the body."""
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    if b"transfer-encoding" in headers or b"expect" in headers:
+        return False
+    length = int(headers.get(b"content-length", b"0"))
+    if length == 0:
+        return True
+    closes = scope["http_version"] == "1.0" or b"close" in headers.get(b"connection", b"").lower()
+    return length <= DISCARD_BYTES and not closes
 
 
 class UnchunkedResponse:
@@ -129,6 +144,8 @@ class HttpConnection(HttpToolsProtocol):
         return False
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        if not stays_open(cycle.scope):
+            app = EarlyResponse(app)
         if cycle.scope["http_version"] == "1.0":
             app = UnchunkedResponse(app, cycle)
         # A pipelined request starts in the task of the previous request and would inherit its log
