@@ -17,7 +17,7 @@ from starlette.requests import Request
 
 from api.intake import wrong_content
 from api.intake.json_body import PREDICT_JSON, JsonPhoto
-from api.intake.multipart import Part, boundary_of, check_form, read_parts
+from api.intake.multipart import Part, Pieces, boundary_of, check_form, read_parts
 from api.intake.photo import Photo, clean_filename, too_large
 from api.settings import BUDGET_BYTES
 from shared.errors import MalformedRequest, QueueFull, UploadTooLarge
@@ -181,14 +181,13 @@ class PeekedBody:
 
     async def rest(self, limit: int) -> bytes:
         """The whole body, if it has at most ``limit`` bytes."""
-        # joined once: an array that grows with each chunk is moved again and again
-        chunks, size = [], 0
+        body, size = Pieces(), 0
         async for chunk in self:
-            chunks.append(chunk)
+            body.add(chunk)
             size += len(chunk)
             if size > limit:
                 raise too_large(limit)
-        return b"".join(chunks)
+        return body.join()
 
 
 def base_name(field: str) -> str:
