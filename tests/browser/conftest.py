@@ -103,5 +103,5 @@ def keyed_api(redis_server: RedisServer, tmp_path: Path) -> Iterator[ApiProcess]
 def worker(small_api: ApiProcess) -> Iterator[PlayedWorker]:
     report = {"model": "played", "precision": "fp32", "rate_per_s": 20.0}
     with PlayedWorker(small_api.redis_url, **report) as worker:
-        eventually(lambda: small_api.client.get("/health/ready").status_code == 200, 5)
+        eventually(lambda: small_api.client.get("/health/ready").status_code == 200, 15)
         yield worker

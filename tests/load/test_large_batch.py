@@ -110,4 +110,4 @@ def test_two_thousand_photos_end_in_order_while_predict_keeps_answering(
             assert item["predictions"][0]["class_index"] == first["class_index"]
     assert set(answers) == {200}
     assert api.bytes < API_MEMORY_BYTES
-    eventually(lambda: not any(uploads.glob("[!.]*")), 5)
+    eventually(lambda: not any(uploads.glob("[!.]*")), 15)

@@ -66,4 +66,4 @@ def worker(running_worker: PlayedWorker) -> Iterator[PlayedWorker]:
 
 def wait_for_status(client: httpx.Client, status: int) -> None:
     """Until the api has seen what the test has changed."""
-    eventually(lambda: client.get("/health/ready").status_code == status, 5)
+    eventually(lambda: client.get("/health/ready").status_code == status, 15)

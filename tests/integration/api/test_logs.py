@@ -60,7 +60,7 @@ def test_a_request_is_followed_from_the_api_into_the_worker(logged: Logged) -> N
     other = logged.submit("other-1", photo(0))
     [accepted] = lines(logged.api.log.read_text(), event="job accepted", request_id="mine-1")
     assert (accepted["job"], accepted["items"]) == (job, 2)
-    eventually(lambda: len(lines(logged.worker.log, event="item ended")) == 3, 5)
+    eventually(lambda: len(lines(logged.worker.log, event="item ended")) == 3, 15)
     ended = lines(logged.worker.log, event="item ended", request_id="mine-1")
     assert sorted((line["job"], line["item"]) for line in ended) == [(job, 0), (job, 1)]
     assert [line["end"] for line in ended] == ["succeeded"] * 2
@@ -81,7 +81,7 @@ def test_a_failure_and_a_second_attempt_carry_the_ids_too(logged: Logged) -> Non
     answer = logged.api.client.post(
         "/predict", content=photo(0), headers={"x-request-id": "last-1"}
     )
-    eventually(lambda: bool(lines(logged.worker.log, event="item ended", request_id="last-1")), 5)
+    eventually(lambda: bool(lines(logged.worker.log, event="item ended", request_id="last-1")), 15)
     [line] = lines(logged.worker.log, event="item ended", request_id="last-1")
     assert line["job"] == answer.json()["job_id"]
 
@@ -98,7 +98,7 @@ def test_the_pretty_form_has_them_too(redis_server: RedisServer, tmp_path: Path)
 
 
 def test_log_lines_about_a_photo_have_its_job_id(logged: Logged) -> None:
-    eventually(lambda: logged.api.client.get("/health/ready").status_code == 200, 5)
+    eventually(lambda: logged.api.client.get("/health/ready").status_code == 200, 15)
     shutil.rmtree(logged.api.uploads)
     logged.api.uploads.write_text("no folder")  # so that the photo cannot be stored
     refused = logged.api.client.post(

@@ -36,7 +36,7 @@ class Everything:
     def without_workers(self) -> tuple[str, str]:
         """A batch whose messages are lost, and one that is cancelled."""
         lost = self.post(coloured(1), coloured(2))
-        eventually(lambda: self.admin.llen("batch") == 2, 5)
+        eventually(lambda: self.admin.llen("batch") == 2, 15)
         self.admin.delete("batch")
         cancelled = self.post(coloured(3))
         self.api.client.delete(cancelled).raise_for_status()

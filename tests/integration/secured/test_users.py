@@ -112,4 +112,4 @@ def test_without_one_of_them_nothing_is_accepted(
         guarded.admin.execute_command("ACL", "SETUSER", "classifier", less)
         answer = api.client.post("/predict", content=coloured(1), headers=asynchronous)
         assert answer.status_code == 503
-        eventually(lambda: len(api.stored()) == 1, 5)
+        eventually(lambda: len(api.stored()) == 1, 15)

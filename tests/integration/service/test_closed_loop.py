@@ -23,7 +23,7 @@ def test_no_call_of_plain_threads_is_refused(api: ApiProcess, bench: Bench, thre
         ).status_code
 
     with bench.worker(SCRIPTED_IMAGE_TIME_S="0.05", MAX_BATCH_SIZE="1"):
-        eventually(lambda: api.client.get("/health/ready").status_code == 200, 5)
+        eventually(lambda: api.client.get("/health/ready").status_code == 200, 15)
         with ThreadPoolExecutor(threads) as pool:
             answers = Counter(pool.map(call, range(CALLS)))
     assert answers == {200: CALLS}

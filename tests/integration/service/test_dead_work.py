@@ -16,7 +16,7 @@ def test_cancelled_work_never_reaches_the_worker(api: ApiProcess, bench: Bench) 
     # One thread for each queue, with a photo that takes eight seconds: the rest waits in them.
     slow = {"SCRIPTED_SERVICE_TIME_S": "8", "MAX_BATCH_SIZE": "1", "WORKER_THREADS": "1"}
     with bench.worker(**slow) as worker, ExitStack() as connections:
-        eventually(lambda: api.client.get("/health/ready").status_code == 200, 5)
+        eventually(lambda: api.client.get("/health/ready").status_code == 200, 15)
         running = [bench.submit([photo(0, 1)], queue) for queue in QueueName]
         bench.until(
             lambda: [bench.client.scard(key) for key in bench.client.keys("ic:held:*")] == [2]

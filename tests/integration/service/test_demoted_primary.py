@@ -57,7 +57,7 @@ def test_api_and_worker_leave_a_primary_that_was_demoted(pair: Pair, tmp_path: P
 
         eventually(answers, 20)
         pair.demote()
-        eventually(lambda: api.client.get("/health").status_code == 503, 5)
+        eventually(lambda: api.client.get("/health").status_code == 503, 15)
         assert api.client.get("/health").json()["broker"]["status"] == "down"
         assert "ReadOnlyError" in api.log.read_text()
         pair.address.target = pair.second_port
@@ -71,9 +71,9 @@ def test_a_redis_that_refuses_every_write_is_down(pair: Pair, tmp_path: Path) ->
     """As one whose disk is full, or that wants a replica and has none."""
     url = f"redis://127.0.0.1:{pair.address.port}/0"
     with ApiProcess(url, tmp_path) as api:
-        eventually(lambda: api.client.get("/health").json()["broker"]["status"] == "up", 5)
+        eventually(lambda: api.client.get("/health").json()["broker"]["status"] == "up", 15)
         pair.first.config_set("min-replicas-to-write", 2)
-        eventually(lambda: api.client.get("/health").json()["broker"]["status"] == "down", 5)
+        eventually(lambda: api.client.get("/health").json()["broker"]["status"] == "down", 15)
         assert "NoReplicasError" in api.log.read_text() or "NOREPLICAS" in api.log.read_text()
         pair.first.config_set("min-replicas-to-write", 0)
-        eventually(lambda: api.client.get("/health").json()["broker"]["status"] == "up", 5)
+        eventually(lambda: api.client.get("/health").json()["broker"]["status"] == "up", 15)

@@ -24,7 +24,7 @@ def test_a_rush_right_after_the_start_is_bounded_too(bench: Bench) -> None:
         ApiProcess(bench.redis_url, bench.folder, PREDICT_QUEUE_S="1") as api,
         bench.worker(SCRIPTED_SERVICE_TIME_S="0.1", MAX_BATCH_SIZE="1"),
     ):
-        eventually(lambda: api.client.get("/health/ready").status_code == 200, 5)
+        eventually(lambda: api.client.get("/health/ready").status_code == 200, 15)
         answers = Counter(answer.status_code for answer in asyncio.run(rush()))
     assert answers[200] + answers[503] == CLIENTS
     # at ten a second, a second of work is less than may always wait; while they came some ended

@@ -43,7 +43,7 @@ def refusals(api: ApiProcess, count: int, prefer: str, client: redis.Redis, rate
             return await asyncio.gather(*(ask(content=PHOTO) for _ in range(count)))
 
     say(client, rate)
-    eventually(lambda: api.client.get("/health").status_code == 200, 5)
+    eventually(lambda: api.client.get("/health").status_code == 200, 15)
     answers = asyncio.run(ask_all())
     refused = [answer for answer in answers if answer.status_code == 503]
     assert {answer.status_code for answer in answers} <= {202, 503}
@@ -92,7 +92,7 @@ def test_clients_that_wait_long_and_clients_that_do_not_say_are_refused_alike(
 
     with ApiProcess(redis_server.url, tmp_path, PREDICT_QUEUE_S="1", PREDICT_WAIT_S="4") as api:
         say(client, 40.0)
-        eventually(lambda: api.client.get("/health").status_code == 200, 5)
+        eventually(lambda: api.client.get("/health").status_code == 200, 15)
         answers = asyncio.run(ask_in_turns(api))
     accepted = [patient for patient, status in answers if status == 202]
     assert len(accepted) == 40
@@ -108,7 +108,7 @@ def test_a_nearly_full_redis_takes_no_more_and_finishes_what_it_has(
     busy: ApiProcess, client: redis.Redis, fill: Callable[[float], None]
 ) -> None:
     say(client, None)
-    eventually(lambda: busy.client.get("/health").status_code == 200, 5)
+    eventually(lambda: busy.client.get("/health").status_code == 200, 15)
     job = busy.client.post("/predict", content=PHOTO, headers={"prefer": "respond-async"}).json()
     fill(0.85)
 
@@ -116,7 +116,7 @@ def test_a_nearly_full_redis_takes_no_more_and_finishes_what_it_has(
         answer = busy.client.post("/jobs", files=[("files", PHOTO)])
         return answer.status_code == 503 and slug(answer) == "queue_full"
 
-    eventually(refused, 5)
+    eventually(refused, 15)
     fill(1.1)
     end_the_only_item(client, job["job_id"])
     done = busy.client.get(f"/jobs/{job['job_id']}").json()

@@ -51,7 +51,7 @@ def test_a_batch_that_filled_the_queue_is_found_by_its_key(api: ApiProcess) -> N
         return api.client.post("/jobs", files=files[:count], headers={"idempotency-key": key})
 
     first = post("mine")
-    eventually(lambda: api.client.get("/health").json()["queues"]["batch"] == 10, 3)
+    eventually(lambda: api.client.get("/health").json()["queues"]["batch"] == 10, 15)
     stored = api.stored()
     assert slug(post("another", 1)) == "queue_full"
     again = post("mine")
@@ -59,7 +59,7 @@ def test_a_batch_that_filled_the_queue_is_found_by_its_key(api: ApiProcess) -> N
     assert slug(post("mine", 9)) == "idempotency_conflict"
     assert api.stored() == stored
     api.client.delete(first.headers["location"])
-    eventually(lambda: api.client.get("/health").json()["queues"]["batch"] == 0, 3)
+    eventually(lambda: api.client.get("/health").json()["queues"]["batch"] == 0, 15)
 
 
 def test_a_batch_that_could_never_fit_is_too_large(api: ApiProcess) -> None:
@@ -69,7 +69,7 @@ def test_a_batch_that_could_never_fit_is_too_large(api: ApiProcess) -> None:
 
 
 def test_retry_after_follows_from_the_rate(api: ApiProcess) -> None:
-    eventually(lambda: api.client.get("/health").json()["queues"]["interactive"] == 0, 3)
+    eventually(lambda: api.client.get("/health").json()["queues"]["interactive"] == 0, 15)
     for _ in range(10):
         submit(api.client)
     assert submit(api.client).headers["retry-after"] == "120", "nothing ends"

@@ -43,11 +43,11 @@ async def test_a_message_wakes_only_the_request_that_waits_for_its_job(
     with completions.expect("a") as first, completions.expect("b") as second:
         await redis.publish(completions.channel, "unknown")
         await redis.publish(completions.channel, 'a failed {"error": 1}')
-        await asyncio.wait_for(first.wait(), 5)
+        await asyncio.wait_for(first.wait(), 15)
         assert first.ended == 'failed {"error": 1}'
         assert not second.is_set()
         await redis.publish(completions.channel, "b")
-        await asyncio.wait_for(second.wait(), 5)
+        await asyncio.wait_for(second.wait(), 15)
         assert second.ended is None, "how it ended has to be read"
     assert completions.count == 0
 
@@ -62,7 +62,7 @@ async def test_a_process_that_was_late_keeps_its_subscription(
     await asyncio.sleep(0.5)
     with completions.expect("job") as completion:
         await redis.publish(completions.channel, "job succeeded {}")
-        await asyncio.wait_for(completion.wait(), 5)
+        await asyncio.wait_for(completion.wait(), 15)
     assert completion.ended == "succeeded {}"
     assert await subscriber(redis) == before
 

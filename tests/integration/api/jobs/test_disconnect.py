@@ -29,8 +29,8 @@ def test_a_client_that_hangs_up_cancels_its_job(api: ApiProcess, deaf: PlayedWor
         connection.sendall(head + PHOTO)
         job_id = waiting_job(deaf.client)
         assert f"{job_id}.0" in api.stored()
-    eventually(lambda: api.client.get(f"/jobs/{job_id}").json()["status"] == "cancelled", 5)
-    eventually(lambda: f"{job_id}.0" not in api.stored(), 5)
+    eventually(lambda: api.client.get(f"/jobs/{job_id}").json()["status"] == "cancelled", 15)
+    eventually(lambda: f"{job_id}.0" not in api.stored(), 15)
 
 
 def counted(api: ApiProcess, status: int) -> float:
@@ -56,7 +56,7 @@ def test_a_client_that_hangs_up_is_counted_as_499_and_as_nothing_else(
         connection.sendall(head + PHOTO[:sent])
         if sent == len(PHOTO):
             waiting_job(deaf.client)
-    eventually(lambda: counted(api, 499) == before[499] + 1, 5)
+    eventually(lambda: counted(api, 499) == before[499] + 1, 15)
     after = {status: counted(api, status) for status in (200, 202, 409)}
     assert after == {status: before[status] for status in after}
 

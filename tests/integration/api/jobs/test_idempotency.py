@@ -51,7 +51,7 @@ def test_the_same_batch_under_the_same_key_is_the_same_job(api: ApiProcess) -> N
     assert again.json() == first.json()
     assert api.stored() == stored
     with Redis.from_url(api.redis_url) as redis:
-        eventually(lambda: redis.llen("batch") == 2, 5)
+        eventually(lambda: redis.llen("batch") == 2, 15)
         time.sleep(0.3)
         assert redis.llen("batch") == 2
 
@@ -149,7 +149,7 @@ def test_a_retry_after_an_unknown_outcome_finds_the_job(
         assert slug(first) == "broker_unavailable"
     finally:
         redis_server.resume()
-    eventually(lambda: own_api.client.get("/health").json()["broker"]["status"] == "up", 5)
+    eventually(lambda: own_api.client.get("/health").json()["broker"]["status"] == "up", 15)
     with Redis.from_url(redis_server.url, decode_responses=True) as redis:
         [landed] = {key.split(":")[2] for key in redis.keys("ic:job:*:items")} - {known}
     answers = [own_api.client.post("/jobs", content=body, headers=headers) for _ in range(2)]

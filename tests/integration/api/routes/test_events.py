@@ -135,7 +135,7 @@ def test_a_stream_continues_when_redis_is_back(
         told = events(answer.iter_lines())
         assert next(told)[0] == "progress"
         shared_redis.pause()
-        eventually(lambda: api.client.get("/health").json()["broker"]["status"] == "down", 5)
+        eventually(lambda: api.client.get("/health").json()["broker"]["status"] == "down", 15)
         shared_redis.resume()
         worker.listen_to("batch")
         assert [name for name, _ in told][-1] == "end"

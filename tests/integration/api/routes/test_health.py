@@ -28,12 +28,12 @@ def workers(api: ApiProcess) -> Iterator[Any]:
             return stack.enter_context(PlayedWorker(api.redis_url, **report))
 
         yield start
-    eventually(lambda: not api.client.get("/health").json()["workers"], 5)
+    eventually(lambda: not api.client.get("/health").json()["workers"], 15)
 
 
 def health(client: httpx.Client, count: int) -> tuple[int, dict[str, Any]]:
     """Status and body once that many workers are seen."""
-    eventually(lambda: len(client.get("/health").json()["workers"]) == count, 5)
+    eventually(lambda: len(client.get("/health").json()["workers"]) == count, 15)
     answer = client.get("/health")
     return answer.status_code, answer.json()
 
@@ -60,10 +60,10 @@ def test_without_redis_it_is_not_even_ready_for_jobs(
 ) -> None:
     shared_redis.pause()
     try:
-        eventually(lambda: client.get("/health/ready?for=jobs").status_code == 503, 5)
+        eventually(lambda: client.get("/health/ready?for=jobs").status_code == 503, 15)
     finally:
         shared_redis.resume()
-    eventually(lambda: client.get("/health/ready?for=jobs").status_code == 200, 5)
+    eventually(lambda: client.get("/health/ready?for=jobs").status_code == 200, 15)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_metrics_tell_of_requests_queues_and_workers(api: ApiProcess, workers: A
     api.client.request("PROPFIND", "/coffee")
     with Redis.from_url(api.redis_url) as redis:
         redis.set(DISCARDED, 3)
-        eventually(lambda: "messages_discarded_total 3.0" in api.client.get("/metrics").text, 5)
+        eventually(lambda: "messages_discarded_total 3.0" in api.client.get("/metrics").text, 15)
         redis.delete(DISCARDED)
     text = api.client.get("/metrics").text
     assert 'http_requests_total{method="GET",route="/jobs/{job_id}",status="404"}' in text

@@ -110,7 +110,7 @@ def test_cancelling_drops_what_waits_and_its_uploads(api: ApiProcess, worker: Pl
     worker.listen_to("no such queue")
     where = api.client.post("/jobs", files=photos(5)).headers["location"]
     job_id = where.removeprefix("jobs/")
-    eventually(lambda: worker.client.llen("batch") == 5, 5)
+    eventually(lambda: worker.client.llen("batch") == 5, 15)
     held = worker.client.rpop("batch")
     worker.client.lpush("one message", str(held))
     worker.listen_to("one message")
@@ -196,8 +196,8 @@ def test_a_client_that_vanishes_while_sending_leaves_nothing_behind(api: ApiProc
     head += b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
     with socket.create_connection(("127.0.0.1", api.port)) as connection:
         connection.sendall(head + part * 10)
-        eventually(lambda: len(api.stored()) >= len(before) + 9, 5)
-    eventually(lambda: api.stored() == before, 5)
+        eventually(lambda: len(api.stored()) >= len(before) + 9, 15)
+    eventually(lambda: api.stored() == before, 15)
 
 
 def test_the_answer_to_top_k_is_the_same_for_a_batch(api: ApiProcess, worker: PlayedWorker) -> None:

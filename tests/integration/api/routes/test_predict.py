@@ -199,7 +199,7 @@ def test_a_wait_that_runs_out_answers_202_and_the_job_goes_on(
     assert int(answer.headers["retry-after"]) > 0
     assert answer.json()["status"] in {"queued", "running"}
     where = answer.headers["location"]
-    eventually(lambda: client.get(where).json()["status"] == "completed", 3)
+    eventually(lambda: client.get(where).json()["status"] == "completed", 15)
     assert len(client.get(where).json()["items"][0]["predictions"]) == 3
 
 

@@ -171,7 +171,7 @@ def test_a_document_waits_for_a_redis_that_comes_back(
         next(lines)
         shared_redis.pause()
         try:
-            eventually(lambda: api.client.get("/health").json()["broker"]["status"] == "down", 5)
+            eventually(lambda: api.client.get("/health").json()["broker"]["status"] == "down", 15)
         finally:
             shared_redis.resume()
         assert 1 + sum(1 for _ in lines) == LARGE

@@ -33,7 +33,7 @@ def test_a_request_is_a_line_with_route_status_and_duration(
     answer = api.client.request(method, path)
     assert answer.status_code == status
     request_id = answer.headers["x-request-id"]
-    eventually(lambda: bool(requests(api, request_id=request_id)), 5)
+    eventually(lambda: bool(requests(api, request_id=request_id)), 15)
     [line] = requests(api, request_id=request_id)
     assert (line["method"], line["route"], line["status"]) == (method, route, status)
     assert line["duration_ms"] > 0
@@ -48,11 +48,11 @@ def test_probes_and_files_are_logged_only_for_debugging(
     request_id = {"x-request-id": "find-me"}
     api.client.get(path, headers=request_id)
     api.client.get("/nothing", headers={"x-request-id": "after"})
-    eventually(lambda: bool(requests(api, request_id="after")), 5)
+    eventually(lambda: bool(requests(api, request_id="after")), 15)
     assert not requests(api, request_id="find-me")
     with ApiProcess(shared_redis.url, tmp_path, LOG_LEVEL="DEBUG") as process:
         process.client.get(path, headers=request_id)
-        eventually(lambda: bool(requests(process, request_id="find-me")), 5)
+        eventually(lambda: bool(requests(process, request_id="find-me")), 15)
         [line] = requests(process, request_id="find-me")
         assert line["level"] == "debug"
 
@@ -73,7 +73,7 @@ def test_a_pipelined_request_has_no_job_of_the_one_before(api: ApiProcess) -> No
             + request("GET /nothing", "fourth")
         )
         assert [line.answer().status for _ in range(4)] == [200, 200, 200, 404]
-    eventually(lambda: len(requests(api, request_id="fourth")) == 1, 5)
+    eventually(lambda: len(requests(api, request_id="fourth")) == 1, 15)
     jobs = [requests(api, request_id=name)[0].get("job") for name in ("first", "third")]
     assert jobs[0] != jobs[1]
     assert all(jobs)

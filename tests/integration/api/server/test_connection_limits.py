@@ -69,4 +69,4 @@ def test_a_disconnect_is_still_noticed(api: ApiProcess, worker: PlayedWorker) ->
         line.send(POST + b"Content-Length: %d\r\n\r\n" % len(photo) + photo)
         job_id = waiting_job(worker.client)
     path = f"/jobs/{job_id}"
-    eventually(lambda: api.client.get(path).json()["status"] == "cancelled", 5)
+    eventually(lambda: api.client.get(path).json()["status"] == "cancelled", 15)

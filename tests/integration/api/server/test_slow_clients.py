@@ -67,9 +67,9 @@ def test_a_slow_batch_leaves_nothing_stored(api: ApiProcess) -> None:
             b"POST /jobs HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
             b"Content-Length: 10000000\r\n\r\n" + part + photo + b"\r\n" + part
         )
-        eventually(lambda: api.stored() != before, 5)
+        eventually(lambda: api.stored() != before, 15)
         assert closing(line).slug == "request_timeout"
-    eventually(lambda: api.stored() == before, 5)
+    eventually(lambda: api.stored() == before, 15)
 
 
 @pytest.mark.usefixtures("worker")
@@ -102,6 +102,6 @@ def test_a_client_that_reads_nothing_is_disconnected(api: ApiProcess) -> None:
     before = open_files(api)
     with raw(api.port, receive_buffer=4_096) as line:
         line.send(BUNDLE * 8)
-        eventually(lambda: open_files(api) > before, 5)
+        eventually(lambda: open_files(api) > before, 15)
         # fewer, where a connection of an earlier test was still closing
         eventually(lambda: open_files(api) <= before, 5 * LATE_S)

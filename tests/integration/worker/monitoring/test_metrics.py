@@ -73,7 +73,7 @@ def test_what_ended_after_the_last_heartbeat_is_counted_at_the_end(client: Redis
         ItemStore(client, "one"), InFlightItems(), "w", 1, threading.Event(), metrics.totals
     )
     heartbeat.start()
-    eventually(lambda: bool(client.exists("ic:workers")), 5)
+    eventually(lambda: bool(client.exists("ic:workers")), 15)
     metrics.decoded(0.5)
     heartbeat.stop()
     assert total(client, DECODED) == 1

@@ -214,7 +214,7 @@ def test_results_that_are_late_are_an_error_and_the_images_are_cancelled(
     before = api.stored()
     answer = api.client.post(INFER, json=body(IN_TEXT, IN_TEXT), headers={"prefer": "wait=1"})
     assert (answer.status_code, slug(answer)) == (504, "result_timeout")
-    eventually(lambda: api.stored() == before, 5)
+    eventually(lambda: api.stored() == before, 15)
 
 
 def test_a_small_batch_waits_for_its_last_image(api: ApiProcess, worker: PlayedWorker) -> None:
