@@ -65,7 +65,7 @@ def test_a_slow_worker_with_a_batch_is_busy(api: ApiProcess, bench: Bench) -> No
         until_it_says(api, "ok", "idle")
         job = bench.submit([photo(0, 1)] * 6)  # of which the last waits for five seconds
         until_it_says(api, "ok", "busy")
-        seen = watch(api, 10, lambda: bench.read(job).finished_ms is not None)
+        seen = watch(api, 10, lambda: bench.ended(job))
         until_it_says(api, "ok", "idle")
     assert seen <= {("ok", "busy"), ("ok", "idle")}
 

@@ -4,7 +4,7 @@ import asyncio
 import io
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ import redis
 from PIL import Image
 
 from api.redis_client import connect_async
+from shared import redis_keys
 from shared.messages import CHUNK_MAX, Chunk, ItemRef, ItemState
 from shared.queue.message_template import MessageTemplate
 from shared.queue.names import QueueName
@@ -108,6 +109,14 @@ class Bench:
         """The job with all its items."""
         return self._with_store(lambda store: store.read(job_id, 0, 10_000))
 
+    def counts(self, job_id: str) -> Mapping[ItemState, int]:
+        """How many of the job's items are in each state."""
+        return self._with_store(lambda store: store.read(job_id, 0, 1)).counts
+
+    def ended(self, job_id: str) -> bool:
+        """Whether every item has; cheap enough to be asked again and again."""
+        return bool(self.client.hexists(redis_keys.job(job_id), "finished_ms"))
+
     def cancel(self, job_id: str) -> list[int]:
         """What DELETE does to the record; returns the items that are cancelled."""
         _, cancelled = self._with_store(lambda store: store.cancel(job_id, 0, 100_000))
@@ -115,7 +124,8 @@ class Bench:
 
     def wait(self, job_id: str, timeout_s: float = 60) -> JobRecord:
         """The job once every item has ended."""
-        return self.until(lambda: (job := self.read(job_id)).finished_ms and job, timeout_s)
+        self.until(lambda: self.ended(job_id), timeout_s)
+        return self.until(lambda: self.read(job_id))
 
     def until(self, call: Callable[[], object], timeout_s: float = 60):  # noqa: ANN201
         """The first truthy answer; Redis may be away meanwhile."""

@@ -1,5 +1,7 @@
 """Several photos in one message: each still has its own result, its own tries and its own end."""
 
+import time
+
 import pytest
 
 from shared.messages import CHUNK_MAX, ItemRef, ItemResult, ItemState, JobState
@@ -81,7 +83,7 @@ def test_a_killed_worker_loses_no_photo_of_its_chunks(bench: Bench) -> None:
     slow = {**ONE_BY_ONE, "SCRIPTED_SERVICE_TIME_S": "0.05"}
     with bench.worker(restart=True, **slow) as worker:
         job_id = bench.submit_in_chunks([photo(0, green) for green in range(100)], 8)
-        bench.until(lambda: bench.read(job_id).counts[ItemState.SUCCEEDED] >= 8)
+        bench.until(lambda: bench.counts(job_id)[ItemState.SUCCEEDED] >= 8)
         worker.kill()
         job = bench.wait(job_id)
     assert ends(job) == [str(green) for green in range(100)]
@@ -115,7 +117,7 @@ def test_photos_of_a_chunk_that_were_cancelled_before_its_start_are_not_started(
     refs = [ItemRef(job_id, index, 1) for index in range(6)]
     assert [item.ref.index for item in store.start_all(refs, "run")] == [1]
     assert store.start_all(refs, "another") == []
-    assert bench.read(job_id).counts[ItemState.RUNNING] == 1
+    assert bench.counts(job_id)[ItemState.RUNNING] == 1
 
 
 def test_results_of_a_chunk_are_judged_one_by_one(bench: Bench) -> None:
@@ -124,7 +126,7 @@ def test_results_of_a_chunk_are_judged_one_by_one(bench: Bench) -> None:
     refs = [ItemRef(job_id, index, 1) for index in range(3)]
     assert len(first.start_all(refs, "run")) == 3
     assert len(first.start_all(refs, "run")) == 3, "its answer was lost"
-    assert bench.read(job_id).counts[ItemState.RUNNING] == 3
+    assert bench.counts(job_id)[ItemState.RUNNING] == 3
     assert first.finish(refs[0], ItemResult(predictions=[])) is Finish.COUNTED
     assert second.requeue_lost(refs[1], "first", bench.message(job_id, 1, 2))
     results = [(ref, ItemResult(predictions=[])) for ref in refs]
@@ -140,9 +142,9 @@ def test_a_waiting_request_overtakes_within_a_chunk(bench: Bench) -> None:
     slow = {**ONE_BY_ONE, "SCRIPTED_SERVICE_TIME_S": "0.5"}
     with bench.worker(**slow):
         batch = bench.submit_in_chunks([photo(0, 1)] * 4 * CHUNK_MAX)
-        bench.until(lambda: bench.read(batch).counts[ItemState.RUNNING] == 2 * CHUNK_MAX)
+        bench.until(lambda: bench.counts(batch)[ItemState.RUNNING] == 2 * CHUNK_MAX)
         bench.wait(bench.submit([photo(0, 2)], QueueName.INTERACTIVE), 30)
-        assert bench.read(batch).counts[ItemState.SUCCEEDED] < CHUNK_MAX
+        assert bench.counts(batch)[ItemState.SUCCEEDED] < CHUNK_MAX
         assert bench.client.llen("batch") == 2
 
 
@@ -153,6 +155,7 @@ def test_the_photos_of_a_slow_chunk_are_recorded_one_after_another(bench: Bench)
         seen = set()
         while (job := bench.read(job_id)).finished_ms is None:
             seen.add(job.counts[ItemState.SUCCEEDED])
+            time.sleep(0.05)
     assert len(seen) > CHUNK_MAX // 2
 
 
@@ -164,11 +167,11 @@ def test_a_worker_that_is_told_to_stop_puts_back_what_it_has_not_begun(
     photos = [photo(0, green) for green in range(3 * CHUNK_MAX)]
     with bench.worker(**slow) as worker:
         job_id = bench.submit_in_chunks(photos, size)
-        bench.until(lambda: bench.read(job_id).counts[ItemState.SUCCEEDED])
+        bench.until(lambda: bench.counts(job_id)[ItemState.SUCCEEDED])
         assert worker.terminate() == 0
         assert bench.client.keys("ic:held:*") == []
         assert bench.client.hgetall("ic:workers") == {}
-        assert bench.read(job_id).counts[ItemState.RUNNING] == 0
+        assert bench.counts(job_id)[ItemState.RUNNING] == 0
         with bench.worker():
             job = bench.wait(job_id)
     assert ends(job) == [str(green) for green in range(3 * CHUNK_MAX)]

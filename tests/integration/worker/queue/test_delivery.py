@@ -55,7 +55,7 @@ def test_a_start_whose_answer_was_lost_may_be_asked_again(bench: Bench) -> None:
     assert store.start(ref, "this run") is not None
     assert store.start(ref, "this run") is not None
     assert store.start(ref, "another run of the same message") is None
-    assert bench.read(job_id).counts[ItemState.RUNNING] == 1
+    assert bench.counts(job_id)[ItemState.RUNNING] == 1
     assert store.finish(ref, ItemResult(predictions=[])) is Finish.COUNTED
     assert store.start(ref, "this run") is None
 
@@ -84,7 +84,7 @@ def test_a_lost_message_is_sent_again_while_its_queue_stays_busy(bench: Bench) -
     busy = bench.submit([photo(0, 6)] * 150)
     with bench.worker(SCRIPTED_SERVICE_TIME_S="0.1", MAX_BATCH_SIZE="2", WORKER_THREADS="2"):
         bench.until(lambda: bench.attempts(lost) == [2])
-        assert bench.read(busy).finished_ms is None
+        assert not bench.ended(busy)
         assert bench.client.llen("batch") > 0
         assert set(bench.attempts(busy)) == {1}
         job = bench.wait(lost)
@@ -103,7 +103,7 @@ def test_an_item_that_waits_behind_a_suspect_is_not_sent_again(bench: Bench) -> 
         bench.until(lambda: bench.client.keys("ic:held:*"))
         worker.kill()
         bench.until(lambda: bench.attempts(suspect) == [2])
-        bench.until(lambda: bench.read(suspect).counts[ItemState.RUNNING])
+        bench.until(lambda: bench.counts(suspect)[ItemState.RUNNING])
         # Its message is in no queue for four seconds, twice what makes an item suspicious.
         behind = bench.submit([photo(0, 2)])
         assert ends(bench.wait(behind)) == ["2"]
@@ -183,7 +183,7 @@ def test_waiting_requests_overtake_a_batch(bench: Bench) -> None:
         batch = bench.submit([photo(0, 1)] * 100)
         bench.until(lambda: bench.client.keys("ic:held:*"))
         bench.wait(bench.submit([photo(0, 2)], QueueName.INTERACTIVE), 30)
-        assert bench.read(batch).finished_ms is None
+        assert not bench.ended(batch)
 
 
 def test_sigterm_finishes_running_items_and_removes_the_worker(bench: Bench) -> None:

@@ -101,7 +101,7 @@ def test_an_absurd_index_holds_redis_up_for_nobody(bench: Bench, index: int) -> 
         for queue in QueueName:
             assert ends(bench.wait(bench.submit([photo(0, 9)], queue), 30)) == ["9"]
         assert worker.process.poll() is None
-    assert bench.read(job_id).counts[ItemState.QUEUED] == 2
+    assert bench.counts(job_id)[ItemState.QUEUED] == 2
 
 
 def test_worker_survives_redis_restart(bench: Bench, redis_server: RedisServer) -> None:

@@ -165,7 +165,7 @@ def test_a_message_that_a_living_worker_holds_is_not_missing(
     items.beat(WorkerBeat(name="alive", status=WorkerState.BUSY))
     watcher.tick()
     assert bench.attempts(job_id) == [2, 1]
-    assert bench.read(job_id).counts[ItemState.QUEUED] == 1
+    assert bench.counts(job_id)[ItemState.QUEUED] == 1
 
 
 def test_a_message_with_photos_that_were_sent_before_sends_the_others(bench: Bench) -> None:
