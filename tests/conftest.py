@@ -8,11 +8,16 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from tests.support.told import COUNTS, tell_at_the_end
 
 # A shell makes its background processes ignore SIGINT, and the processes of the tests inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# these share a model, its answers and its converted graphs, which take long to make
+ENGINES = "tests/unit/worker/inference"
+
 # an example's time is the machine's, not the code's
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
@@ -25,16 +30,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort the files for several processes.
 
-    The worker's files are first: they take longest, and a long file at the end would run by itself.
+    The worker's files are first, before them the engines': they take longest, and what is long and
+    at the end would run by itself.
     Files of unit tests, which compute, alternate with the others, which mostly wait.
     """
-    items.sort(key=lambda item: "worker" not in item.path.parts)
+    items.sort(
+        key=lambda item: (not item.nodeid.startswith(ENGINES), "worker" not in item.path.parts)
+    )
     ranks: dict[bool, dict[Path, int]] = {True: {}, False: {}}
     places: dict[Path, int] = {}
     for item in items:
         files = ranks["unit" in item.path.parts]
         places[item.path] = files.setdefault(item.path, len(files))
     items.sort(key=lambda item: places[item.path])
+
+
+class Scheduling(LoadFileScheduling):
+    """A file at a time to a process, and all files of the engines to one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return ENGINES if nodeid.startswith(ENGINES) else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)  # without xdist nobody asks
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling | None:
+    return Scheduling(config, log) if config.option.dist == "loadfile" else None
 
 
 @pytest.hookimpl(trylast=True)

@@ -48,7 +48,7 @@ def test_every_weight_is_cast_but_not_the_normalisation(classifier: Classifier) 
 def test_a_cast_model_is_as_exact_as_autocast(
     load: Callable[..., Runtime], spec: ModelSpec, expected: NDArray[np.float32]
 ) -> None:
-    photos = noise(8)
+    photos, expected = noise(8)[:2], expected[:2]
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
         autocast = build(spec)(torch.from_numpy(photos)).numpy()
     runtime = load("torch", "bf16")
@@ -56,7 +56,7 @@ def test_a_cast_model_is_as_exact_as_autocast(
     assert {p.dtype for p in runtime._model.parameters()} == {torch.bfloat16}
     answers = runtime.predict(photos)
     assert answers.dtype == np.float32
-    assert answers.sum(axis=1) == pytest.approx(np.ones(8), abs=1e-3)
+    assert answers.sum(axis=1) == pytest.approx(np.ones(2), abs=1e-3)
     # The random model magnifies each rounding, so the mean over all classes is compared.
     assert np.abs(answers - expected).mean() < 1.5 * np.abs(autocast - expected).mean()
 

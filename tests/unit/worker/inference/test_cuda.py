@@ -156,24 +156,18 @@ def test_an_automatic_device_falls_back_to_the_processor_and_names_the_gpu(
     fault: Exception,
     spec: ModelSpec,
     gpus: Gpus,
-    fallback_cache: Path,
+    converted: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     gpus.fault = fault
     engine = "auto" if fault is FAULTS["full"] else "torch"
-    runtime = load_runtime(spec, settings(fallback_cache, device="auto", runtime=engine))
+    runtime = load_runtime(spec, settings(converted, device="auto", runtime=engine))
     assert (runtime.device, runtime.name) == ("cpu", "torch" if engine == "torch" else "openvino")
     said = [line for line in capsys.readouterr().out.splitlines() if "DEVICE=auto" in line]
     assert len(said) == 1
     reason = str(fault).partition("\n")[0] or "RuntimeError"
     assert f"the GPU Tesla K80 (cuda:0) cannot run the model ({reason})" in said[0]
     assert "using the processor" in said[0]
-
-
-@pytest.fixture(scope="module")
-def fallback_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One conversion for all."""
-    return tmp_path_factory.mktemp("fallback")
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
@@ -189,13 +183,13 @@ def test_a_chosen_gpu_that_does_not_work_ends_the_start(
 
 def test_a_gpu_that_torch_does_not_see_is_mentioned(
     spec: ModelSpec,
-    fallback_cache: Path,
+    converted: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(inference, "_GPU_SIGNS", ("/",))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert load_runtime(spec, settings(fallback_cache, device="auto")).device == "cpu"
+    assert load_runtime(spec, settings(converted, device="auto")).device == "cpu"
     assert f"torch {torch.__version__} sees none" in capsys.readouterr().out
 
 
