@@ -1,5 +1,6 @@
 """Quantizes the graph to int8, calibrated on photos, and keeps it in the cache."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -110,6 +111,7 @@ def rounded(graph: ov.Model, photos: Sequence[NDArray[np.uint8]], recipe: Recipe
         RangeEstimatorParametersSet,
     )
 
+    nncf.set_log_level(logging.WARNING)  # it prints a line for each layer that is left out
     layers = [op for op in graph.get_ordered_ops() if op.get_type_name() in _LAYERS]
     floats = layers[: recipe.first] + layers[len(layers) - recipe.last :]
     return nncf.quantize(
