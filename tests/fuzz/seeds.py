@@ -35,6 +35,11 @@ def _photos() -> list[bytes]:
         (colour.convert("I;16"), "PNG", {}),
         (colour.convert("L"), "PNG", {"transparency": 9}),
         (colour, "PNG", {"pnginfo": _text(), "icc_profile": b"no profile"}),
+        (colour, "WEBP", {"lossless": True, "exif": exif}),
+        (colour.convert("RGBA"), "WEBP", {}),
+        (colour, "WEBP", {"save_all": True, "append_images": [colour.rotate(180)]}),
+        (colour, "AVIF", {"speed": 10, "exif": exif}),
+        (colour.convert("RGBA"), "AVIF", {"speed": 10}),
         (colour, "PNG", {"save_all": True, "append_images": [colour.rotate(90)]}),
     ]
     return [_saved(*variant) for variant in variants]

@@ -17,6 +17,7 @@ from api.intake.json_body import decode_json
 from api.intake.multipart import PartReader, boundary_of
 from api.intake.photo import MAX_FILENAME, clean_filename
 from shared.errors import InvalidImage, MalformedRequest, UnsupportedMediaType
+from shared.photo_formats import NAMES, PhotoFormats
 from worker.imaging.exif import read_orientation
 from worker.imaging.formats.jpeg_header import JPEG_MAGIC, MAX_SCANS, plain_header, read_jpeg_header
 from worker.imaging.formats.png_chunks import PNG_MAGIC, read_png_header
@@ -24,6 +25,7 @@ from worker.imaging.preprocess import decode_cost, preprocess
 from worker.models.transforms import IMAGENET1K_V1
 
 MAX_PIXELS = 1_000_000
+FORMATS = PhotoFormats(tuple(NAMES))
 MAX_PART = 64
 BOUNDARY = b"b"
 # What our own limits and checks say; any other PNG that Pillow decodes has to be accepted.
@@ -35,10 +37,10 @@ Parts = list[tuple[str, str | None, bytes, bool]]
 def decoder(data: bytes) -> None:
     """Pixels or a refusal, and never a refusal of a PNG that Pillow decodes, but for our limits."""
     try:
-        assert decode_cost(data, MAX_PIXELS, IMAGENET1K_V1) >= 0
-        pixels = preprocess(data, IMAGENET1K_V1, MAX_PIXELS)
+        assert decode_cost(data, MAX_PIXELS, IMAGENET1K_V1, FORMATS) >= 0
+        pixels = preprocess(data, IMAGENET1K_V1, MAX_PIXELS, FORMATS)
     except UnsupportedMediaType:
-        assert not data.startswith((JPEG_MAGIC, PNG_MAGIC))
+        assert not FORMATS.begin(data)
     except InvalidImage as error:
         if not any(limit in error.detail for limit in LIMITS) and _is_png_of_pillow(data):
             raise AssertionError("Pillow decodes what was refused") from error
