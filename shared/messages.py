@@ -5,6 +5,8 @@ The models are small and frozen. The API returns what the worker writes.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
+from operator import is_
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -56,9 +58,8 @@ class Wire(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
 
-def absent(value: Any) -> bool:
-    """Whether a response leaves the field out."""
-    return value is None
+absent = partial(is_, None)
+"""Whether a response leaves a field with this value out."""
 
 
 class Prediction(Wire):
