@@ -22,14 +22,14 @@ def test_retry_after_is_right_within_a_factor_of_two(
             """Seconds to come back in, 0 when it was taken."""
             later = {"prefer": "respond-async"}
             answer = api.client.post("/predict", content=photo(0, 1), headers=later)
-            assert answer.status_code in {202, 503}
+            assert answer.status_code in {200, 202, 503}
             return int(answer.headers["retry-after"]) if answer.status_code == 503 else 0
 
         end = time.monotonic() + FULL_S
         while (told := submit()) == 0 or time.monotonic() < end:
             time.sleep(0.05 if told else 0)
         began = time.monotonic()
-        bench.until(lambda: not bench.client.zcard("ic:queued:interactive"), 60)
+        bench.until(lambda: not bench.client.zcard("ic:queued:interactive"))
         took = time.monotonic() - began
         assert took / 2 - 1 <= told <= took * 2 + 1
         assert submit() == 0

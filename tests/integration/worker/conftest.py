@@ -122,12 +122,12 @@ class Bench:
         _, cancelled = self._with_store(lambda store: store.cancel(job_id, 0, 100_000))
         return cancelled
 
-    def wait(self, job_id: str, timeout_s: float = 60) -> JobRecord:
+    def wait(self, job_id: str, timeout_s: float = 120) -> JobRecord:
         """The job once every item has ended."""
         self.until(lambda: self.ended(job_id), timeout_s)
         return self.until(lambda: self.read(job_id))
 
-    def until(self, call: Callable[[], object], timeout_s: float = 60):  # noqa: ANN201
+    def until(self, call: Callable[[], object], timeout_s: float = 120):  # noqa: ANN201
         """The first truthy answer; Redis may be away meanwhile."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:

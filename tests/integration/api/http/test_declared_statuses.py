@@ -52,8 +52,8 @@ class Scene:
     def slowly(self, path: str) -> int:
         """The status of a request whose body does not come."""
         with raw(self.api.port) as line:
-            line.send(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n".encode())
-            line.send(b"Content-Type: multipart/form-data; boundary=x\r\n\r\n")
+            head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
+            line.send((head + "Content-Type: multipart/form-data; boundary=x\r\n\r\n").encode())
             return line.answer().status
 
     def unanswered(self, path: str = "/predict", body: bytes = PHOTO) -> int:

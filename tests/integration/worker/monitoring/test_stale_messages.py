@@ -70,4 +70,4 @@ def test_a_hung_model_is_stalled_while_stale_messages_flow(bench: Bench) -> None
             [text] = bench.client.hvals(WORKERS)
             return WorkerReport.model_validate_json(text).status is WorkerState.STALLED
 
-        bench.until(stalled, 30)
+        bench.until(stalled)

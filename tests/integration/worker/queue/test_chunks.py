@@ -143,7 +143,7 @@ def test_a_waiting_request_overtakes_within_a_chunk(bench: Bench) -> None:
     with bench.worker(**slow):
         batch = bench.submit_in_chunks([photo(0, 1)] * 4 * CHUNK_MAX)
         bench.until(lambda: bench.counts(batch)[ItemState.RUNNING] == 2 * CHUNK_MAX)
-        bench.wait(bench.submit([photo(0, 2)], QueueName.INTERACTIVE), 30)
+        bench.wait(bench.submit([photo(0, 2)], QueueName.INTERACTIVE))
         assert bench.counts(batch)[ItemState.SUCCEEDED] < CHUNK_MAX
         assert bench.client.llen("batch") == 2
 
@@ -156,7 +156,7 @@ def test_the_photos_of_a_slow_chunk_are_recorded_one_after_another(bench: Bench)
         while (job := bench.read(job_id)).finished_ms is None:
             seen.add(job.counts[ItemState.SUCCEEDED])
             time.sleep(0.05)
-    assert len(seen) > CHUNK_MAX // 2
+    assert len(seen) > 3, "more than none and all"
 
 
 @pytest.mark.parametrize("size", [1, CHUNK_MAX])

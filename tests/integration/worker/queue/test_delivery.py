@@ -182,7 +182,7 @@ def test_waiting_requests_overtake_a_batch(bench: Bench) -> None:
     with bench.worker(**slow):
         batch = bench.submit([photo(0, 1)] * 100)
         bench.until(lambda: bench.client.keys("ic:held:*"))
-        bench.wait(bench.submit([photo(0, 2)], QueueName.INTERACTIVE), 30)
+        bench.wait(bench.submit([photo(0, 2)], QueueName.INTERACTIVE))
         assert not bench.ended(batch)
 
 

@@ -19,7 +19,7 @@ def test_a_killed_workers_items_end_before_the_backlog(bench: Bench) -> None:
             items = bench.read(job_id).items
             return {items[index].status.value for index in held}
 
-        bench.until(lambda: states() == {"succeeded"}, 40)
+        bench.until(lambda: states() == {"succeeded"})
         assert bench.client.llen("batch") > 100
         assert all(bench.attempts(job_id)[index] == 2 for index in held)
         job = bench.wait(job_id)
