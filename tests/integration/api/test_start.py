@@ -72,7 +72,7 @@ def lines_of(process: ApiProcess) -> list[dict[str, Any]]:
 def test_every_log_line_is_in_one_form(shared_redis: RedisServer, tmp_path: Path) -> None:
     with ApiProcess(shared_redis.url, tmp_path, LOG_LEVEL="DEBUG") as process:
         process.client.get("/health/live", headers={"x-request-id": "find-me"})
-        lines = lines_of(process)
+    lines = lines_of(process)  # a request's line comes after its answer
     [access] = [line for line in lines if line.get("request_id") == "find-me"]
     assert access["event"] == "request", "uvicorn's own line would repeat it"
     assert any(line["event"] == "ready" for line in lines)
