@@ -90,6 +90,7 @@ def test_the_pretty_form_has_them_too(redis_server: RedisServer, tmp_path: Path)
     with ExitStack() as stack:
         logged = Logged(stack, redis_server.url, tmp_path, "pretty")
         job = logged.submit("mine-2", photo(0))
+        eventually(lambda: "item ended" in logged.worker.log, 15)
         for log, event in ((logged.api.log.read_text(), "job accepted"),
                            (logged.worker.log, "item ended")):  # fmt: skip
             [line] = [one for one in log.splitlines() if event in one]
