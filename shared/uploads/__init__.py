@@ -101,8 +101,6 @@ class FileUploadStore:
         except FileNotFoundError:
             self._make_folder()
             self._write(key, data)
-        if self._durable:
-            _sync(self.folder)
 
     def _write(self, key: str, data: bytes | bytearray) -> None:
         left = memoryview(data)
@@ -112,6 +110,8 @@ class FileUploadStore:
                     left = left[file.write(left) :]
                 if self._durable:
                     os.fsync(file.fileno())
+            if self._durable:
+                _sync(self.folder)
         except OSError:
             # on a full disk, half a file would take up space until it is swept
             self.delete(key)

@@ -1,8 +1,10 @@
 """A disk that keeps what was synced and loses the rest, as in a power failure."""
 
+import errno
 import os
 import shutil
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -67,3 +69,19 @@ def test_an_ordinary_store_may_lose_them(disk: Disk, tmp_path: Path) -> None:
     disk.lose_power(root)
     with pytest.raises(FileNotFoundError):
         store.get("a.0")
+
+
+@pytest.mark.parametrize("refused", [stat.S_ISREG, stat.S_ISDIR], ids=["file", "folder"])
+def test_a_photo_that_the_disk_does_not_keep_is_not_left(
+    refused: Callable[[int], bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_uploads(tmp_path.as_uri(), durable=True)
+
+    def sync(descriptor: int) -> None:
+        if refused(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        store.put("a.0", b"photo")
+    assert list(tmp_path.iterdir()) == []
