@@ -64,7 +64,7 @@ def _build(settings: ApiSettings, stack: AsyncExitStack) -> Services:
         return made
 
     redis = client(REDIS_S, CONNECTIONS)
-    admission = Admission(client(REDIS_S, 2), settings.max_queued_items)
+    admission = Admission(client(REDIS_S, 2), settings.max_queued_items, settings.max_owned)
     jobs = JobStore(redis, settings.job_ttl_s, settings.max_queued_items)
     durable = settings.redis_appendfsync == "always"
     uploads = open_uploads(settings.uploads_url, durable=durable)

@@ -44,7 +44,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         async with running(app, settings):
             yield
 
-    metering = Metrics()
+    metering = Metrics(settings.keyring.owners)
     app = Application(
         ConnectionLimits(
             settings.max_connections,

@@ -26,6 +26,7 @@ class ApiSettings(SharedSettings):
     max_job_items: int = Field(default=10_000, ge=1)
     max_job_bytes: int = Field(default=4 * 1024**3, ge=1)
     max_queued_items: int = Field(default=20_000, ge=1)
+    max_queued_items_per_owner: int | None = Field(default=None, ge=1)
     # Redis's own setting: with `always`, uploads are as durable as their job's record
     redis_appendfsync: Literal["always", "everysec", "no"] = "everysec"
     max_connections: int = Field(default=2_000, ge=1, le=100_000)
@@ -73,6 +74,20 @@ class ApiSettings(SharedSettings):
         """The API keys; empty if the service is open to all clients."""
         text = self.api_keys.get_secret_value() if self.api_keys else ""
         return Keyring([*parse(text), *(_read(self.api_keys_file) if self.api_keys_file else ())])
+
+    @property
+    def max_owned(self) -> int | None:
+        """How many items of an owner may wait in a queue; ``None`` without API keys."""
+        if not self.keyring:
+            return None
+        half = max(1, self.max_queued_items // 2)
+        return min(self.max_queued_items_per_owner or half, self.max_queued_items)
+
+    @property
+    def max_photos(self) -> int:
+        """How many photos a job may have: no more than may wait."""
+        most = min(self.max_job_items, self.max_queued_items)
+        return most if self.max_owned is None else min(most, self.max_owned)
 
     @property
     def origins(self) -> list[str]:

@@ -120,6 +120,12 @@ class QueueFull(RetryableError):
     slug, title = "queue_full", "Queue full"
 
 
+class OwnerQueueFull(RetryableError):
+    """Too many photos of the API key's owner are queued; those of other owners are accepted."""
+
+    slug, status, title = "owner_queue_full", 429, "Owner's queue full"
+
+
 class NoWorkers(RetryableError):
     """No worker is ready, and the request waits for its result."""
 
@@ -181,6 +187,7 @@ OF_WAITING: tuple[type[ServiceError], ...] = (
     InvalidParameter,
     BrokerUnavailable,
     QueueFull,
+    OwnerQueueFull,
     NoWorkers,
     WorkerLost,
     ItemTimeout,

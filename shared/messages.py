@@ -197,6 +197,11 @@ class WorkerBeat(WorkerReport):
         description="how many photos of a batch a message for this worker should have; a worker of "
         "an older release takes only one",
     )
+    turns: bool = Field(
+        default=False,
+        description="whether starting an item brings the next message of an owner's turn; a worker "
+        "of an older release does not do that",
+    )
 
 
 def dump(message: Wire) -> dict[str, Any]:

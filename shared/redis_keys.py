@@ -24,6 +24,15 @@ EXPIRING = PREFIX + "expiring"
 QUEUED = PREFIX + "queued:"
 HELD = PREFIX + "held:"
 
+# With API keys, for each queue: how many items of each owner wait (a hash), which owners have
+# messages that wait for their turn (a list), and these messages (for each owner a list).
+OWNED = PREFIX + "owned:"
+TURNS = PREFIX + "turns:"
+TURN = PREFIX + "turn:"
+# When each owner last had a turn, in ms; and how many more turns in a row it has: hashes.
+TURNED = PREFIX + "turned:"
+FIRST = PREFIX + "first:"
+
 # Workers.
 BEATS = PREFIX + "beats"
 WORKERS = PREFIX + "workers"
@@ -76,6 +85,11 @@ def queued(queue: str) -> str:
     The score ``inf`` means that the item's message has not been sent yet.
     """
     return QUEUED + queue
+
+
+def owned(queue: str) -> str:
+    """How many items of each owner wait in a queue: a hash."""
+    return OWNED + queue
 
 
 def held(incarnation: str) -> str:

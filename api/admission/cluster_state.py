@@ -35,6 +35,7 @@ class ClusterState:
         working: The workers that can classify photos now.
         rate_per_s: Items per second that the working workers together report while busy.
         chunk: How many photos of a batch a message should have, so that every worker can take it.
+        turns: Whether all workers let owners take turns.
     """
 
     latency_ms: float | None = None
@@ -42,11 +43,15 @@ class ClusterState:
     memory_share: float = 0.0
     queued: dict[QueueName, int] = field(default_factory=lambda: dict.fromkeys(QueueName, 0))
     ended: dict[QueueName, int] = field(default_factory=lambda: dict.fromkeys(QueueName, 0))
+    owned: dict[QueueName, dict[str, int]] = field(
+        default_factory=lambda: {queue: {} for queue in QueueName}
+    )
     discarded: int = 0
     broker_up: bool = field(init=False)
     working: list[WorkerSeen] = field(init=False)
     rate_per_s: float = field(init=False)
     chunk: int = field(init=False)
+    turns: bool = field(init=False)
 
     def __post_init__(self) -> None:
         working = [worker for worker in self.workers if worker.status in WORKING]
@@ -56,10 +61,18 @@ class ClusterState:
         object.__setattr__(self, "rate_per_s", rate_per_s)
         chunk = min((worker.report.chunk for worker in self.workers), default=1)
         object.__setattr__(self, "chunk", max(1, min(chunk, CHUNK_MAX)))
+        turns = all(worker.report.turns for worker in self.workers)
+        object.__setattr__(self, "turns", turns)
+
+    def depth_before(self, queue: QueueName, owner: str) -> int:
+        """How many items wait before the next one of an owner, who takes turns with the others."""
+        counts = self.owned[queue]
+        own = counts.get(owner, 0)
+        return max(own, self.queued[queue] - sum(max(0, n - own) for n in counts.values()))
 
 
-async def look(client: Redis) -> ClusterState:
-    """Read the state in one round trip.
+async def look(client: Redis, *, owners: bool = False) -> ClusterState:
+    """Read the state in one round trip; ``owners``: also how many items of each owner wait.
 
     Raises:
         redis.exceptions.RedisError: Redis does not respond, or refuses writes: it is a replica,
@@ -76,7 +89,10 @@ async def look(client: Redis) -> ClusterState:
         pipe.get(redis_keys.DISCARDED)
         for queue in QueueName:
             pipe.zcard(redis_keys.queued(queue))
-        _, now, beats, reports, ended, memory, discarded, *depths = await pipe.execute()
+        for queue in QueueName if owners else ():
+            pipe.hgetall(redis_keys.owned(queue))
+        _, now, beats, reports, ended, memory, discarded, *rest = await pipe.execute()
+    depths, owned = rest[: len(QueueName)], rest[len(QueueName) :] or [{} for _ in QueueName]
     latency_ms = (perf_counter() - began) * 1000
     now_s = now[0] + now[1] / 1e6
     return ClusterState(
@@ -85,6 +101,10 @@ async def look(client: Redis) -> ClusterState:
         # a time in the future means that Redis's clock was set back: the heartbeat's age is unknown
         workers=_workers({name: abs(now_s - ms / 1000) for name, ms in beats}, reports),
         queued=dict(zip(QueueName, depths, strict=True)),
+        owned={
+            queue: {owner: int(n) for owner, n in counts.items()}
+            for queue, counts in zip(QueueName, owned, strict=True)
+        },
         ended={queue: _ended(ended, queue) for queue in QueueName},
         discarded=int(discarded or 0),
     )

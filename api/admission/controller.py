@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from api.admission.cluster_state import ClusterState, look
 from api.redis_client import broker_unavailable, own_time_within
 from shared import log
-from shared.errors import NO_MAPS, InvalidParameter, NoWorkers, QueueFull
+from shared.errors import NO_MAPS, InvalidParameter, NoWorkers, OwnerQueueFull, QueueFull
 from shared.queue.names import QueueName
 from shared.redis_client import REDIS_DOWN
 
@@ -78,12 +78,14 @@ class Admission:
         client: An asyncio client for this object only, so that a busy connection pool is not
             mistaken for an unreachable broker.
         max_queued: Maximum number of items in one queue.
+        max_owned: Maximum number of an owner's items in one queue; ``None`` without API keys.
     """
 
-    def __init__(self, client: Redis, max_queued: int) -> None:
+    def __init__(self, client: Redis, max_queued: int, max_owned: int | None = None) -> None:
         self.cluster = ClusterState()
         self._client = client
         self._max_queued = max_queued
+        self._max_owned = max_owned
         self._rates = {queue: EndRate() for queue in QueueName}
         self._down = ""
 
@@ -97,7 +99,7 @@ class Admission:
         """Read the state once; a broker that does not respond in time is down."""
         try:
             async with own_time_within(LOOK_WITHIN_S):
-                cluster = await look(self._client)
+                cluster = await look(self._client, owners=self._max_owned is not None)
         except REDIS_DOWN as error:
             cluster = ClusterState()
             self._log_down(error)
@@ -118,7 +120,9 @@ class Admission:
             _log.warning("broker down", reason=reason, cause=str(error))
         self._down = reason
 
-    def check(self, queue: QueueName, *, queue_s: float = 0.0, waiting: int = 0) -> None:
+    def check(
+        self, queue: QueueName, *, queue_s: float = 0.0, waiting: int = 0, owner: str = ""
+    ) -> None:
         """Refuse a request that could not be served.
 
         Args:
@@ -126,12 +130,14 @@ class Admission:
             queue_s: Longest acceptable time in the queue, in seconds; 0 for a request that does
                 not wait.
             waiting: Requests of this process that wait now; the last refresh may not include them.
+            owner: Owner of the API key; empty without API keys.
 
         Raises:
             BrokerUnavailable: Redis does not respond.
             NoWorkers: The request waits, and no worker is available.
             QueueFull: The queue or Redis is full, or a waiting request would not get its result
                 in time.
+            OwnerQueueFull: Too many items of the owner wait.
         """
         cluster = self.cluster
         if not cluster.broker_up:
@@ -144,9 +150,21 @@ class Admission:
             raise QueueFull("Redis is nearly full. Try again later.", RETRY_MEMORY_S)
         if cluster.queued[queue] >= self._max_queued:
             raise self.queue_full(queue)
+        depth = max(cluster.queued[queue], waiting)
+        if (most := self.max_owned(owner)) is not None:
+            if cluster.owned[queue].get(owner, 0) >= most:
+                raise self.owner_queue_full(queue, owner)
+            depth = cluster.depth_before(queue, owner)
         room = self.room(queue_s)
-        if room is not None and max(cluster.queued[queue], waiting) >= room:
-            raise self.queue_full(queue, depth=max(cluster.queued[queue], waiting))
+        if room is not None and depth >= room:
+            raise self.queue_full(queue, depth=depth)
+
+    def max_owned(self, owner: str) -> int | None:
+        """How many items of an owner may wait in a queue; ``None`` if owners take no turns.
+
+        They take none without API keys, and while a worker of an older release runs.
+        """
+        return self._max_owned if owner and self.cluster.turns else None
 
     def check_explain(self) -> None:
         """Refuse `explain` if the model does not support it; without a worker, accept it.
@@ -174,3 +192,12 @@ class Admission:
         per_s = self._rates[queue].per_s or self.cluster.rate_per_s
         after_s = retry_after_s(depth, per_s)
         return QueueFull(f"The {queue} queue is full. Try again in {after_s} s.", after_s)
+
+    def owner_queue_full(self, queue: QueueName, owner: str, items: int = 1) -> OwnerQueueFull:
+        """The error for ``items`` of an owner that do not fit, with the time until they do."""
+        owned = self.cluster.owned[queue].get(owner, 0)
+        excess = owned + items - (self._max_owned or 0)
+        per_s = self._rates[queue].per_s or self.cluster.rate_per_s
+        after_s = retry_after_s(max(excess, items) * max(1, len(self.cluster.owned[queue])), per_s)
+        detail = f"Your share of the {queue} queue is full. Try again in {after_s} s."
+        return OwnerQueueFull(detail, after_s)

@@ -43,6 +43,11 @@ class Keyring:
     def __len__(self) -> int:
         return len(self._keys)
 
+    @property
+    def owners(self) -> set[str]:
+        """The owners of all keys."""
+        return {key.owner for key in self._keys}
+
     def owner_of(self, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
         """The owner of the key in the request headers, or ``None``; compares in constant time."""
         presented = _presented(headers)

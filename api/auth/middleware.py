@@ -5,6 +5,7 @@ listed here, so a new route is protected without a change here.
 """
 
 from starlette.types import ASGIApp, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars
 
 from api.auth.keys import Keyring
 from api.http.responses import NotFound, respond_error
@@ -76,6 +77,7 @@ class ApiKeyMiddleware:
         if owner is None:
             return _unauthorized(scope)
         scope["owner"] = owner
+        bind_contextvars(owner=owner)
         return None, {}
 
 

@@ -106,12 +106,15 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return respond(problem, dict(error.headers or {}))
 
 
-def install(app: FastAPI, refused: Callable[[str], None] = lambda _: None) -> None:
-    """Turn every error of this app into a problem document, and call ``refused`` with its slug."""
+def install(app: FastAPI, refused: Callable[[str, str], None] = lambda *_: None) -> None:
+    """Turn every error of this app into a problem document.
 
-    async def _service_error(_: Request, error: Exception) -> Response:
+    ``refused`` is called with its slug and the owner of the request's API key, or an empty text.
+    """
+
+    async def _service_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, ServiceError)  # noqa: S101 - registered only for this class
-        refused(error.slug)
+        refused(error.slug, request.scope.get("owner", ""))
         return respond_error(error)
 
     async def _validation_error(request: Request, error: Exception) -> Response:

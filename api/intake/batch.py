@@ -92,7 +92,7 @@ class BatchIntake:
     def _check(self, part: Part) -> None:
         if base_name(part.name) != BATCH_FIELD:
             raise wrong_content.wrong_field(clean_filename(part.name) or "", BATCH_FIELD, "/jobs")
-        most = min(self.settings.max_job_items, self.settings.max_queued_items)
+        most = self.settings.max_photos
         if len(self.items) >= most:
             raise UploadTooLarge(f"A job may have at most {most} photos. Send several jobs.")
 

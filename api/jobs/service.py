@@ -14,7 +14,7 @@ from redis.exceptions import ResponseError
 from api.admission.controller import Admission
 from api.redis_client import BROKER_S, broker_within
 from shared import log
-from shared.errors import BrokerUnavailable, IdempotencyConflict, QueueFull
+from shared.errors import BrokerUnavailable, IdempotencyConflict, OwnerQueueFull, QueueFull
 from shared.messages import Chunk, ItemRef
 from shared.queue.message_template import MessageTemplate
 from shared.records.jobs import JobRecord, JobStore, NewJob, job_not_found
@@ -114,16 +114,21 @@ class JobService:
         Returns the job's id, or the id of the earlier job that this request repeats.
 
         Raises:
-            QueueFull: The queue is full; contains the time until there is room.
+            QueueFull, OwnerQueueFull: The queue is full, or the owner's share of it; contains the
+                time until there is room.
             IdempotencyConflict: The idempotency key belongs to a job with other contents.
         """
         keys = [item.upload_key for item in job.items if item.upload_key]
         try:
             async with broker_within(BROKER_S + len(keys) / CREATED_PER_S):
-                job_id = await self._jobs.create(job, room, message)
+                owned = self._admission.max_owned(job.owner)
+                job_id = await self._jobs.create(job, room, message, owned)
         except QueueFull as error:
             await self.discard(keys)
             raise self._admission.queue_full(job.queue, len(keys), room) from error
+        except OwnerQueueFull as error:
+            await self.discard(keys)
+            raise self._admission.owner_queue_full(job.queue, job.owner, len(keys)) from error
         except IdempotencyConflict:
             await self.discard(keys)
             raise

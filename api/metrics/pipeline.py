@@ -2,7 +2,8 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from itertools import product
 
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -17,8 +18,8 @@ from shared.worker_metrics import BY_WORKERS, PREFIX, read_field
 ITEM_ENDS = ("succeeded", "cancelled", *(error.slug for error in ITEM_ERRORS))
 
 
-async def read(client: Redis) -> list[Metric]:
-    """All metrics of the pipeline that are in Redis.
+async def read(client: Redis, owners: Collection[str] = ()) -> list[Metric]:
+    """All metrics of the pipeline that are in Redis; ``owners``: of the API keys.
 
     Raises:
         redis.exceptions.RedisError: Redis does not respond.
@@ -38,7 +39,12 @@ async def read(client: Redis) -> list[Metric]:
             pipe.hget(redis_keys.job(job_id), "created_ms")
         created = await pipe.execute()
     now_ms = now[0] * 1000 + now[1] / 1000
-    return [*_by_workers(totals), _ended(ended, unrun), _resent(resent), _age(created, now_ms)]
+    return [
+        *_by_workers(totals),
+        *_ended(owners, ended, unrun),
+        _resent(resent),
+        _age(created, now_ms),
+    ]
 
 
 def _age(created: list[str | None], now_ms: float) -> Metric:
@@ -53,19 +59,31 @@ def _age(created: list[str | None], now_ms: float) -> Metric:
     return age
 
 
-def _ended(*counts: Mapping[str, str]) -> Metric:
-    """Finished items by queue and outcome, including items that never ran."""
-    ends: Counter[tuple[str, ...]] = Counter()
+def _ended(owners: Collection[str], *counts: Mapping[str, str]) -> Iterable[Metric]:
+    """Finished items by queue and outcome, including items that never ran; the same by owner."""
+    all_ends: Counter[tuple[str, ...]] = Counter()
+    by_owner: Counter[tuple[str, ...]] = Counter()
     # a series that begins at its first event hides that event from rate()
-    for queue in QueueName:
-        ends.update({(queue.value, end): 0 for end in ITEM_ENDS})
+    for labels in product(map(str, QueueName), ITEM_ENDS):
+        all_ends[labels] = 0
+        by_owner.update({(*labels, owner): 0 for owner in owners})
     for by_field in counts:
-        ends.update({tuple(name.split("|")): int(count) for name, count in by_field.items()})
-    family = CounterMetricFamily(
-        PREFIX + "items_ended", "Items that ended, and how.", labels=["queue", "end"]
-    )
-    for labels, total in sorted(ends.items()):
-        family.add_metric(labels, total)
+        for name, count in by_field.items():
+            queue, end, *owner = name.split("|")
+            all_ends[queue, end] += int(count)
+            if set(owner) & set(owners):  # an owner whose keys were removed has no series
+                by_owner[queue, end, *owner] += int(count)
+    yield _family("items_ended", "Items that ended, and how.", ["queue", "end"], all_ends)
+    named = ["queue", "end", "owner"]
+    yield _family("owner_items_ended", "The same by owner of an API key.", named, by_owner)
+
+
+def _family(
+    name: str, about: str, labels: list[str], totals: Mapping[tuple[str, ...], int]
+) -> Metric:
+    family = CounterMetricFamily(PREFIX + name, about, labels=labels)
+    for values, total in sorted(totals.items()):
+        family.add_metric(values, total)
     return family
 
 

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from api.admission.cluster_state import ClusterState
 from api.admission.controller import Admission
-from shared.errors import every_error
+from shared.errors import OwnerQueueFull, every_error
 from shared.messages import WorkerState
 from shared.worker_metrics import PREFIX
 
@@ -25,16 +25,23 @@ METHODS = {"GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT", "PATCH"}
 
 
 class Metrics:
-    """Counts and times requests by route; the path would make a label of every job id."""
+    """Counts and times requests by route; the path would make a label of every job id.
 
-    def __init__(self) -> None:
+    Args:
+        owners: The owners of API keys. If there are any, the counters have the label ``owner``,
+            which is empty for a request without a valid key.
+    """
+
+    def __init__(self, owners: Iterable[str] = ()) -> None:
         # an extra series for each metric, which no dashboard uses
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
+        self.owners = frozenset(owners)
+        more = ["owner"] if self.owners else []
         self._requests = Counter(
             "http_requests",
             "Requests answered.",
-            ["route", "method", "status"],
+            ["route", "method", "status", *more],
             registry=self.registry,
         )
         self._seconds = Histogram(
@@ -47,15 +54,22 @@ class Metrics:
         self._refusals = Counter(
             PREFIX + "refusals",
             "Requests that were refused, by the slug of the problem.",
-            ["reason"],
+            ["reason", *more],
             registry=self.registry,
         )
         # A series that begins at its first event hides that event from rate().
         for error in every_error():
-            self._refusals.labels(error.slug)
+            self._refusals.labels(error.slug, *self._owner(""))
+        for owner in self.owners:
+            self._refusals.labels(OwnerQueueFull.slug, owner)
         ProcessCollector(registry=self.registry)
 
-    def observe(self, route: str, method: str, status: int, seconds: float) -> None:
+    def _owner(self, owner: str) -> list[str]:
+        return [owner] if self.owners else []
+
+    def observe(
+        self, route: str, method: str, status: int, seconds: float, owner: str = ""
+    ) -> None:
         """Record a finished request.
 
         Args:
@@ -63,14 +77,15 @@ class Metrics:
             method: The HTTP method.
             status: The status of the response.
             seconds: Time from request to response.
+            owner: Owner of the API key.
         """
         method = method if method in METHODS else "other"
-        self._requests.labels(route, method, str(status)).inc()
+        self._requests.labels(route, method, str(status), *self._owner(owner)).inc()
         self._seconds.labels(route).observe(seconds)
 
-    def refused(self, reason: str) -> None:
+    def refused(self, reason: str, owner: str = "") -> None:
         """Record a refused request, which may be incomplete; ``reason`` is the problem's slug."""
-        self._refusals.labels(reason).inc()
+        self._refusals.labels(reason, *self._owner(owner)).inc()
 
     def text(self, pipeline: Iterable[Metric]) -> bytes:
         """All metrics, with those of the pipeline, in the Prometheus text format."""

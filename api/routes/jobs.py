@@ -61,6 +61,7 @@ Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="maximum number of i
             errors.InvalidParameter,
             errors.BrokerUnavailable,
             errors.QueueFull,
+            errors.OwnerQueueFull,
         ),
     },
     openapi_extra={
@@ -86,7 +87,7 @@ async def create_job(
     """
     jobs, job_id, owner = services.jobs, uuid.uuid4().hex, owner_of(request)
     key = own_key(idempotency_key, owner) if idempotency_key else None
-    await _admit(services, key)
+    await _admit(services, key, owner)
     if options.explain:
         services.admission.check_explain()
     bind_contextvars(job=job_id)
@@ -125,16 +126,16 @@ def _fingerprint(options: ClassifyOptions) -> Fingerprint:
     return Fingerprint(top_k=options.top_k, explain=options.explain, **more)
 
 
-async def _admit(services: Services, key: str | None) -> None:
+async def _admit(services: Services, key: str | None, owner: str) -> None:
     """Refuse a job when the queue is full, unless the request repeats an accepted job.
 
     Raises:
         BrokerUnavailable: Redis does not respond.
-        QueueFull: The queue is full, and no job has this idempotency key.
+        QueueFull, OwnerQueueFull: The queue is full, and no job has this idempotency key.
     """
     try:
-        services.admission.check(QueueName.BATCH)
-    except errors.QueueFull:
+        services.admission.check(QueueName.BATCH, owner=owner)
+    except (errors.QueueFull, errors.OwnerQueueFull):
         # the queue may be full because of the job whose response the client did not receive
         if key is None or not await services.jobs.has_key(key):
             raise

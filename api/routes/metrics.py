@@ -38,7 +38,8 @@ async def metrics(request: Request, services: ServicesDep) -> Response:
     unreachable.
     """
     figures: list[Metric] = []
+    counters = request.app.state.metrics
     with contextlib.suppress(errors.BrokerUnavailable):
         async with broker_within():
-            figures = await pipeline.read(services.redis)
-    return Response(request.app.state.metrics.text(figures), media_type=CONTENT_TYPE_LATEST)
+            figures = await pipeline.read(services.redis, counters.owners)
+    return Response(counters.text(figures), media_type=CONTENT_TYPE_LATEST)

@@ -44,7 +44,7 @@ def _html(text: str, policy: str) -> Response:
 def _router(settings: ApiSettings) -> APIRouter:
     router = APIRouter(include_in_schema=False)
     index = Template((STATIC / "index.html").read_text()).substitute(
-        max_job_items=min(settings.max_job_items, settings.max_queued_items),
+        max_job_items=settings.max_photos,
         max_job_bytes=settings.max_job_bytes,
         photo_formats=settings.formats.either,
         media_types=",".join(settings.formats.media_types),

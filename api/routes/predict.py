@@ -94,13 +94,15 @@ def admit(request: Request, services: Services) -> Preference:
     """How long the client waits; refuses a request that could not be served in that time.
 
     Raises:
-        BrokerUnavailable, NoWorkers, QueueFull: See `api.admission.controller.Admission.check`.
+        BrokerUnavailable, NoWorkers, QueueFull, OwnerQueueFull: See
+            `api.admission.controller.Admission.check`.
     """
     preference = parse_prefer(request.headers.getlist("prefer"), services.settings.predict_wait_s)
     services.admission.check(
         QueueName.INTERACTIVE,
         queue_s=_queue_s(services, preference.wait_s),
         waiting=services.completions.count,
+        owner=owner_of(request),
     )
     return preference
 

@@ -55,7 +55,7 @@ class RequestContext:
         finally:
             seconds = perf_counter() - began
             route, method = _route(scope), scope["method"]
-            self.metrics.observe(route, method, status, seconds)
+            self.metrics.observe(route, method, status, seconds, scope.get("owner", ""))
             log_line = _log.debug if _is_frequent(route, method, status) else _log.info
             log_line(
                 "request",
@@ -123,8 +123,9 @@ class HeadMiddleware:
         try:
             await self.app(get, receive, send)
         finally:
-            if "route" in get:
-                scope["route"] = get["route"]  # for the metrics
+            for name in ("route", "owner"):  # for the metrics
+                if name in get:
+                    scope[name] = get[name]
 
 
 class UnexpectedErrorMiddleware:

@@ -40,6 +40,14 @@ class StartedItem:
     request_id: str
     explain: bool = False
     min_confidence: float = 0.0
+    owner: str = ""
+
+    @property
+    def subject(self) -> dict[str, str | int]:
+        """What log lines about the item contain."""
+        about: dict[str, str | int] = {"job": self.ref.job_id, "item": self.ref.index}
+        owner = {"owner": self.owner} if self.owner else {}
+        return {**about, "request_id": self.request_id, **owner}
 
 
 class ItemStore:
@@ -79,7 +87,7 @@ class ItemStore:
         answer = self._start(args=[*run, first.index, len(refs)])
         if not answer:
             return []
-        queue, top_k, queued_ms, request_id, *rest = answer
+        queue, top_k, queued_ms, request_id, owner, *rest = answer
         started = []
         for index, item in zip(rest[::2], rest[1::2], strict=True):
             kept = json.loads(item)
@@ -91,6 +99,7 @@ class ItemStore:
                     top_k=int(top_k),
                     queued_ms=float(queued_ms),
                     request_id=request_id,
+                    owner=owner,
                     explain=kept.get("explain", False),
                     min_confidence=kept.get("min_confidence", 0.0),
                 )

@@ -13,10 +13,10 @@ from typing import Any
 import redis.asyncio
 
 from shared import redis_keys
-from shared.errors import IdempotencyConflict, JobNotFound, QueueFull
+from shared.errors import IdempotencyConflict, JobNotFound, OwnerQueueFull, QueueFull
 from shared.messages import ItemResult, ItemState, JobState, Problem
 from shared.queue.names import QueueName
-from shared.records.lua import load, send_args
+from shared.records.lua import Limits, create_args, load, send_args
 
 
 def job_not_found() -> JobNotFound:
@@ -109,40 +109,29 @@ class JobStore:
         self._send = client.register_script(load("send"))
         self._cancel = client.register_script(load("cancel"))
 
-    async def create(self, job: NewJob, room: int | None = None, message: str = "") -> str:
+    async def create(
+        self, job: NewJob, room: int | None = None, message: str = "", owned: int | None = None
+    ) -> str:
         """Write the record and the index, if the queue has room; repeating the call is harmless.
 
         Returns the job's id, or the id of the earlier job with the same idempotency key.
 
-        ``room`` is a smaller maximum for the queue than usual, for this job only. ``message`` is
-        queued in the same step; without a message, the items wait for `send`.
+        Args:
+            job: The new job.
+            room: How many items may wait before these and with them; ``None`` for no such limit.
+            message: It is queued in the same step; without a message, the items wait for `send`.
+            owned: How many items of the job's owner may wait in the queue; ``None`` if its jobs
+                take no turns with those of other owners.
 
         Raises:
             QueueFull: The queue is full.
+            OwnerQueueFull: Too many items of the owner wait.
             IdempotencyConflict: The earlier job with this key has other contents.
         """
-        idempotency = job.idempotency or Idempotency("", "")
-        args: list[str | int] = [
-            job.job_id,
-            job.queue.value,
-            job.top_k,
-            job.reply_to,
-            self._ttl_s,
-            self._max_queued if room is None else min(room, self._max_queued),
-            idempotency.key,
-            idempotency.fingerprint,
-            job.owner,
-            message,
-            job.request_id,
-        ]
-        for item in job.items:
-            args.append(_dump(item))
-            args.append(
-                ItemResult(error=item.problem).model_dump_json(exclude_none=True)
-                if item.problem
-                else ""
-            )
-        answer = await self._create(args=args)
+        limits = Limits(self._max_queued, room, owned)
+        answer = await self._create(args=create_args(job, self._ttl_s, limits, message))
+        if answer == "owner_full":
+            raise OwnerQueueFull("Too many of your photos are queued. Try again later.")
         if answer == "full":
             raise QueueFull(f"The {job.queue} queue is full. Try again later.")
         if answer == "conflict":
@@ -210,12 +199,6 @@ class JobStore:
             raise job_not_found()
         total, cancelled = answer
         return int(total), [int(index) for index in cancelled]
-
-
-def _dump(item: NewItem) -> str:
-    kept = {"filename": item.filename, "upload": item.upload_key}
-    options = {"explain": item.explain, "min_confidence": item.min_confidence}
-    return json.dumps(kept | {name: value for name, value in options.items() if value})
 
 
 def _item_record(index: int, item: str, state: str, result: str | None) -> ItemRecord:

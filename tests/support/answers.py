@@ -19,7 +19,7 @@ def slug(answer: httpx.Response) -> str:
     assert body["detail"]
     assert body["title"]
     assert answer.headers["x-request-id"]
-    assert (answer.status_code == 503) is ("retry-after" in answer.headers)
+    assert (answer.status_code in {429, 503}) is ("retry-after" in answer.headers)
     return str(body["type"].removeprefix("/problems/"))
 
 

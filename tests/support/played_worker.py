@@ -88,9 +88,8 @@ class PlayedWorker:
         self._taking = threading.Lock()
         self.client = connect(redis_url, 2)
         self.items = ItemStore(self.client, uuid.uuid4().hex)
-        self.report = WorkerBeat.model_validate(
-            {"name": "played", "status": WorkerState.IDLE, "sha256": MODEL.sha256, **report}
-        )
+        own = {"name": "played", "status": WorkerState.IDLE, "sha256": MODEL.sha256, "turns": True}
+        self.report = WorkerBeat.model_validate({**own, **report})
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._beat), threading.Thread(target=self._work)]
 

@@ -167,6 +167,7 @@ class Heartbeat:
             rate_per_s=self._rate.per_s,
             unstarted=[message_id(entry.ref) for entry in held if not entry.started],
             chunk=chunk_of(self._rate.per_s, self._threads),
+            turns=True,
         )
 
 

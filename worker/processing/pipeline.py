@@ -167,8 +167,8 @@ class Pipeline:
         self, photo: Photo, progress: Progress, step: Callable[[Photo, float], ItemResult | None]
     ) -> None:
         """Take a step with a photo; it ends with the step's result or error."""
-        progress.at, ref = photo.entry, photo.item.ref
-        with log.about(job=ref.job_id, item=ref.index, request_id=photo.item.request_id):
+        progress.at = photo.entry
+        with log.about(**photo.item.subject):
             try:
                 end = step(photo, progress.began)
             except ServiceError as error:
@@ -235,10 +235,10 @@ class Pipeline:
 
 
 def _log_end(photo: Photo, finish: Finish) -> None:
-    ref, error = photo.item.ref, photo.end.error
-    with log.about(job=ref.job_id, item=ref.index, request_id=photo.item.request_id):
+    with log.about(**photo.item.subject):
         if finish is not Finish.COUNTED:
             _log.info("result ignored")
         else:
+            error = photo.end.error
             outcome = error.title if error else ItemState.SUCCEEDED.value
-            _log.debug("item ended", end=outcome, attempt=ref.attempt)
+            _log.debug("item ended", end=outcome, attempt=photo.item.ref.attempt)

@@ -17,6 +17,7 @@ export const TEXTS = {
   broker_unavailable: ["Service temporarily unavailable", `A part of the service does not respond. It may be restarting. ${LASTS}`],
   queue_full: ["Many photos are waiting", "The service has as much work as it can hold. Photos are accepted again as soon as some of it is done."],
   no_workers: ["No worker is running", `The part of the service that classifies photos is starting or stopped. ${LASTS}`],
+  owner_queue_full: ["Many of your photos are waiting", "Photos are accepted again as soon as some of yours are done."],
   too_many_connections: ["Too many visitors", "The service cannot accept another connection now. Close other tabs of this page, if you have any."],
   request_timeout: ["The upload took too long", "The connection is slow or was interrupted. Try again, or send fewer photos at a time."],
   upload_too_large: ["The file is too large", largest],

@@ -18,5 +18,9 @@ end
 redis.call('SET', seen_key, ARGV[3], 'EX', 86400)
 forget_expired(1000)
 local waiting = {}
-for i = 4, #ARGV do waiting[i - 3] = redis.call('LLEN', ARGV[i]) end
+for i = 4, #ARGV do
+  give_turns(ARGV[i])  -- messages may leave a queue without a start
+  resume_sending(ARGV[i])
+  waiting[i - 3] = redis.call('LLEN', ARGV[i])
+end
 return waiting

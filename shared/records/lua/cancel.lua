@@ -4,7 +4,7 @@
 -- items among these}, including items that an earlier call cancelled, whose response may have been
 -- lost, so that their uploads can be deleted.
 local id, first = ARGV[1], tonumber(ARGV[2])
-local job = redis.call('HMGET', job_key(id), 'queue', 'total')
+local job = redis.call('HMGET', job_key(id), 'queue', 'total', 'turn_of', 'owner')
 local queue, total = job[1], tonumber(job[2])
 if not queue then return false end
 local cancelled, indices, members, lines = {}, {}, {}, {}
@@ -27,7 +27,9 @@ if now > 0 then
   redis.call('HINCRBY', job_key(id), 'queued', -now)
   redis.call('HINCRBY', job_key(id), 'cancelled', now)
   redis.call('HSET', job_key(id), 'cancel_requested', 1)
-  redis.call('HINCRBY', KEY.UNRUN, queue .. '|cancelled', now)
+  redis.call('HINCRBY', KEY.UNRUN, end_field(queue, 'cancelled', job[4]), now)
+  count_owned(queue, job[3], -now)
+  if job[3] then give_turns(queue) end
   end_job_if_done(id)
 end
 return {total, cancelled}

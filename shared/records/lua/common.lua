@@ -53,6 +53,17 @@ local function next_seq()
   return redis.call('INCR', KEY.SEQ)
 end
 
+-- Numbers those items of a message that wait for their first message; returns how many these are.
+-- The numbers have the order of the messages, which the reconciler relies on.
+local function number_items(queue, id, first, count)
+  local seq, numbered = next_seq(), {}
+  for index = first, first + count - 1 do
+    numbered[#numbered + 1], numbered[#numbered + 2] = seq, member(id, index)
+  end
+  -- only an item that is queued and UNSENT has a higher number
+  return redis.call('ZADD', queued_key(queue), 'XX', 'LT', 'CH', unpack(numbered))
+end
+
 -- Removes batches whose records have expired from the lists of batches, at most so many.
 local function forget_expired(most)
   local due = redis.call('ZRANGEBYSCORE', KEY.EXPIRING, '-inf', now_ms(), 'LIMIT', 0, most)
@@ -88,19 +99,24 @@ local function end_name(outcome, result)
   return outcome == 'failed' and string.match(result, '"type": ?"/problems/([%w_]+)"') or outcome
 end
 
+-- The name of a counter of ended items.
+local function end_field(queue, name, owner)
+  return queue .. '|' .. name .. ((owner and owner ~= '') and '|' .. owner or '')
+end
+
 -- from: the previous state of all. ends: for each item {index, s, outcome, result}. The caller must
 -- delete data before it calls this function: a full Redis refuses a script whose first write adds
 -- data.
 local function end_items(id, from, ends)
   if #ends == 0 then return 0 end
   local lines, results, outcomes, names = {}, {}, {}, {}
-  local queue = redis.call('HGET', job_key(id), 'queue')
+  local queue, owner = unpack(redis.call('HMGET', job_key(id), 'queue', 'owner'))
   for _, e in ipairs(ends) do
     e.s.state, e.s.incarnation, e.s.token = e.outcome, '', ''
     lines[#lines + 1], lines[#lines + 2] = e.index, state_line(e.s)
     if e.result ~= '' then results[#results + 1], results[#results + 2] = e.index, e.result end
     outcomes[e.outcome] = (outcomes[e.outcome] or 0) + 1
-    local name = queue .. '|' .. end_name(e.outcome, e.result)
+    local name = end_field(queue, end_name(e.outcome, e.result), owner)
     names[name] = (names[name] or 0) + 1
   end
   redis.call('HSET', states_key(id), unpack(lines))

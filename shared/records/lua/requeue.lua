@@ -13,6 +13,7 @@ if from == 'running' then redis.call('SREM', held_key(incarnation), member(id, i
 if not s or s.state ~= from or s.attempt ~= tonumber(ARGV[3])
     or s.incarnation ~= incarnation then return 'moved_on' end
 local reason = ARGV[9]
+local queue, owner = unpack(redis.call('HMGET', job_key(id), 'queue', 'turn_of'))
 if from == 'running' then
   if reason ~= 'worker_stopped' and s.alone == 1 and ARGV[10] == '1' then s.deaths = s.deaths + 1 end
   if s.deaths >= tonumber(ARGV[6]) then
@@ -22,10 +23,10 @@ if from == 'running' then
   if reason ~= 'worker_stopped' then s.alone = 1 end
   redis.call('HINCRBY', job_key(id), 'running', -1)
   redis.call('HINCRBY', job_key(id), 'queued', 1)
+  count_owned(queue, owner, 1)
 end
 s.state, s.incarnation, s.token, s.attempt = 'queued', '', '', s.attempt + 1
 write_state(id, index, s)
-local queue = redis.call('HGET', job_key(id), 'queue')
 -- An item that a worker held is queued first, because it has waited before; other items are queued
 -- last.
 local front = from == 'running' or s.alone == 1

@@ -2,10 +2,13 @@
 -- Starts those of these items that are queued. Compare-and-set: only the current attempt may start.
 -- A repeated call with the same token succeeds again. Otherwise, after a lost response, the items
 -- would stay running in a worker that does not know of them.
--- Returns false if none was started, else {queue, top_k, milliseconds in the queue, request id, and
--- for each item its index and its JSON}.
+-- Returns false if none was started, else {queue, top_k, milliseconds in the queue, request id,
+-- owner or '', and for each item its index and its JSON}.
 local id, attempt, incarnation, token = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local first, count = tonumber(ARGV[5]), tonumber(ARGV[6])
+local job = redis.call('HMGET', job_key(id), 'queue', 'top_k', 'created_ms', 'request_id',
+  'turn_of', 'owner')
+local queue, owner = job[1], job[5]
 local indices = {}
 -- counted from 1: a loop over the indices would not end at 2^53, where a number + 1 is the number
 for at = 1, count do indices[at] = first + at - 1 end
@@ -22,13 +25,14 @@ for at, index in ipairs(indices) do
     if s.state == 'running' and s.token == token then mine[#mine + 1] = at end
   end
 end
-if #mine == 0 then return false end
-local job = redis.call('HMGET', job_key(id), 'queue', 'top_k', 'created_ms', 'request_id')
+if #mine == 0 then
+  if owner then give_turns(queue) end
+  return false
+end
 local now = now_ms()
 local items = count == 1 and {redis.call('LINDEX', items_key(id), first)}
   or redis.call('LRANGE', items_key(id), first, indices[count])
 if #members > 0 then
-  local queue = job[1]
   -- items that were sent in one message have one number
   local seq = redis.call('ZSCORE', queued_key(queue), members[1])
   redis.call('ZREM', queued_key(queue), unpack(members))
@@ -43,8 +47,10 @@ if #members > 0 then
   redis.call('HSET', states_key(id), unpack(lines))
   redis.call('HINCRBY', job_key(id), 'queued', -#members)
   redis.call('HINCRBY', job_key(id), 'running', #members)
+  count_owned(queue, owner, -#members)
 end
-local answer = {job[1], job[2], now - tonumber(job[3]), job[4] or ''}
+if owner then give_turns(queue) end
+local answer = {queue, job[2], now - tonumber(job[3]), job[4] or '', job[6] or ''}
 for _, at in ipairs(mine) do
   answer[#answer + 1], answer[#answer + 2] = indices[at], items[at]
 end

@@ -1,87 +1,27 @@
 """Each route declares the statuses that are provoked here, and no other."""
 
-import base64
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 from redis import Redis
 
 from api.auth import keys
 from shared.messages import ModelCard
 from tests.integration.api.conftest import LIMITS, wait_for_status
-from tests.support.answers import waiting_job
+from tests.integration.api.http.scene import PHOTO, Scene, tensor
 from tests.support.api_process import ROOT, ApiProcess
-from tests.support.photos import jpeg
-from tests.support.played_worker import BOTH, MODEL, PlayedWorker
-from tests.support.raw_client import raw
+from tests.support.played_worker import MODEL, PlayedWorker
 from tests.support.redis_server import RedisServer
 from tests.support.served import eventually
 
-PHOTO = jpeg()
 NO_JOB = "/jobs/" + "0" * 32
 TOO_LARGE = b"\xff\xd8\xff" + bytes(200_000)
 CARD = ModelCard(
     **MODEL.model_dump(), runtime="none", input_size=[224, 224, 3], transform="none", classes=[]
 )
 INFER = "/v2/models/played/infer"
-
-
-def tensor(photo: bytes) -> dict[str, object]:
-    """An inference request of one image."""
-    data = [base64.b64encode(photo).decode()]
-    return {"inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": data}]}
-
-
-@dataclass
-class Scene:
-    """An api that may be asked, and the worker behind it."""
-
-    api: ApiProcess
-    worker: PlayedWorker
-    job: str
-
-    def ask(self, method: str, path: str, **options: object) -> int:
-        """The status of one request."""
-        answer: httpx.Response = self.api.client.request(method, path, **options)  # type: ignore[arg-type]
-        return answer.status_code
-
-    def slowly(self, path: str) -> int:
-        """The status of a request whose body does not come."""
-        with raw(self.api.port) as line:
-            head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
-            line.send((head + "Content-Type: multipart/form-data; boundary=x\r\n\r\n").encode())
-            return line.answer().status
-
-    def unanswered(self, path: str = "/predict", body: bytes = PHOTO) -> int:
-        """The status of a request that does not wait, while no worker runs."""
-        self.worker.listen_to("no such queue")
-        status = self.ask("POST", path, content=body, headers={"prefer": "respond-async"})
-        self.worker.listen_to(*BOTH)
-        return status
-
-    def cancelled(self, path: str = "/predict", body: bytes = PHOTO) -> int:
-        """The status of a request whose job is cancelled while it waits."""
-        self.worker.listen_to("no such queue")
-        with raw(self.api.port) as line:
-            head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
-            line.send(head.encode())
-            line.send(body)
-            self.ask("DELETE", f"/jobs/{waiting_job(self.worker.client)}")
-            status = line.answer().status
-        self.worker.listen_to(*BOTH)
-        return status
-
-    def twice(self) -> int:
-        """The status of another batch under a key that is taken."""
-        for name in "ab":
-            status = self.ask(
-                "POST", "/jobs", files={"files": (name, PHOTO)}, headers={"Idempotency-Key": "k"}
-            )
-        return status
 
 
 Provoked = dict[tuple[str, int], Callable[[Scene], int]]
@@ -163,6 +103,12 @@ WHILE_REDIS_IS_DOWN: Provoked = {
     ("ready", 503): lambda s: s.ask("GET", "/health/ready"),
     ("model", 503): lambda s: s.ask("GET", "/model"),
 }
+WHILE_THE_OWNERS_SHARE_IS_FULL: Provoked = {
+    ("predict", 429): lambda s: s.ask("POST", "/predict", content=PHOTO),
+    ("hugging_face", 429): lambda s: s.ask("POST", "/hf", content=PHOTO),
+    ("v2_infer", 429): lambda s: s.ask("POST", INFER, json=tensor(PHOTO)),
+    ("create_job", 429): lambda s: s.ask("POST", "/jobs", files={"files": PHOTO}),
+}
 WITHOUT_A_KEY: Provoked = {
     ("v2_server", 401): lambda s: s.ask("GET", "/v2"),
     ("v2_live", 401): lambda s: s.ask("GET", "/v2/health/live"),
@@ -218,10 +164,31 @@ def locked(scene: Scene, tmp_path: Path) -> Iterator[Scene]:
         yield Scene(api, scene.worker, scene.job)
 
 
+@pytest.fixture
+def crowded(scene: Scene, tmp_path: Path) -> Iterator[Scene]:
+    """An api whose client has a key, and may queue one photo in each queue."""
+    key, entry = keys.make("somebody")
+    (tmp_path / "crowded").mkdir()
+    settings = {"API_KEYS": entry, "MAX_QUEUED_ITEMS_PER_OWNER": "1"}
+    with ApiProcess(scene.api.redis_url, tmp_path / "crowded", **settings) as api:
+        api.client.headers["x-api-key"] = key
+        yield Scene(api, scene.worker, scene.job)
+
+
+def fill(crowded: Scene) -> None:
+    """Queue that photo, while no worker takes it."""
+    crowded.worker.listen_to("no such queue")
+    assert crowded.ask("POST", "/jobs", files={"files": PHOTO}) == 202
+    later = {"prefer": "respond-async"}
+    assert crowded.ask("POST", "/predict", content=PHOTO, headers=later) == 202
+
+
 def test_every_declared_status_occurs_and_no_other(
-    scene: Scene, locked: Scene, shared_redis: RedisServer
+    scene: Scene, locked: Scene, crowded: Scene, shared_redis: RedisServer
 ) -> None:
     provoked = {key: ask(scene) for key, ask in WHILE_ALL_IS_WELL.items()}
+    fill(crowded)
+    provoked |= {key: ask(crowded) for key, ask in WHILE_THE_OWNERS_SHARE_IS_FULL.items()}
     provoked |= {key: ask(locked) for key, ask in WITHOUT_A_KEY.items()}
     shared_redis.pause()
     try:
