@@ -3,6 +3,8 @@
 Celery's own keys have the names of the queues; see `shared.queue.names`.
 """
 
+from collections.abc import Collection
+
 PREFIX = "ic:"
 
 # A job: its record (a hash), and three keys for its items, with these suffixes.
@@ -107,7 +109,7 @@ def jobs(owner: str) -> str:
     return JOBS_OF + owner if owner else JOBS
 
 
-def lua_names() -> str:
-    """A Lua table ``KEY`` with all constants of this module."""
-    names = {name: value for name, value in globals().items() if name.isupper()}
+def lua_names(used: Collection[str]) -> str:
+    """A Lua table ``KEY`` of these constants; Redis builds it whenever a script runs."""
+    names = {name: value for name, value in globals().items() if name in used}
     return "local KEY = {" + ", ".join(f"{k} = '{v}'" for k, v in names.items()) + "}\n"

@@ -1,6 +1,7 @@
 """The Lua scripts in this folder; each changes a job in one atomic step."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,12 +15,17 @@ if TYPE_CHECKING:
     from shared.records.jobs import NewItem, NewJob
 
 
+# Which let nobody wait or take turns, and are run for each photo.
+WITHOUT_TURNS = {"finish"}
+
+
 @cache
 def load(name: str) -> str:
-    """The text of a script, after the key names and helpers that all scripts use."""
+    """The text of a script, after the key names and helpers that it uses."""
     folder = files("shared.records.lua")
-    parts = ("common", "turns", name)
-    return lua_names() + "".join((folder / f"{part}.lua").read_text() for part in parts)
+    parts = ("common", name) if name in WITHOUT_TURNS else ("common", "turns", name)
+    text = "".join((folder / f"{part}.lua").read_text() for part in parts)
+    return lua_names(set(re.findall(r"\bKEY\.(\w+)", text))) + text
 
 
 def send_args(job_id: str, messages: Mapping[range, str], *, last: bool) -> list[str | int]:

@@ -1,4 +1,4 @@
--- Added before every script, after common.lua: turns of the owners of API keys.
+-- Added after common.lua before every script that needs it: turns of the owners of API keys.
 -- Each owner's messages wait in a list of their own. Only a few are in the queue at a time; when
 -- workers have taken some, the next ones follow, one message of each owner in turn. So an owner's
 -- photos wait for a few messages of the others, however many photos of the others wait.

@@ -25,5 +25,6 @@ def test_no_other_file_spells_a_key() -> None:
 
 def test_lua_knows_every_name_that_it_uses() -> None:
     for path in (ROOT / "shared/records/lua").glob("*.lua"):
+        loaded = load("create" if path.stem in {"common", "turns"} else path.stem)
         for name in re.findall(r"\bKEY\.(\w+)", path.read_text()):
-            assert f"{name} = '{getattr(redis_keys, name)}'" in load("create")
+            assert f"{name} = '{getattr(redis_keys, name)}'" in loaded
