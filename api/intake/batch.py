@@ -21,7 +21,7 @@ from api.jobs.service import JobService
 from api.settings import ApiSettings
 from shared.errors import MalformedRequest, ServiceError, UploadTooLarge
 from shared.messages import Problem
-from shared.records.jobs import NewItem
+from shared.records.new_job import NewItem
 from shared.uploads import upload_key
 
 BATCH_FIELD = "files"

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from fastapi import Header
 
-from shared.records.jobs import Idempotency
+from shared.records.new_job import Idempotency
 
 KEY_MAX = 255
 

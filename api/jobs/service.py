@@ -17,7 +17,8 @@ from shared import log
 from shared.errors import BrokerUnavailable, IdempotencyConflict, OwnerQueueFull, QueueFull
 from shared.messages import Chunk, ItemRef
 from shared.queue.message_template import MessageTemplate
-from shared.records.jobs import JobRecord, JobStore, NewJob, job_not_found
+from shared.records.jobs import JobRecord, JobStore, job_not_found
+from shared.records.new_job import NewJob
 from shared.uploads import UploadStore, upload_key
 
 _log = log.get(__name__)

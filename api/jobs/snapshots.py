@@ -7,7 +7,8 @@ after a 503 the client would send it twice.
 import time
 
 from shared.messages import ItemResult, ItemState, JobState
-from shared.records.jobs import ItemRecord, JobRecord, NewItem, NewJob
+from shared.records.jobs import ItemRecord, JobRecord
+from shared.records.new_job import NewItem, NewJob
 
 
 def as_created(job: NewJob, limit: int = 1) -> JobRecord:

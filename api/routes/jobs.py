@@ -24,7 +24,7 @@ from api.jobs.idempotency import Fingerprint, IdempotencyKey, own_key
 from api.jobs.snapshots import as_created
 from shared import errors, log
 from shared.queue.names import QueueName
-from shared.records.jobs import NewJob
+from shared.records.new_job import NewJob
 
 _log = log.get(__name__)
 

@@ -32,7 +32,8 @@ from api.jobs.snapshots import as_created
 from shared import errors, log
 from shared.messages import ItemState
 from shared.queue.names import QueueName
-from shared.records.jobs import ItemRecord, JobRecord, NewItem, NewJob
+from shared.records.jobs import ItemRecord, JobRecord
+from shared.records.new_job import NewItem, NewJob
 from shared.uploads import upload_key
 
 _log = log.get(__name__)

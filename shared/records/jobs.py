@@ -14,47 +14,15 @@ import redis.asyncio
 
 from shared import redis_keys
 from shared.errors import IdempotencyConflict, JobNotFound, OwnerQueueFull, QueueFull
-from shared.messages import ItemResult, ItemState, JobState, Problem
+from shared.messages import ItemResult, ItemState, JobState
 from shared.queue.names import QueueName
-from shared.records.lua import Limits, create_args, load, send_args
+from shared.records.lua import load, send_args
+from shared.records.new_job import Limits, NewJob, create_args
 
 
 def job_not_found() -> JobNotFound:
     """The error for a job id without a record."""
     return JobNotFound("No such job, or its record has expired. Submit the photos again.")
-
-
-@dataclass(frozen=True)
-class NewItem:
-    """One photo of a new job: stored under ``upload_key``, or invalid with ``problem``."""
-
-    filename: str | None
-    upload_key: str | None
-    problem: Problem | None = None
-    explain: bool = False
-    min_confidence: float = 0.0
-
-
-@dataclass(frozen=True)
-class Idempotency:
-    """The idempotency key of a request, and the digest of its contents and parameters."""
-
-    key: str
-    fingerprint: str
-
-
-@dataclass(frozen=True)
-class NewJob:
-    """The data of a new job."""
-
-    job_id: str
-    queue: QueueName
-    top_k: int
-    items: list[NewItem] = field(repr=False)
-    reply_to: str = ""
-    idempotency: Idempotency | None = None
-    owner: str = ""
-    request_id: str = ""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from shared.messages import CHUNK_MAX, Chunk, ItemRef, ItemState
 from shared.queue.message_template import MessageTemplate
 from shared.queue.names import QueueName
 from shared.records.items import ItemStore
-from shared.records.jobs import JobRecord, JobStore, NewItem, NewJob
+from shared.records.jobs import JobRecord, JobStore
+from shared.records.new_job import NewItem, NewJob
 from shared.redis_client import connect
 from shared.uploads import FileUploadStore, upload_key
 from tests.support.redis_server import RedisServer

@@ -15,7 +15,8 @@ from shared import redis_keys
 from shared.errors import BrokerUnavailable, JobNotFound
 from shared.messages import ItemState, JobState
 from shared.queue.names import QueueName
-from shared.records.jobs import JobStore, NewItem, NewJob
+from shared.records.jobs import JobStore
+from shared.records.new_job import NewItem, NewJob
 from shared.uploads import FileUploadStore, upload_key
 from tests.support.redis_server import RedisServer
 

@@ -14,7 +14,8 @@ from api.lifespan import REDIS_S
 from api.redis_client import connect_async, own_time_within
 from shared.errors import BrokerUnavailable
 from shared.queue.names import QueueName
-from shared.records.jobs import JobStore, NewItem, NewJob
+from shared.records.jobs import JobStore
+from shared.records.new_job import NewItem, NewJob
 from shared.uploads import FileUploadStore, upload_key
 from tests.support.redis_server import RedisServer
 

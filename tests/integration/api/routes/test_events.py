@@ -20,7 +20,8 @@ from api.redis_client import connect_async
 from shared.messages import ItemRef, ItemResult, ItemState
 from shared.queue.names import QueueName
 from shared.records.items import ItemStore, StartedItem
-from shared.records.jobs import JobRecord, JobStore, NewItem, NewJob
+from shared.records.jobs import JobRecord, JobStore
+from shared.records.new_job import NewItem, NewJob
 from shared.redis_client import connect
 from tests.support.answers import slug
 from tests.support.api_process import ApiProcess

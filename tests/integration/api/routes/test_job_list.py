@@ -13,7 +13,8 @@ from redis.asyncio import Redis as AsyncRedis
 from shared import redis_keys
 from shared.queue.names import QueueName
 from shared.records.batches import READ_MAX
-from shared.records.jobs import JobStore, NewItem, NewJob
+from shared.records.jobs import JobStore
+from shared.records.new_job import NewItem, NewJob
 from tests.support.answers import slug
 from tests.support.api_keys import ALICE, ALICE_ENTRY, BOB, BOB_ENTRY
 from tests.support.api_process import ApiProcess

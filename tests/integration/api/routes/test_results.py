@@ -16,7 +16,8 @@ from api.redis_client import connect_async
 from shared.errors import InvalidImage
 from shared.messages import Problem
 from shared.queue.names import QueueName
-from shared.records.jobs import JobStore, NewItem, NewJob
+from shared.records.jobs import JobStore
+from shared.records.new_job import NewItem, NewJob
 from tests.support.answers import slug
 from tests.support.api_process import ApiProcess
 from tests.support.photos import jpeg

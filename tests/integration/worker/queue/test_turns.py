@@ -12,7 +12,8 @@ from shared import redis_keys
 from shared.messages import Chunk, ItemRef, ItemResult, WorkerBeat, WorkerState
 from shared.queue.names import QueueName
 from shared.records.items import ItemStore
-from shared.records.jobs import JobStore, NewItem, NewJob
+from shared.records.jobs import JobStore
+from shared.records.new_job import NewItem, NewJob
 from tests.integration.worker.conftest import Bench
 from tests.support.played_worker import take_message
 

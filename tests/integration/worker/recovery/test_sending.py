@@ -13,7 +13,8 @@ from api.redis_client import connect_async
 from shared.messages import Chunk, ItemRef, ItemResult, ItemState, WorkerBeat, WorkerState
 from shared.queue.names import QueueName
 from shared.records.items import ItemStore
-from shared.records.jobs import JobStore, NewItem, NewJob
+from shared.records.jobs import JobStore
+from shared.records.new_job import NewItem, NewJob
 from shared.redis_keys import SENDING
 from shared.uploads import upload_key
 from tests.integration.worker.conftest import Bench, photo

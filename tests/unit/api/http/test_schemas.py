@@ -19,7 +19,8 @@ from shared.messages import (
     TimingMs,
 )
 from shared.queue.names import QueueName
-from shared.records.jobs import ItemRecord, NewItem, NewJob
+from shared.records.jobs import ItemRecord
+from shared.records.new_job import NewItem, NewJob
 
 REFUSED = Problem.of(InvalidImage("Cut off."))
 

@@ -3,7 +3,7 @@
 from api.jobs.snapshots import as_created
 from shared.messages import JobState
 from shared.queue.names import QueueName
-from shared.records.jobs import NewItem, NewJob
+from shared.records.new_job import NewItem, NewJob
 
 
 def test_a_job_as_created_waits() -> None:

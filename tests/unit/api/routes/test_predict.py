@@ -8,7 +8,8 @@ from api.http.schemas import PredictAnswer
 from api.routes.predict import published_answer
 from shared.messages import Concept, ItemResult, ItemState, ModelInfo, Prediction, TimingMs
 from shared.queue.names import QueueName
-from shared.records.jobs import ItemRecord, NewItem, NewJob
+from shared.records.jobs import ItemRecord
+from shared.records.new_job import NewItem, NewJob
 
 JOB_ID = "0" * 32
 RESULT = ItemResult(
