@@ -10,12 +10,15 @@ import psutil
 import pytest
 
 from shared.photo_formats import NAMES
+from tests.hostile.avifs import avif
 from tests.hostile.broken import broken_pictures
 from tests.hostile.exchanges import Exchange, exchanges
 from tests.hostile.live import Live, differs, said, said_of, side_by_side
 from tests.hostile.odd import Picture, as_decoded, odd_pictures
 from tests.hostile.other_formats import broken_others, odd_webps
+from tests.hostile.picture import photo
 from tests.hostile.table import row_of, rows
+from tests.hostile.webps import webp
 from tests.hostile.wire import exchange, wires
 from tests.support.photos import CATS, jpeg
 from tests.support.served import eventually
@@ -51,17 +54,17 @@ def before(live: Live) -> dict[str, tuple[psutil.Process, int]]:
     What allocators keep of the most that is ordinary is no growth, so first comes ordinary work at
     its largest: photos eight at a time, a job of as many items as one may have, a job of photos of
     ordinary and of nearly the largest size, and photos in JSON of nearly as many bytes as are
-    allowed, eight at a time.
+    allowed, eight at a time. Among them are large photos of every format.
     """
     assert {a.status_code for a in side_by_side(live.predict, [jpeg()] * PHOTOS)} == {200}
     for _ in range(2):  # the second of two such jobs still takes a little more
         live.job([Picture("empty", b"")] * ITEMS)
     heavy = jpeg() + bytes(JSON_BYTES)
     live.job([*[Picture("photo", jpeg())] * PHOTOS, *[Picture("heavy", heavy)] * 8])
-    large = base64.b64encode(heavy).decode()
-    assert {a.status_code for a in side_by_side(live.predict_json, [large] * PHOTOS_IN_JSON)} == {
-        200
-    }
+    large = photo().resize((2_000, 1_500))
+    live.job([Picture("webp", webp(large)), Picture("avif", avif(large))] * 8)
+    in_json = [base64.b64encode(heavy).decode()] * PHOTOS_IN_JSON
+    assert {a.status_code for a in side_by_side(live.predict_json, in_json)} == {200}
     return {mark: (one, one.memory_info().rss) for mark, one in live.processes().items()}
 
 
