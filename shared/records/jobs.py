@@ -17,7 +17,7 @@ from shared.errors import IdempotencyConflict, JobNotFound, OwnerQueueFull, Queu
 from shared.messages import ItemResult, ItemState, JobState
 from shared.queue.names import QueueName
 from shared.records.lua import load, send_args
-from shared.records.new_job import Limits, NewJob, create_args
+from shared.records.new_job import NewItem, NewJob
 
 
 def job_not_found() -> JobNotFound:
@@ -96,8 +96,26 @@ class JobStore:
             OwnerQueueFull: Too many items of the owner wait.
             IdempotencyConflict: The earlier job with this key has other contents.
         """
-        limits = Limits(self._max_queued, room, owned)
-        answer = await self._create(args=create_args(job, self._ttl_s, limits, message))
+        idempotency = job.idempotency
+        args: list[str | int] = [
+            job.job_id,
+            job.queue.value,
+            job.top_k,
+            job.reply_to,
+            self._ttl_s,
+            self._max_queued,
+            idempotency.key if idempotency else "",
+            idempotency.fingerprint if idempotency else "",
+            job.owner,
+            message,
+            job.request_id,
+            "" if owned is None or not job.owner else owned,
+            "" if room is None else room,
+        ]
+        for item in job.items:
+            error = ItemResult(error=item.problem) if item.problem else None
+            args += [_dump(item), error.model_dump_json(exclude_none=True) if error else ""]
+        answer = await self._create(args=args)
         if answer == "owner_full":
             raise OwnerQueueFull("Too many of your photos are queued. Try again later.")
         if answer == "full":
@@ -167,6 +185,12 @@ class JobStore:
             raise job_not_found()
         total, cancelled = answer
         return int(total), [int(index) for index in cancelled]
+
+
+def _dump(item: NewItem) -> str:
+    kept = {"filename": item.filename, "upload": item.upload_key}
+    options = {"explain": item.explain, "min_confidence": item.min_confidence}
+    return json.dumps(kept | {name: value for name, value in options.items() if value})
 
 
 def _item_record(index: int, item: str, state: str, result: str | None) -> ItemRecord:
