@@ -6,6 +6,7 @@ lines do not pass through :mod:`logging`, which would take as long again as writ
 
 import logging
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -47,6 +48,7 @@ def configure(level: str, form: Literal["pretty", "json"]) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
+    handler.lock = _turn
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *before],
@@ -58,8 +60,12 @@ def configure(level: str, form: Literal["pretty", "json"]) -> None:
     root.setLevel(level)
 
 
+# Whoever writes a line holds it: a pipe takes long lines in pieces, which would be mixed.
+_turn = threading.RLock()
+
+
 class _Stderr(structlog.WriteLogger):
-    """Writes lines to stderr; each is one call, so that lines of threads are not mixed."""
+    """Writes lines to stderr, in turn with the lines that libraries log."""
 
     def __init__(self, name: str = "") -> None:
         super().__init__(sys.stderr)
@@ -67,8 +73,9 @@ class _Stderr(structlog.WriteLogger):
 
     def msg(self, message: str) -> None:
         """Write a line. A full disk or a closed pipe loses the line, not the request."""
-        with suppress(OSError):
-            super().msg(message)
+        with suppress(OSError), _turn:
+            self._write(message + "\n")
+            self._flush()
 
     debug = info = warning = error = critical = exception = msg
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,28 @@ def test_a_closed_pipe_raises_nothing() -> None:
     )
     os.close(write)
     assert done.stdout == b"still running\n"
+
+
+THREADS = """
+import logging
+import threading
+from shared import log
+log.configure("INFO", "json")
+def repeat(write):
+    for _ in range(300):
+        write("x" * 9_000)
+writers = log.get("own").info, logging.getLogger("library").info
+threads = [threading.Thread(target=repeat, args=(write,)) for write in writers]
+for thread in threads:
+    thread.start()
+"""
+
+
+def test_long_lines_of_threads_are_not_mixed_in_a_full_pipe() -> None:
+    """A pipe takes a line of more than 4,096 bytes in pieces; a traceback can be so long."""
+    with subprocess.Popen([sys.executable, "-c", THREADS], stderr=subprocess.PIPE) as writing:
+        assert writing.stderr
+        read = partial(os.read, writing.stderr.fileno(), 3_000)
+        data = b"".join(iter(read, b""))
+    loggers = [json.loads(line)["logger"] for line in data.splitlines()]
+    assert sorted(loggers) == ["library"] * 300 + ["own"] * 300
