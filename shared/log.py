@@ -60,7 +60,7 @@ def configure(level: str, form: Literal["pretty", "json"]) -> None:
     root.setLevel(level)
 
 
-# Whoever writes a line holds it: a pipe takes long lines in pieces, which would be mixed.
+# Held while a line is written: a pipe takes long lines in pieces, which would be mixed.
 _turn = threading.RLock()
 
 

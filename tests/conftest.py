@@ -52,7 +52,7 @@ class Scheduling(LoadFileScheduling):
         return ENGINES if nodeid.startswith(ENGINES) else super()._split_scope(nodeid)
 
 
-@pytest.hookimpl(optionalhook=True)  # without xdist nobody asks
+@pytest.hookimpl(optionalhook=True)  # xdist calls it, if it is there
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling | None:
     return Scheduling(config, log) if config.option.dist == "loadfile" else None
 

@@ -7,7 +7,7 @@ from importlib.resources import files
 
 from shared.redis_keys import lua_names
 
-# Which let nobody wait or take turns, and are run for each photo.
+# Scripts that make no client wait and give no turn; they run for each photo.
 WITHOUT_TURNS = {"finish"}
 
 

@@ -1,4 +1,4 @@
-"""Who sent a request is in its log lines and in three counters; without keys nobody is."""
+"""The owner of a request is in its log lines and in three counters; without keys there is none."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""In which order the messages of several owners come, and that cancelled ones stop nobody."""
+"""The order in which the messages of several owners come; cancelled ones hold nothing up."""
 
 import asyncio
 import json
