@@ -61,3 +61,37 @@ def animation(width: int, height: int, *frames: bytes) -> bytes:
     """A file of these frames."""
     head = extended(ANIMATED | TRANSPARENT, width, height)
     return riff(head, chunk(b"ANIM", bytes(6)), *frames)
+
+
+def many_codes(side: int) -> bytes:
+    """A lossless square, a multiple of 4, in which each 4 x 4 pixels have codes of their own.
+
+    No encoder writes such pictures. There are at most 65,536 groups of codes; each takes 20 bits
+    in the file, and kilobytes in the decoder.
+    """
+    bits: list[int] = []
+
+    def put(value: int, count: int) -> None:
+        bits.extend(value >> at & 1 for at in range(count))
+
+    def put_code_of_bytes() -> None:
+        put(0, 1)  # lengths follow, in a code for 12 lengths, of which only that for 8 is used
+        put(12 - 4, 4)
+        put(1 << 33, 36)
+        put(1 | 3 << 1, 4)  # 256 of them
+        put(256 - 2, 8)
+
+    blocks = (side // 4) ** 2
+    groups = min(blocks, 1 << 16)
+    put(side - 1 | side - 1 << 14, 32)
+    put(0b0000100, 7)  # no transform, no cache, groups for 4 x 4 pixels; no cache for their numbers
+    put_code_of_bytes()
+    put_code_of_bytes()
+    put(0x111, 12)  # three codes of one symbol each
+    for block in range(blocks):
+        low, high = block % groups % 256, block % groups // 256
+        put(int(f"{low:08b}{high:08b}"[::-1], 2), 16)
+    for _ in range(5 * groups):
+        put(1, 4)
+    data = int("".join(map(str, reversed(bits))), 2).to_bytes(-(-len(bits) // 8), "little")
+    return chunk(b"VP8L", b"\x2f" + data)

@@ -16,6 +16,11 @@ from worker.imaging.transparency import on_white
 PIXEL_BYTES = 16
 # The copy of the canvas is freed before the picture is cut.
 _COPY_BYTES = 4
+# While it decodes without loss: two canvases, its own pixels, and pictures of parameters.
+_LOSSLESS_BYTES = 14
+# Each block of 4 x 4 pixels may have codes of its own. Their tables take at most 5,004 entries of
+# four bytes and a structure of 568; a code of 4 bits in the file makes 256 entries.
+_BLOCK_SIDE, _MOST_CODES, _CODES_BYTES, _TABLES_PER_BYTE = 4, 65_536, 20_600, 2_300
 # The file without metadata, and what Pillow makes of it while it opens it (measured).
 _FILE_COPIES = 3
 
@@ -54,8 +59,15 @@ class Webp:
         blended = 3 * kept + alpha if self.header.transparent else kept
         pixels = self.size[0] * self.size[1]
         cutting = pixels * (PIXEL_BYTES - _COPY_BYTES) + kept
+        lossless = pixels * _LOSSLESS_BYTES + self._tables_bytes()
         file = _FILE_COPIES * len(self.header.data)
-        return max(pixels * PIXEL_BYTES, cutting, blended) + file
+        return max(pixels * PIXEL_BYTES, cutting, blended, lossless) + file
+
+    def _tables_bytes(self) -> int:
+        """Maximum memory of the tables of codes, in bytes; the header does not say how many."""
+        width, height = (-(-length // _BLOCK_SIDE) for length in self.size)
+        most = min(_MOST_CODES, width * height) * _CODES_BYTES
+        return min(most, self.header.lossless_bytes * _TABLES_PER_BYTE)
 
     def read(self, _: int, cut: IntBox) -> Image.Image:
         """Decode and cut.

@@ -32,12 +32,15 @@ class WebpHeader:
     Attributes:
         size: Width and height of the canvas as stored, in pixels.
         transparent: Whether pixels may be transparent.
+        lossless_bytes: Length of the part that is compressed without loss: the picture, its alpha
+            channel, or nothing.
         orientation: EXIF orientation, 1 to 8.
         data: A WebP file with the first frame only, and without metadata.
     """
 
     size: Size
     transparent: bool
+    lossless_bytes: int
     orientation: int
     data: bytes
 
@@ -56,6 +59,10 @@ class _Frame:
     @property
     def has_alpha_chunk(self) -> bool:
         return self.parts[0][:4] == b"ALPH"
+
+    @property
+    def lossless_bytes(self) -> int:
+        return 0 if self.parts[0][:4] == b"VP8 " else len(self.parts[1])
 
 
 def read_webp_header(data: bytes) -> WebpHeader:
@@ -126,7 +133,7 @@ def _still(frame: _Frame, canvas: Size | None, orientation: int) -> WebpHeader:
     # A lossless picture has its alpha within; only a separate alpha channel needs the longer form.
     extended = _extended(_TRANSPARENT, frame.size) if frame.has_alpha_chunk else ()
     data = _file(*extended, *frame.parts)
-    return WebpHeader(frame.size, frame.transparent, orientation, data)
+    return WebpHeader(frame.size, frame.transparent, frame.lossless_bytes, orientation, data)
 
 
 def _animated(frame: _Frame, canvas: Size, rectangle: bytes, orientation: int) -> WebpHeader:
@@ -137,7 +144,7 @@ def _animated(frame: _Frame, canvas: Size, rectangle: bytes, orientation: int) -
     extended = _extended(_ANIMATED | _TRANSPARENT, canvas)
     animation = _chunk(b"ANIM", bytes(6))
     data = _file(*extended, *animation, *_chunk(b"ANMF", rectangle, *frame.parts))
-    return WebpHeader(canvas, True, orientation, data)
+    return WebpHeader(canvas, True, frame.lossless_bytes, orientation, data)
 
 
 def _canvas(content: bytes) -> Size:

@@ -8,7 +8,7 @@ from PIL import Image
 from tests.hostile.avifs import avif
 from tests.hostile.jpegs import jpeg
 from tests.hostile.pngs import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, chunk, png
-from tests.hostile.webps import webp
+from tests.hostile.webps import many_codes, riff, webp
 
 KINDS = [
     *("thin", "wide", "jpeg", "jpeg-progressive-420", "jpeg-progressive-444", "jpeg-cmyk"),
@@ -16,6 +16,7 @@ KINDS = [
     *("png-rgb", "png-rgba", "png-palette", "png-1-bit"),
     *("avif", "avif-444", "avif-alpha", "avif-grain", "avif-noise", "avif-animated", "avif-tiles"),
     *("webp", "webp-lossless", "webp-alpha", "webp-lossless-alpha", "webp-noise", "webp-animated"),
+    "webp-codes",
 ]
 
 
@@ -67,4 +68,5 @@ def large_photo(kind: str) -> bytes:
         "webp-lossless-alpha": lambda: webp(with_alpha),
         "webp-noise": lambda: webp(noise),
         "webp-animated": lambda: webp(colours, save_all=True, append_images=[grey]),
+        "webp-codes": lambda: riff(many_codes(1024)),
     }[kind]()

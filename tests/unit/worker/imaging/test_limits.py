@@ -150,6 +150,8 @@ def test_eight_at_once_stay_within_the_budget(kind: str, tmp_path: Path) -> None
 MOST_TAKE = 0.6
 # The headers do not say into how many tiles an AVIF is divided, so the most is reserved.
 AVIFS_TAKE = 0.5
+# Nor how many tables of codes a lossless WebP or alpha channel has. Ordinary ones have few.
+UNKNOWN_TABLES = {kind for kind in KINDS if kind.startswith("webp-")}
 
 
 @pytest.fixture(scope="module")
@@ -177,8 +179,10 @@ def test_no_photo_takes_more_than_is_reserved_nor_much_less(
     kind: str, peaks: dict[str, tuple[int, int]]
 ) -> None:
     taken, reserved = peaks[kind]
-    share = AVIFS_TAKE if kind.startswith("avif") else MOST_TAKE
-    assert share * reserved - WORKING_BYTES < taken <= reserved
+    assert taken <= reserved
+    if kind not in UNKNOWN_TABLES:
+        share = AVIFS_TAKE if kind.startswith("avif") else MOST_TAKE
+        assert taken > share * reserved - WORKING_BYTES
 
 
 @contextmanager
