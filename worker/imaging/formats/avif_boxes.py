@@ -7,6 +7,8 @@ from worker.imaging.refusals import CANNOT_BE_DECODED, ENDS_TOO_EARLY
 
 # A file has one box for each item and property; encoders write a dozen.
 MAX_BOXES = 1_000
+# Longer than any property that is read; colour profiles and unknown ones may have megabytes.
+_PROPERTY_BYTES = 256
 
 
 @dataclass
@@ -15,11 +17,18 @@ class Item:
 
     kind: bytes = b""
     extents: list[slice] = field(default_factory=list)
-    properties: list[tuple[bytes, bytes]] = field(default_factory=list)
+    properties: list[tuple[bytes, memoryview]] = field(default_factory=list)
 
-    def property(self, kind: bytes) -> bytes:
-        """The content of the first property of this type; empty if there is none."""
-        return next((content for name, content in self.properties if name == kind), b"")
+    def property(self, kind: bytes, start: bytes = b"") -> bytes:
+        """The content of the first property of this type; empty if there is none.
+
+        Args:
+            kind: The type.
+            start: How the content begins; the others are passed over.
+        """
+        contents = (content for name, content in self.properties if name == kind)
+        right = (each for each in contents if each[: len(start)] == start)
+        return bytes(next(right, memoryview(b""))[:_PROPERTY_BYTES])
 
 
 @dataclass(frozen=True)
@@ -44,8 +53,9 @@ def read_items(data: bytes) -> AvifItems:
         InvalidImage: The file is shorter than it says, lacks a box that it must have, or has more
             boxes than any encoder writes.
     """
-    meta = dict(reversed(_boxes(data))).get(b"meta", slice(0))
-    boxes = dict(reversed(_contents(data[meta][4:])))
+    view = memoryview(data)  # a copy for each level of boxes could be as large as the file
+    meta = dict(reversed(_contents(view))).get(b"meta", view[:0])
+    boxes = dict(reversed(_contents(meta[4:])))
     if not boxes.keys() >= {b"pitm", b"iinf", b"iloc", b"iprp"}:
         raise InvalidImage(CANNOT_BE_DECODED)
     items: dict[int, Item] = {}
@@ -60,7 +70,7 @@ def read_items(data: bytes) -> AvifItems:
 class _Fields:
     """Reads the numbers of a box one after the other; a full box begins with its version."""
 
-    def __init__(self, data: bytes, *, full: bool = True) -> None:
+    def __init__(self, data: memoryview, *, full: bool = True) -> None:
         self._data = data
         self._at = 0
         self.version = self(1) if full else 0
@@ -74,7 +84,7 @@ class _Fields:
         self._at += size
         if self._at > len(self._data):
             raise InvalidImage(CANNOT_BE_DECODED)
-        return self._data[self._at - size : self._at]
+        return bytes(self._data[self._at - size : self._at])
 
     def turns(self, size: int) -> range:
         """As many turns as the next number says."""
@@ -83,20 +93,20 @@ class _Fields:
             raise _too_many()
         return range(count)
 
-    def boxes(self) -> list[tuple[bytes, bytes]]:
+    def boxes(self) -> list[tuple[bytes, memoryview]]:
         """The boxes that follow, as `_contents` returns them."""
         return _contents(self._data[self._at :])
 
 
-def _boxes(data: bytes) -> list[tuple[bytes, slice]]:
+def _contents(data: memoryview) -> list[tuple[bytes, memoryview]]:
     """Type and content of each box."""
-    found: list[tuple[bytes, slice]] = []
+    found: list[tuple[bytes, memoryview]] = []
     at = 0
     while at + 8 <= len(data):
         if len(found) >= MAX_BOXES:
             raise _too_many()
         start, size = at + 8, int.from_bytes(data[at : at + 4], "big")
-        kind = data[at + 4 : at + 8]
+        kind = bytes(data[at + 4 : at + 8])
         if size == 1:  # a longer number follows
             start, size = at + 16, int.from_bytes(data[at + 8 : at + 16], "big")
         end = at + size if size else len(data)
@@ -104,13 +114,9 @@ def _boxes(data: bytes) -> list[tuple[bytes, slice]]:
             raise InvalidImage(ENDS_TOO_EARLY)
         if end < start:
             raise InvalidImage(CANNOT_BE_DECODED)
-        found.append((kind, slice(start, end)))
+        found.append((kind, data[start:end]))
         at = end
     return found
-
-
-def _contents(data: bytes) -> list[tuple[bytes, bytes]]:
-    return [(kind, data[content]) for kind, content in _boxes(data)]
 
 
 def _too_many() -> InvalidImage:
@@ -119,7 +125,7 @@ def _too_many() -> InvalidImage:
     )
 
 
-def _read_types(iinf: bytes, items: dict[int, Item]) -> None:
+def _read_types(iinf: memoryview, items: dict[int, Item]) -> None:
     fields = _Fields(iinf)
     fields(4 if fields.version else 2)
     for kind, content in fields.boxes():
@@ -151,7 +157,7 @@ def _read_places(fields: _Fields, items: dict[int, Item]) -> None:
             items[number].extents = extents
 
 
-def _read_properties(iprp: bytes, items: dict[int, Item]) -> None:
+def _read_properties(iprp: memoryview, items: dict[int, Item]) -> None:
     boxes = _contents(iprp)
     properties = [
         found for kind, content in boxes if kind == b"ipco" for found in _contents(content)
@@ -169,7 +175,7 @@ def _read_properties(iprp: bytes, items: dict[int, Item]) -> None:
                     item.properties.append(properties[at - 1])
 
 
-def _references(iref: bytes) -> list[tuple[bytes, int, int]]:
+def _references(iref: memoryview) -> list[tuple[bytes, int, int]]:
     """Type, source and target of each reference between items."""
     fields = _Fields(iref)
     width = 4 if fields.version else 2

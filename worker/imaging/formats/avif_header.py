@@ -72,13 +72,16 @@ def read_avif_header(data: bytes) -> AvifHeader:
             premultiplied = (b"prem", primary, source) in references
     if alpha and alpha.size != picture.size:
         raise InvalidImage(CANNOT_BE_DECODED)
-    color = items[primary].property(b"colr")
     return AvifHeader(
         picture=picture,
         alpha=alpha,
         orientation=_orientation(items[primary]),
+        # encoders write a colour profile ahead of it, which does not change the pixels
         data=_file(
-            picture, alpha, color if color[:4] == b"nclx" else b"", premultiplied=premultiplied
+            picture,
+            alpha,
+            items[primary].property(b"colr", b"nclx"),
+            premultiplied=premultiplied,
         ),
     )
 

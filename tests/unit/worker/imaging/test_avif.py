@@ -57,6 +57,15 @@ def test_an_avif_gives_the_pixels_that_pillow_decodes(kind: str) -> None:
     assert (seen(data) == as_png(decoded(data))).all()
 
 
+def test_how_colours_are_stored_is_read_from_behind_a_colour_profile() -> None:
+    data = avif(Image.new("RGB", (300, 300), (200, 30, 90)), icc_profile=bytes(5_000))
+    at = data.index(b"colrnclx") + 12
+    other = data[:at] + pack(">H", 1) + data[at + 2 :]  # the matrix of BT.709, not of BT.601
+    assert data.index(b"colrprof") < at
+    assert (seen(other) == as_png(decoded(other))).all()
+    assert (seen(other) != seen(data)).any()
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 700), (900, 3), (700, 500)])
 def test_an_avif_of_any_size_is_decoded(size: tuple[int, int]) -> None:
     data = avif(noise(size))

@@ -1,5 +1,6 @@
 """Whatever the bytes of a WebP or AVIF are, preprocessing ends with pixels or with a refusal."""
 
+import tracemalloc
 from contextlib import suppress
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import InvalidImage, UnsupportedMediaType
-from tests.hostile.avifs import avif
+from tests.hostile.avifs import avif, box
 from tests.hostile.webps import webp
 from tests.unit.worker.imaging.optional_formats import SMALL, cost, seen, transparent
 
@@ -46,3 +47,15 @@ def test_damaged_files_end_well(
         assert cost(bytes(data)) > 0
     with suppress(InvalidImage, UnsupportedMediaType):
         assert seen(bytes(data)).shape == (224, 224, 3)
+
+
+def test_large_boxes_are_not_copied_to_be_read() -> None:
+    still = avif(SMALL)
+    inner = still[still.index(b"meta") + 8 : still.index(b"mdat") - 4]
+    ahead = box(b"iprp", box(b"ipco", box(b"free", bytes(5_000_000))))
+    data = still[:32] + box(b"meta", bytes(4) + ahead + inner)
+    tracemalloc.start()
+    with pytest.raises(InvalidImage):
+        cost(data)
+    assert tracemalloc.get_traced_memory()[1] < 100_000
+    tracemalloc.stop()
