@@ -81,6 +81,8 @@ def read_webp_header(data: bytes) -> WebpHeader:
     orientation = read_orientation(data[exif]) if exif else 1
     canvas = _canvas(data[chunks[b"VP8X"]]) if b"VP8X" in chunks else None
     if b"ANMF" not in chunks:
+        if canvas and not data[chunks[b"VP8X"].start] & _TRANSPARENT:
+            chunks.pop(b"ALPH", None)  # viewers ignore it
         return _still(_frame(data, chunks), canvas, orientation)
     if canvas is None:
         raise InvalidImage(CANNOT_BE_DECODED)

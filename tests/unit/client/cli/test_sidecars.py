@@ -104,6 +104,18 @@ def test_the_owner_and_mode_of_an_old_sidecar_are_kept(
     assert sidecar.stat().st_uid == owner
 
 
+def test_a_private_sidecar_is_never_readable_by_others(
+    photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sidecar = photo.with_name("IMG_1.jpg.xmp")
+    sidecar.write_bytes(add_tags(None, ["mine"]) or b"")
+    sidecar.chmod(0o600)
+    modes: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda file: modes.append(os.fstat(file).st_mode & 0o777))
+    run(photo)
+    assert modes == [0o600]
+
+
 def link(to: str) -> Callable[[Path], None]:
     return lambda path: path.symlink_to(to)
 

@@ -63,6 +63,13 @@ def test_a_lossy_webp_with_alpha_is_blended_on_white() -> None:
     assert (seen(hidden) == 255).all()
 
 
+def test_an_alpha_channel_that_the_header_denies_is_ignored() -> None:
+    whole = webp(transparent(PICTURE), lossless=False, quality=90)
+    for flags in (0, TRANSPARENT):
+        data = riff(extended(flags, 260, 290), whole[whole.index(b"ALPH") :])
+        assert (seen(data) == as_png(decoded(data))).all()
+
+
 def test_an_animation_is_its_first_frame() -> None:
     data = webp(PICTURE, save_all=True, append_images=[PICTURE.rotate(180)] * 2)
     assert (seen(data) == as_png(PICTURE)).all()

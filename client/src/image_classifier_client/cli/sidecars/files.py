@@ -53,11 +53,11 @@ class SidecarFile:
         new = self.path.with_name(f".classify-{secrets.token_hex(8)}.new")
         try:
             with new.open("xb") as file:
+                if self.state:  # before there is anything that others must not read
+                    _keep_owner_and_mode(new, self.state)
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            if self.state:
-                _keep_owner_and_mode(new, self.state)
             self._check_unchanged()
             new.replace(self.path)
         except BaseException:
