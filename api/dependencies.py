@@ -11,7 +11,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from redis.asyncio import Redis
 
-from api.admission.controller import Admission
+from api.admission.queue_limits import Admission
 from api.intake.body import MemoryBudget
 from api.jobs.completion_or_disconnect import CompletionListener
 from api.jobs.progress import Progress

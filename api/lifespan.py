@@ -9,7 +9,7 @@ from anyio import to_thread
 from fastapi import FastAPI
 from redis.asyncio import Redis
 
-from api.admission.controller import Admission
+from api.admission.queue_limits import Admission
 from api.dependencies import Services
 from api.intake.body import MemoryBudget
 from api.jobs.completion_or_disconnect import CompletionListener

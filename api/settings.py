@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
-from api.auth.keys import ApiKey, Keyring, parse
+from api.auth.keyring import ApiKey, Keyring, parse
 from shared.settings import SharedSettings
 
 # Maximum bytes of photos that one process holds at a time. With the 70 MB of the process itself

@@ -7,7 +7,7 @@ listed here, so a new route is protected without a change here.
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
-from api.auth.keys import Keyring
+from api.auth.keyring import Keyring
 from api.http.responses import NotFound, respond_error
 from shared.errors import ServiceError, Unauthorized
 

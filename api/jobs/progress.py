@@ -70,7 +70,7 @@ class Progress:
             try:
                 await self.look()
             except BrokerUnavailable:
-                continue  # api.admission.controller logs the outage
+                continue  # api.admission.queue_limits logs the outage
             except Exception:  # noqa: BLE001 - if this loop ended, no client would get progress
                 _log.exception("cannot follow jobs, trying again")
 

@@ -11,7 +11,7 @@ from typing import Any
 from anyio import CapacityLimiter, to_thread
 from redis.exceptions import ResponseError
 
-from api.admission.controller import Admission
+from api.admission.queue_limits import Admission
 from api.redis_client import BROKER_S, broker_within
 from shared import log
 from shared.errors import BrokerUnavailable, IdempotencyConflict, OwnerQueueFull, QueueFull

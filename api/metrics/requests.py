@@ -14,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from api.admission.cluster_state import ClusterState
-from api.admission.controller import Admission
+from api.admission.queue_limits import Admission
 from shared.errors import OwnerQueueFull, every_error
 from shared.messages import WorkerState
 from shared.worker_metrics import PREFIX

@@ -96,7 +96,7 @@ def admit(request: Request, services: Services) -> Preference:
 
     Raises:
         BrokerUnavailable, NoWorkers, QueueFull, OwnerQueueFull: See
-            `api.admission.controller.Admission.check`.
+            `api.admission.queue_limits.Admission.check`.
     """
     preference = parse_prefer(request.headers.getlist("prefer"), services.settings.predict_wait_s)
     services.admission.check(

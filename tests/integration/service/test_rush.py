@@ -5,7 +5,7 @@ from collections import Counter
 
 import httpx
 
-from api.admission.controller import WAITING_LEAST
+from api.admission.queue_limits import WAITING_LEAST
 from tests.integration.worker.conftest import Bench, photo
 from tests.support.api_process import ApiProcess
 from tests.support.served import eventually

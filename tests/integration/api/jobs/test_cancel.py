@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from api.admission.controller import Admission
+from api.admission.queue_limits import Admission
 from api.jobs.service import CANCEL_STEP, JobService
 from api.redis_client import connect_async
 from shared import redis_keys

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from api.admission.controller import Admission
+from api.admission.queue_limits import Admission
 from api.jobs.service import JobService
 from api.lifespan import REDIS_S
 from api.redis_client import connect_async, own_time_within

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from api.admission.cluster_state import ClusterState, WorkerSeen
-from api.admission.controller import Admission
+from api.admission.queue_limits import Admission
 from api.jobs.service import SEND_STEP, JobService
 from api.redis_client import connect_async
 from shared.messages import Chunk, ItemRef, ItemResult, ItemState, WorkerBeat, WorkerState

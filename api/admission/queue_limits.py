@@ -1,16 +1,15 @@
-"""Admission: accepts or refuses a request before its body is read.
+"""Admission: how deep a queue may be. Accepts or refuses a request before its body is read.
 
 A background task keeps the state of the cluster, at most about a second old. So the check costs a
 request nothing, even while Redis is down.
 """
 
 import asyncio
-import math
-from collections import deque
 
 from redis.asyncio import Redis
 
 from api.admission.cluster_state import ClusterState, look
+from api.admission.retry_after import EndRate, retry_after_s
 from api.redis_client import broker_unavailable, own_time_within
 from shared import log
 from shared.errors import NO_MAPS, InvalidParameter, NoWorkers, OwnerQueueFull, QueueFull
@@ -21,8 +20,6 @@ _log = log.get(__name__)
 
 LOOK_EVERY_S = 0.5
 LOOK_WITHIN_S = 0.6
-RATE_OVER_S = 10.0
-RETRY_MIN_S, RETRY_MAX_S = 1, 120
 RETRY_WORKERS_S = 5
 RETRY_MEMORY_S = 30
 # Above this share of Redis's maxmemory no new photo is accepted.
@@ -30,45 +27,6 @@ MEMORY_SHARE_MAX = 0.8
 # This many requests may always wait. With fewer, one slow worker's clients would be refused; with
 # more, the last request would wait over two seconds for a worker that finishes ten items a second.
 WAITING_LEAST = 16
-
-
-class EndRate:
-    """Items finished per second while other items waited, over the last ten seconds of such time.
-
-    Idle time is not counted: it would make clients of a sudden burst retry far too late.
-    """
-
-    def __init__(self) -> None:
-        self._samples: deque[tuple[float, int]] = deque()
-
-    def add(self, at_s: float, ended: int, waiting: int) -> None:
-        """Record the counters.
-
-        Args:
-            at_s: Time of the sample, in seconds.
-            ended: Items finished so far.
-            waiting: Items that wait now.
-        """
-        if not waiting or (self._samples and ended < self._samples[-1][1]):
-            self._samples.clear()  # a lower count means that Redis lost its data
-        self._samples.append((at_s, ended))
-        while at_s - self._samples[0][0] > RATE_OVER_S:
-            self._samples.popleft()
-
-    @property
-    def per_s(self) -> float:
-        """Items per second; 0 if no item was finished or the rate is not known yet."""
-        if len(self._samples) < 2:
-            return 0.0
-        (first_s, first), (last_s, last) = self._samples[0], self._samples[-1]
-        return (last - first) / max(last_s - first_s, 1e-3)
-
-
-def retry_after_s(depth: int, per_s: float) -> int:
-    """Whole seconds until ``depth`` items are finished at this rate, from 1 to 120."""
-    if per_s <= 0:
-        return RETRY_MAX_S if depth else RETRY_MIN_S
-    return max(RETRY_MIN_S, math.ceil(min(RETRY_MAX_S, depth / per_s)))
 
 
 class Admission:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 import redis
 
-from api.admission.controller import WAITING_LEAST
+from api.admission.queue_limits import WAITING_LEAST
 from shared.messages import ItemRef, ItemResult, WorkerReport, WorkerState
 from shared.records.items import Finish, ItemStore
 from tests.support.answers import slug

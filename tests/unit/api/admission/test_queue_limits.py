@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.admission.cluster_state import ClusterState, WorkerSeen
-from api.admission.controller import Admission, EndRate, retry_after_s
+from api.admission.queue_limits import Admission
+from api.admission.retry_after import EndRate, retry_after_s
 from api.redis_client import connect_async
 from shared.errors import BrokerUnavailable, NoWorkers, QueueFull
 from shared.messages import WorkerBeat, WorkerState

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from api.auth import keys
-from api.auth.keys import Keyring
+from api.auth.keyring import Keyring
 from api.settings import ApiSettings
 from shared.settings import explain
 
