@@ -3,15 +3,17 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+# Several hundred processes start in a run, and would each compile the project.
+unexport PYTHONDONTWRITEBYTECODE
 # a skipped test proves nothing, so outside `make test` it counts as failed
 FULL = --fail-on-skip
 # One file's tests run in one process. Most tests wait for what they started, so that more of them
 # run at a time than there are cores. The order is that of tests/conftest.py.
 PARALLEL = --dist loadfile --no-loadscope-reorder -n
-# lines of the code in the tests' own processes; a lower figure fails
+# lines of the code that unit tests reach; a lower figure fails
 COVERAGE = --cov=api --cov=worker --cov=shared --cov=image_classifier_client --cov-report=term:skip-covered
 
-.PHONY: help serve test test-full test-services test-root test-docker test-browser hostile fuzz lock audit sbom chaos overload bench bench-quick gpu-wheels gpu-check check format screenshots openapi install-dev clean
+.PHONY: help serve test coverage test-full test-services test-root test-docker test-browser hostile fuzz lock audit sbom chaos overload bench bench-quick gpu-wheels gpu-check check format screenshots openapi install-dev clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
@@ -22,7 +24,10 @@ serve: ## install what is missing, then run Redis, worker and api here until Ctr
 	@exec $(BIN)/python serve.py
 
 test: install-dev ## unit, integration and end-to-end tests: no root, Docker or browser
-	$(BIN)/python -m pytest $(PARALLEL) 4 $(COVERAGE) tests/e2e tests/integration tests/unit
+	$(BIN)/python -m pytest $(PARALLEL) 4 tests/e2e tests/integration tests/unit
+
+coverage: install-dev ## which lines the unit tests reach
+	$(BIN)/python -m pytest $(PARALLEL) 2 $(COVERAGE) tests/unit
 
 test-full: test-services test-root test-docker test-browser hostile ## the five targets below: what needs more than Python; a skip fails
 
