@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from api.auth import keys
+from api.auth import keyring
 from tests.support.photos import CATS, free_port, jpeg
 from tests.support.served import eventually
 from tests.support.stack import PROJECT, WORKER_CPUS, Stack
@@ -43,7 +43,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         reason = str(error)
     if reason:
         pytest.fail(f"these tests need a running Docker engine: {reason}", pytrace=False)
-    key, entry = keys.make("tests")
+    key, entry = keyring.make("tests")
     file = tmp_path_factory.mktemp("secrets", numbered=False) / "api_keys"
     file.write_text(f"{entry}\n")
     project = Stack(free_port(), file, key)

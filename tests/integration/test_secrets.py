@@ -7,7 +7,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from api.auth import keys
+from api.auth import keyring
 from tests.support.api_process import ApiProcess
 from tests.support.photos import jpeg
 from tests.support.redis_server import RedisServer
@@ -16,7 +16,7 @@ from tests.support.served import eventually
 from tests.support.worker_process import WorkerProcess
 
 PASSWORD = "Pa55word-of-Redis"  # noqa: S105 - of a Redis that lives as long as the test
-KEY, ENTRY = keys.make("alice")
+KEY, ENTRY = keyring.make("alice")
 WRONG_KEY = KEY[:-1]
 # the wrong key is the beginning of the right one: to look for it is to look for both
 SECRETS = (PASSWORD, WRONG_KEY, ENTRY.partition(":")[2])

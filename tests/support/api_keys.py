@@ -6,12 +6,12 @@ from pathlib import Path
 
 import httpx
 
-from api.auth import keys
+from api.auth import keyring
 from tests.support.api_process import ApiProcess
 from tests.support.redis_server import RedisServer
 
-ALICE, ALICE_ENTRY = keys.make("alice")
-BOB, BOB_ENTRY = keys.make("bob")
+ALICE, ALICE_ENTRY = keyring.make("alice")
+BOB, BOB_ENTRY = keyring.make("bob")
 
 
 @contextmanager

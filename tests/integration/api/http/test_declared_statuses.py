@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from api.auth import keys
+from api.auth import keyring
 from shared.messages import ModelCard
 from tests.integration.api.conftest import LIMITS, wait_for_status
 from tests.integration.api.http.scene import PHOTO, Scene, tensor
@@ -159,7 +159,7 @@ def scene(api: ApiProcess, worker: PlayedWorker) -> Scene:
 @pytest.fixture
 def locked(scene: Scene, tmp_path: Path) -> Iterator[Scene]:
     """An api that has keys, and is asked without one."""
-    _, entry = keys.make("somebody")
+    _, entry = keyring.make("somebody")
     with ApiProcess(scene.api.redis_url, tmp_path, API_KEYS=entry) as api:
         yield Scene(api, scene.worker, scene.job)
 
@@ -167,7 +167,7 @@ def locked(scene: Scene, tmp_path: Path) -> Iterator[Scene]:
 @pytest.fixture
 def crowded(scene: Scene, tmp_path: Path) -> Iterator[Scene]:
     """An api whose client has a key, and may queue one photo in each queue."""
-    key, entry = keys.make("somebody")
+    key, entry = keyring.make("somebody")
     (tmp_path / "crowded").mkdir()
     settings = {"API_KEYS": entry, "MAX_QUEUED_ITEMS_PER_OWNER": "1"}
     with ApiProcess(scene.api.redis_url, tmp_path / "crowded", **settings) as api:

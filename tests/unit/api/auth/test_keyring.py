@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from api.auth import keys
+from api.auth import keyring
 from api.auth.keyring import Keyring
 from api.settings import ApiSettings
 from shared.settings import explain
 
-KEY, ENTRY = keys.make("alice")
-OTHER_KEY, OTHER_ENTRY = keys.make("bob")
+KEY, ENTRY = keyring.make("alice")
+OTHER_KEY, OTHER_ENTRY = keyring.make("bob")
 
 
 def headers(**fields: str) -> list[tuple[bytes, bytes]]:
@@ -27,7 +27,7 @@ def test_the_command_makes_a_key_and_the_entry_that_belongs_to_it() -> None:
     )
     (_, key), (_, entry) = (line.split() for line in made.stdout.splitlines())
     assert entry == f"alice:{hashlib.sha256(key.encode()).hexdigest()}"
-    assert Keyring(keys.parse(entry)).owner_of(headers(x_api_key=key)) == "alice"
+    assert Keyring(keyring.parse(entry)).owner_of(headers(x_api_key=key)) == "alice"
 
 
 @pytest.mark.parametrize("arguments", [[], ["a", "b"], ["a:b"], [""], ["x" * 65], ["--helper"]])
@@ -35,7 +35,7 @@ def test_the_command_says_what_it_wants(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        keys.main(arguments)
+        keyring.main(arguments)
     assert ended.value.code == 2
     said = capsys.readouterr()
     assert said.out == ""
@@ -45,17 +45,17 @@ def test_the_command_says_what_it_wants(
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_asking_for_help_makes_no_key(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        keys.main([flag])
+        keyring.main([flag])
     assert ended.value.code == 0
     said = capsys.readouterr().out
     assert "NAME" in said
-    assert keys.PREFIX not in said
+    assert keyring.PREFIX not in said
 
 
 def test_no_two_keys_are_alike() -> None:
-    made = {keys.make("alice")[0] for _ in range(100)}
+    made = {keyring.make("alice")[0] for _ in range(100)}
     assert len(made) == 100
-    assert {len(key) for key in made} == {len(keys.PREFIX) + 43}  # 256 bits
+    assert {len(key) for key in made} == {len(keyring.PREFIX) + 43}  # 256 bits
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_no_two_keys_are_alike() -> None:
     ],
 )
 def test_a_key_is_taken_in_either_header(sent: list[tuple[bytes, bytes]]) -> None:
-    assert Keyring(keys.parse(f"{OTHER_ENTRY},{ENTRY}")).owner_of(sent) == "alice"
+    assert Keyring(keyring.parse(f"{OTHER_ENTRY},{ENTRY}")).owner_of(sent) == "alice"
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_key_is_taken_in_either_header(sent: list[tuple[bytes, bytes]]) -> Non
     ],
 )
 def test_other_headers_have_no_owner(sent: list[tuple[bytes, bytes]]) -> None:
-    assert Keyring(keys.parse(ENTRY)).owner_of(sent) is None
+    assert Keyring(keyring.parse(ENTRY)).owner_of(sent) is None
 
 
 def test_every_key_is_compared_whichever_matches(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,15 +97,15 @@ def test_every_key_is_compared_whichever_matches(monkeypatch: pytest.MonkeyPatch
         compared.append(known)
         return known == sent
 
-    monkeypatch.setattr(keys.hmac, "compare_digest", compare)
-    ring = Keyring(keys.parse(f"{ENTRY} {OTHER_ENTRY}"))
+    monkeypatch.setattr(keyring.hmac, "compare_digest", compare)
+    ring = Keyring(keyring.parse(f"{ENTRY} {OTHER_ENTRY}"))
     assert ring.owner_of(headers(x_api_key=KEY)) == "alice"
     assert len(compared) == 2
 
 
 def test_an_owner_may_have_several_keys() -> None:
-    new_key, new_entry = keys.make("alice")
-    ring = Keyring(keys.parse(f"{ENTRY}\n{new_entry}"))
+    new_key, new_entry = keyring.make("alice")
+    ring = Keyring(keyring.parse(f"{ENTRY}\n{new_entry}"))
     assert {ring.owner_of(headers(x_api_key=key)) for key in (KEY, new_key)} == {"alice"}
 
 
