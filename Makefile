@@ -10,6 +10,11 @@ FULL = --fail-on-skip
 # One file's tests run in one process. Most tests wait for what they started, so that more of them
 # run at a time than there are cores. The order is that of tests/conftest.py.
 PARALLEL = --dist loadfile --no-loadscope-reorder -n
+# Unit tests that convert, calibrate or quantize models, or measure a decoder's memory: two minutes.
+# `make test` leaves them to `make coverage`; its end-to-end tests convert a model, too.
+MODELS = $(filter-out $(wildcard tests/unit/worker/inference/test_micro_batcher*.py) \
+	%/test_fair_scheduler.py, $(wildcard tests/unit/worker/inference/test_*.py)) tests/unit/worker/test_quantize.py \
+	tests/unit/worker/test_calibrate.py tests/unit/worker/imaging/test_limits.py
 # lines of the code that unit tests reach; a lower figure fails
 COVERAGE = --cov=api --cov=worker --cov=shared --cov=image_classifier_client --cov-report=term:skip-covered
 
@@ -24,12 +29,12 @@ serve: ## install what is missing, then run Redis, worker and api here until Ctr
 	@exec $(BIN)/python serve.py
 
 test: install-dev ## unit, integration and end-to-end tests: no root, Docker or browser
-	$(BIN)/python -m pytest $(PARALLEL) 4 tests/e2e tests/integration tests/unit
+	$(BIN)/python -m pytest $(PARALLEL) 4 tests/e2e tests/integration tests/unit $(MODELS:%=--ignore=%)
 
-coverage: install-dev ## which lines the unit tests reach
-	$(BIN)/python -m pytest $(PARALLEL) 2 $(COVERAGE) tests/unit
+test-full: coverage test-services test-root test-docker test-browser hostile ## the six targets below: what takes longer or needs more than Python; a skip fails
 
-test-full: test-services test-root test-docker test-browser hostile ## the five targets below: what needs more than Python; a skip fails
+coverage: install-dev ## all unit tests, those that convert models too; the lines that they reach
+	$(BIN)/python -m pytest $(FULL) $(PARALLEL) 2 $(COVERAGE) tests/unit
 
 test-services: install-dev ## with Prometheus, haproxy, nginx and other HTTP clients; load, agreement with torch, manifests
 	$(BIN)/python -m pytest $(FULL) $(PARALLEL) 2 tests/proxies tests/load tests/clients tests/monitoring tests/agreement tests/failover tests/kubernetes tests/tls
