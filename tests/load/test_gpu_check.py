@@ -8,14 +8,14 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 STEPS = [
-    "efficientnet_lite0, fp32: first class",
-    "efficientnet_lite0, bf16: first class",
-    "resnet50, fp32: first class",
-    "resnet50, bf16: first class",
+    "efficientnet_lite0, fp32: same first class",
+    "efficientnet_lite0, bf16: same first class",
+    "resnet50, fp32: same first class",
+    "resnet50, bf16: same first class",
     "the call after a device-side assertion",
     "resnet50, fp32: batch of 2",
     "service, 2 connections",
-    "service, a batch of 20",
+    "service, batch of 20",
 ]
 
 
