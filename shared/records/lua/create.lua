@@ -5,8 +5,8 @@
 --       afterwards.
 -- Admits the job and writes its record and index in one step: a job is written whole or not at all.
 -- Returns 'created', 'exists' (an earlier call created it, but its response was lost), 'full',
--- 'owner_full' (too many items of the owner wait), 'conflict' (the idempotency key belongs to a job with other contents), or {id of the job that has
--- the key}.
+-- 'owner_full' (too many items of the owner wait), 'conflict' (the idempotency key belongs to a job
+-- with other contents), or {id of the job that has the key}.
 local id, queue, top_k, reply_to, ttl_s = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local idempotency, fingerprint = ARGV[7], ARGV[8]
 local owner, message, request_id = ARGV[9], ARGV[10], ARGV[11]
