@@ -21,7 +21,7 @@ OPEN = {"queued", "running"}
 STAY = ["ic:seq", "ic:started", "ic:ended", "ic:unrun", "ic:resent", "ic:discarded",
         "ic:metrics*", "ic:beats", "ic:workers", "ic:idempotency:*",
         "ic:model", "ic:reconciler", "ic:uploads:id",
-        "ic:job:*", "_kombu.binding*"]  # fmt: skip
+        "ic:jobs", "ic:expiring", "ic:job:*", "_kombu.binding*"]  # fmt: skip
 
 
 @dataclass
@@ -125,6 +125,9 @@ def _look_for_leaks(cluster: Cluster, total: Count) -> None:
         RecoveryIndex(cluster.client, "count"), cluster.store(), spare_s=0
     ).sweep()
     total.leaked += cluster.stored()
+    listed = cluster.client.zrange("ic:jobs", 0, -1) + cluster.client.zrange("ic:expiring", 0, -1)
+    job_ids = {str(entry).rpartition(":")[2] for entry in listed}
+    total.leaked += [job for job in job_ids if not cluster.client.exists(f"ic:job:{job}")]
     keys = map(str, cluster.client.scan_iter(count=1000))
     total.leaked += [key for key in keys if not any(fnmatch(key, allowed) for allowed in STAY)]
 
