@@ -31,9 +31,13 @@ export class Batch extends EventTarget {
     this.#sending.add(items);
   }
 
-  /** Show jobs that were sent before, by an earlier visit or by another program. */
+  /** Show jobs that were sent before, by an earlier visit or by another program: photos in the order of the jobs. */
   open(paths) {
-    for (const path of paths) this.#watch(path, []);
+    let before;
+    for (const path of paths) {
+      const earlier = before;
+      before = new Promise((placed) => { this.#watch(path, [], earlier, placed); });
+    }
   }
 
   /** Photos that failed without being at fault, and can be sent again. */
@@ -67,14 +71,16 @@ export class Batch extends EventTarget {
 
   #drop(paths) { return Promise.all(paths.map((path) => ask(path, { method: "DELETE" }))); }
 
-  async #watch(path, items) {
+  /** Takes what to wait for before the first photo has its place, and what to call once each has. */
+  async #watch(path, items, before, placed = () => {}) {
     for (const item of items) item.job = path;
     this.jobs.push(path);
     this.dispatchEvent(new CustomEvent("job"));
     try {
+      await before;
       await follow(path, {
         signal: this.#leave.signal,
-        onJob: (job) => this.#update(path, job, items),
+        onJob: (job) => { this.#update(path, job, items); placed(); },
         onTrouble: (problem) => this.#trouble(path, problem),
       });
     } catch (error) {
@@ -82,6 +88,8 @@ export class Batch extends EventTarget {
       if (!problem) return;
       this.#set(items.filter((item) => item.job === path && LIVE.has(item.status)), { status: "failed", error: problem });
       if (!items.length) this.#dispatch("trouble", { problem, retrying: false });
+    } finally {
+      placed();
     }
   }
 
