@@ -113,7 +113,7 @@ index,path,status,concept,concept_wnid,concept_confidence,label_1,wnid_1,class_i
 1,notes.txt,failed,,,,,,,,unsupported_media_type,The content is text. Send a JPEG or PNG.
 """
 _PROGRESS = {name: JOB_COMPLETED[name] for name in JOB_COMPLETED if name not in {"items", "next"}}
-JOB_LIST = {"jobs": [_PROGRESS], "next": "/jobs?cursor=MTc&limit=1"}
+JOB_LIST = {"jobs": [_PROGRESS], "next": "/jobs?cursor=17&limit=1"}
 EVENTS = f"id: end\nevent: end\ndata: {json.dumps(_PROGRESS)}\n\n"
 HEALTH: dict[str, Any] = {
     "status": "ok",

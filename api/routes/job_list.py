@@ -1,7 +1,5 @@
 """``GET /jobs``: the batches of the client, newest first."""
 
-import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -18,12 +16,14 @@ from shared.messages import JobState
 router = APIRouter(tags=["jobs"], dependencies=STRICT)
 
 PAGE_DEFAULT, PAGE_MAX = 20, 100
-# Redis numbers batches by doubles, which are exact up to 2^53.
-_NUMBER = re.compile(rb"[1-9][0-9]{0,14}")
 
+# Redis numbers batches by doubles, which are exact up to this.
+NEWEST = 2**53
 Cursor = Annotated[
-    str | None,
-    Query(description="where the page begins: from the `next` of the page before it"),
+    int,
+    Query(
+        ge=1, le=NEWEST, description="where the page begins: from the `next` of the page before it"
+    ),
 ]
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="maximum number of jobs in the page")]
 Status = Annotated[JobState | None, Query(description="only jobs in this state")]
@@ -44,7 +44,7 @@ async def list_jobs(
     services: ServicesDep,
     status: Status = None,
     limit: Limit = PAGE_DEFAULT,
-    cursor: Cursor = None,
+    cursor: Cursor = NEWEST,
 ) -> Response:
     """The jobs of `POST /jobs` whose records exist, newest first, without their items.
 
@@ -52,32 +52,9 @@ async def list_jobs(
     client waits for the result. To read all pages, follow `next` until it is `null`; with `status`
     a page may have fewer jobs than `limit`, or none, before the last page.
     """
-    before = None if cursor is None else _number(cursor)
     async with broker_within():
-        page = await services.batches.page(owner_of(request), status, before, limit)
+        page = await services.batches.page(owner_of(request), status, cursor, limit)
     only = f"&status={status}" if status else ""
-    following = f"/jobs?cursor={_cursor(page.before)}&limit={limit}{only}" if page.before else None
+    following = f"/jobs?cursor={page.before}&limit={limit}{only}" if page.before else None
     listed = [JobProgress.of_record(record) for record in page.jobs]
     return json_response(JobList(jobs=listed, next=following))
-
-
-def _cursor(number: int) -> str:
-    return urlsafe_b64encode(str(number).encode()).decode().rstrip("=")
-
-
-def _number(cursor: str) -> int:
-    """The number in a cursor.
-
-    Raises:
-        InvalidParameter: The cursor is not from this service.
-    """
-    try:
-        text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-    except ValueError:
-        text = b""
-    if not _NUMBER.fullmatch(text) or _cursor(int(text)) != cursor:
-        raise errors.InvalidParameter(
-            "cursor: not a cursor of this service. Use the `next` of a page as it is, or leave out "
-            "cursor to begin with the newest job."
-        )
-    return int(text)

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from shared.errors import ServiceError
+from shared.photo_formats import NAMES
 from tests.chaos.cluster import Cluster
 from tests.chaos.traffic import named
 from tests.hostile.broken import broken_pictures
@@ -32,7 +33,8 @@ def test_of_a_batch_only_the_photo_that_kills_is_lost(
     pictures = [one for one in (*odd_pictures(), *broken_pictures()) if says_nothing(one)]
     files = [("files", (one.name, one.data)) for one in pictures]
     files.insert(len(files) // 2, ("files", named(0, 0, kills=True)))
-    with Cluster(tmp_path, env={"SCRIPTED_FAST": "1"}) as cluster:
+    env = {"SCRIPTED_FAST": "1", "PHOTO_FORMATS": ",".join(NAMES)}
+    with Cluster(tmp_path, env=env) as cluster:
         cluster.start()
         with httpx.Client(base_url=cluster.url, timeout=60, trust_env=False) as client:
             path = client.post("/jobs", files=files).raise_for_status().headers["location"]

@@ -101,7 +101,7 @@ BAD = {
     "status=": "status: Input should be 'queued', 'running', 'completed' or 'cancelled'",
     "offset=1": "Unknown query parameter 'offset'",
 }
-NO_CURSORS = ["", "x", "MTc=", "17", "LTE", "MDE", "MA", "%00", "é", "MTk" * 20, "A" * 5_000]
+NO_CURSORS = ["", "x", "0", "-1", "1.5", "MTc", "%00", "é", "9" * 20, "A" * 5_000]
 
 
 @pytest.mark.parametrize("query", BAD)
@@ -115,7 +115,7 @@ def test_a_bad_parameter_is_named(client: httpx.Client, query: str) -> None:
 def test_a_text_that_is_no_cursor_is_refused(client: httpx.Client, cursor: str) -> None:
     answer = client.get("/jobs", params={"cursor": cursor})
     assert (answer.status_code, slug(answer)) == (422, "invalid_parameter")
-    assert "leave out cursor" in answer.json()["detail"]
+    assert answer.json()["detail"].startswith("cursor: Input should be ")
 
 
 def test_a_single_photo_is_not_listed(api: ApiProcess, client: httpx.Client) -> None:
