@@ -1,5 +1,6 @@
 """Hosts and links that are lost, each while it carries work; what comes back is in seconds."""
 
+import threading
 import time
 
 from tests.chaos.cluster import ask
@@ -15,6 +16,7 @@ BACK_WITHIN_S = 20
 TOLD_WITHIN_S = 20
 LOST_WORKER, LOST_API = 1, 0
 TRIES = 5
+UPLOADS = 4
 
 
 def lose_worker(fleet: Fleet, traffic: Traffic, batch: str) -> float:
@@ -67,9 +69,15 @@ def _strand(fleet: Fleet, traffic: Traffic) -> float:
     """Cut the host off, again and again until that broke off somebody's request."""
     for _ in range(TRIES):
         cut = traffic.told.cut
-        fleet.until(lambda: traffic.open > 1, 20)
+        # so many large jobs that the balancer gives some to this host
+        uploads = [threading.Thread(target=traffic.burst) for _ in range(UPLOADS)]
+        for upload in uploads:
+            upload.start()
+        fleet.until(lambda: traffic.open >= UPLOADS, 20)
         fleet.network.cut(APIS[LOST_API])
         took = serves(fleet, API_WITHIN_S)
+        for upload in uploads:
+            upload.join()
         end = time.monotonic() + TOLD_WITHIN_S
         while time.monotonic() < end:
             if traffic.told.cut > cut:
