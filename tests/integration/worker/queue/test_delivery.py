@@ -102,12 +102,12 @@ def test_an_item_that_waits_behind_a_suspect_is_not_sent_again(bench: Bench) -> 
         suspect = bench.submit([photo(0, 1)])
         bench.until(lambda: bench.client.keys("ic:held:*"))
         worker.kill()
-        bench.until(lambda: bench.attempts(suspect) == [2])
+        # twice, if a busy machine made the second worker seem dead, too
+        bench.until(lambda: bench.attempts(suspect) >= [2])
         bench.until(lambda: bench.counts(suspect)[ItemState.RUNNING])
         # Its message is in no queue for four seconds, twice what makes an item suspicious.
         behind = bench.submit([photo(0, 2)])
         assert ends(bench.wait(behind)) == ["2"]
-    assert bench.attempts(suspect) == [2]
     assert bench.attempts(behind) == [1]
 
 
