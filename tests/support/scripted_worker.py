@@ -113,7 +113,8 @@ class GoesDeaf(worker.queue.transport.TolerantChannel):
 if os.environ.get("SCRIPTED_FAST"):
     # A fifth of the real times, or a third: the rules are the same, a test of two deaths takes
     # seconds, and a living worker that other tests hold up is not taken for dead.
-    worker.recovery.reconciler.DEAD_MS, worker.recovery.reconciler.UNSENT_MS = 5_000, 2_000
+    worker.recovery.reconciler.DEAD_MS = int(os.environ.get("SCRIPTED_DEAD_MS", "5000"))
+    worker.recovery.reconciler.UNSENT_MS = 2_000
     worker.recovery.reconciler.TICK_S, worker.monitoring.heartbeat.PERIOD_S = 0.2, 0.4
     worker.recovery.redis_index.LOCK_MS = 1_200
     worker.lifecycle.STORE_PATIENCE_S = 1

@@ -20,7 +20,7 @@ class Item:
     properties: list[tuple[bytes, memoryview]] = field(default_factory=list)
 
     def property(self, kind: bytes, start: bytes = b"") -> bytes:
-        """The content of the first property of this type; empty if there is none.
+        """The content of the first property of this type, or empty bytes.
 
         Args:
             kind: The type.

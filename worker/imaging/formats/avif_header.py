@@ -125,7 +125,7 @@ def _file(
     Args:
         picture: The picture.
         alpha: Its alpha channel, of the same size.
-        color: The content of a box ``colr`` for the picture; empty if there is none.
+        color: The content of a box ``colr`` for the picture, or empty bytes.
         premultiplied: Whether the colours are multiplied with alpha.
     """
     pictures = [picture, alpha] if alpha else [picture]
