@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 FULL = --fail-on-skip
 # One file's tests run in one process. Most tests wait for what they started, so that more of them
 # run at a time than there are cores. The order is that of tests/conftest.py.
-PARALLEL = --dist loadfile --no-loadscope-reorder -n
+PARALLEL = --max-worker-restart 0 --dist loadfile --no-loadscope-reorder -n
 # Unit tests that convert, calibrate or quantize models, or measure a decoder's memory: two minutes.
 # `make test` leaves them to `make coverage`; its end-to-end tests convert a model, too.
 MODELS = $(filter-out $(wildcard tests/unit/worker/inference/test_micro_batcher*.py) \

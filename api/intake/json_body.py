@@ -60,12 +60,12 @@ def decode_json(body: bytes) -> bytes:
         MalformedRequest: The body is not JSON, has no "image", or the image is not base64.
     """
     try:
-        text = parse_json(body, _JsonBody, _ONLY_IMAGE).image
+        # no name for the text, so that it is freed as soon as its bytes are there
+        return decode_base64(parse_json(body, _JsonBody, _ONLY_IMAGE).image)
     except ValidationError as error:
         if any(fault["type"] == "extra_forbidden" for fault in error.errors(include_input=False)):
             raise MalformedRequest(_ONLY_IMAGE) from error
         raise MalformedRequest('The JSON must be {"image": "<base64 or data: URI>"}.') from error
-    return decode_base64(text)
 
 
 def parse_json(body: bytes, model: type[Body], too_many: str) -> Body:

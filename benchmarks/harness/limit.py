@@ -28,7 +28,7 @@ from openvino.properties import hint
 
 from worker.cgroup import processors
 from worker.imaging.preprocess import preprocess
-from worker.inference.conversion import converted
+from worker.inference.conversion import converted, core
 from worker.inference.openvino_runtime import OpenVINORuntime
 from worker.inference.quantization import quantized
 from worker.models.selection import ModelSpec, resolve
@@ -93,7 +93,6 @@ class Engine:
     """
 
     def __init__(self, spec: ModelSpec, settings: WorkerSettings) -> None:
-        self._core = ov.Core()
         cache = settings.model_cache.expanduser()
         self.precision = OpenVINORuntime(spec, cache, settings.precision).precision
         # what int8 leaves in floating point is computed as with auto
@@ -101,7 +100,7 @@ class Engine:
         if self.precision == "int8":
             self._floats = OpenVINORuntime(spec, cache, "auto").precision
         read = quantized if self.precision == "int8" else converted
-        self._graph = read(self._core, spec, cache)
+        self._graph = read(spec, cache)
 
     def compile(
         self, streams: int, *, pinned: bool | None = None, threads: int | None = None
@@ -119,7 +118,7 @@ class Engine:
             options[hint.enable_cpu_pinning] = pinned
         if threads is not None:
             options[properties.inference_num_threads] = threads
-        return self._core.compile_model(self._graph, "CPU", options)
+        return core().compile_model(self._graph, "CPU", options)
 
 
 def photos_per_s(

@@ -9,6 +9,7 @@ import shutil
 import signal
 import tempfile
 import warnings
+from functools import cache as cached
 from hashlib import sha256
 from importlib.metadata import version
 from multiprocessing.connection import Connection
@@ -29,11 +30,21 @@ GRAPH_VERSION = 1
 _PACKAGES = ("openvino", "torch", "torchvision", "efficientnet-lite-pytorch")
 
 
-def converted(core: ov.Core, spec: ModelSpec, cache: Path) -> ov.Model:
+@cached
+def core() -> ov.Core:
+    """The only Core of this process, kept until its end.
+
+    A Core gives the thread that creates it a stack for signal handlers, and frees that stack at its
+    own end. If several Cores end in another order than the reverse of their creation, or in another
+    thread, the thread keeps a freed stack, and the next signal ends the process (OpenVINO 2026.4).
+    """
+    return ov.Core()
+
+
+def converted(spec: ModelSpec, cache: Path) -> ov.Model:
     """The model's graph: uint8 (n, crop, crop, 3) → probabilities (n, classes), in fp32.
 
     Args:
-        core: Reads the graph.
         spec: The model.
         cache: The folder of all graphs, each in a folder named after its weights and the versions.
 
@@ -45,7 +56,7 @@ def converted(core: ov.Core, spec: ModelSpec, cache: Path) -> ov.Model:
     file = folder / "model.xml"
     if file.exists():
         try:
-            return checked(core.read_model(file), spec)
+            return checked(core().read_model(file), spec)
         except RuntimeError as error:
             _log.warning("a converted model cannot be read: converting again", path=str(folder))
             _log.debug("why", error=str(error))
@@ -59,8 +70,8 @@ def converted(core: ov.Core, spec: ModelSpec, cache: Path) -> ov.Model:
             "the converted model is not kept, so the next start converts it again: "
             + why_not_written(folder.parent.parent, error)
         )
-        return _converted_for_once(core, spec)
-    return checked(core.read_model(file), spec)
+        return _converted_for_once(spec)
+    return checked(core().read_model(file), spec)
 
 
 def cache_key(spec: ModelSpec) -> str:
@@ -92,12 +103,12 @@ def checked(graph: ov.Model, spec: ModelSpec) -> ov.Model:
     return graph
 
 
-def _converted_for_once(core: ov.Core, spec: ModelSpec) -> ov.Model:
+def _converted_for_once(spec: ModelSpec) -> ov.Model:
     try:
         with tempfile.TemporaryDirectory(prefix="image-classifier-") as scratch:
             _convert_apart(spec, Path(scratch))
             # The file is mapped into memory, so it can be deleted.
-            return checked(core.read_model(Path(scratch, "model.xml")), spec)
+            return checked(core().read_model(Path(scratch, "model.xml")), spec)
     except OSError as error:
         raise ModelUnavailable(
             f"the model cannot be converted, because {tempfile.gettempdir()} cannot be written "

@@ -19,7 +19,7 @@ from openvino import properties
 from openvino.properties import hint
 
 from worker.cgroup import cpu_quota, processors
-from worker.inference.conversion import converted
+from worker.inference.conversion import converted, core
 from worker.inference.openvino_maps import Mapper, head_of
 from worker.inference.quantization import quantized
 from worker.inference.runtime import OutOfMemory
@@ -58,23 +58,21 @@ class OpenVINORuntime:
     def __init__(
         self, spec: ModelSpec, cache: Path, precision: str, trial: ov.Model | None = None
     ) -> None:
-        core = ov.Core()
-        self.precision = _precision(core, precision)
+        self.precision = _precision(precision)
         self.concurrency = min(MAX_STREAMS, processors())
-        rounded = (trial or quantized(core, spec, cache)) if precision == "int8" else None
+        rounded = (trial or quantized(spec, cache)) if precision == "int8" else None
         # Kept for `explain`, because the cache or the file of weights may change until then.
         # OpenVINO maps the weights from the graph's file: this costs no memory without `explain`.
-        self._graph = converted(core, spec, cache)
-        floats = _precision(core, "auto") if rounded else self.precision
+        self._graph = converted(spec, cache)
+        floats = _precision("auto") if rounded else self.precision
         self.explains = head_of(self._graph) is not None
         self._mapper: Mapper | None = None
         self._mapping = threading.Lock()
         self._side = spec.recipe.crop
-        compiled = partial(_compiled, core, rounded or self._graph, floats)
+        compiled = partial(_compiled, rounded or self._graph, floats)
         # An inference request holds the memory of one call, so each call takes a free request.
         self._free = _requests(compiled(self.concurrency), self.concurrency)
         self._whole = _requests(compiled(1), 1) if self.concurrency > 1 else self._free
-        self._core = core
         self._calls = 0
         self._counting = threading.Lock()
 
@@ -104,7 +102,7 @@ class OpenVINORuntime:
         """See `Runtime.explain`; the first call compiles a graph, which takes a second."""
         with self._mapping, _memory_errors():
             if self._mapper is None:
-                self._mapper = Mapper(partial(_compiled, self._core), self._graph)
+                self._mapper = Mapper(_compiled, self._graph)
             return self._mapper.maps(photo, classes)
 
     def warm_up(self, sizes: Iterable[int]) -> None:
@@ -116,9 +114,7 @@ class OpenVINORuntime:
                 self._infer(self._free, batch)  # the queue hands the requests out in turn
 
 
-def _compiled(
-    core: ov.Core, graph: ov.Model, precision: str = "fp32", streams: int = 1
-) -> ov.CompiledModel:
+def _compiled(graph: ov.Model, precision: str = "fp32", streams: int = 1) -> ov.CompiledModel:
     """Compile a graph for the given number of parallel calls, which share the cores."""
     accurate, fast = hint.ExecutionMode.ACCURACY, hint.ExecutionMode.PERFORMANCE
     options = {
@@ -131,7 +127,7 @@ def _compiled(
     }
     if cpu_quota():  # OpenVINO ignores quotas; without a quota its own choice is better
         options[properties.inference_num_threads] = processors()
-    return core.compile_model(graph, "CPU", options)
+    return core().compile_model(graph, "CPU", options)
 
 
 def _requests(compiled: ov.CompiledModel, count: int) -> _Requests:
@@ -141,8 +137,8 @@ def _requests(compiled: ov.CompiledModel, count: int) -> _Requests:
     return requests
 
 
-def _precision(core: ov.Core, wanted: str) -> str:
-    native = core.get_property("CPU", properties.device.capabilities)
+def _precision(wanted: str) -> str:
+    native = core().get_property("CPU", properties.device.capabilities)
     if wanted == "auto":
         return "bf16" if "BF16" in native else "fp32"
     if wanted == "fp16" and "FP16" not in native:

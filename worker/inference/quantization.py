@@ -11,7 +11,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from worker.inference.conversion import cache_key, checked, converted, save
+from worker.inference.conversion import cache_key, checked, converted, core, save
 from worker.models.cache import why_not_written, written_whole
 from worker.models.selection import ModelSpec
 from worker.models.weights import ModelUnavailable
@@ -56,7 +56,7 @@ RECIPES = (
 TRIED = RECIPES[1:]
 
 
-def quantized(core: ov.Core, spec: ModelSpec, cache: Path) -> ov.Model:
+def quantized(spec: ModelSpec, cache: Path) -> ov.Model:
     """The model's graph in int8: uint8 (n, crop, crop, 3) → probabilities (n, classes).
 
     Raises:
@@ -70,7 +70,7 @@ def quantized(core: ov.Core, spec: ModelSpec, cache: Path) -> ov.Model:
             "same settings"
         )
     try:
-        return checked(core.read_model(file), spec)
+        return checked(core().read_model(file), spec)
     except RuntimeError as error:
         raise ModelUnavailable(
             f"the calibrated model in {file.parent} cannot be read: run `{QUANTIZE_COMMAND}` again"
@@ -93,7 +93,7 @@ def calibrate(
     """
     if find_spec("nncf") is None:
         raise ModelUnavailable(f"NNCF is not installed: run `pip install -r {REQUIREMENTS}`")
-    return rounded(converted(ov.Core(), spec, cache), photos, recipe)
+    return rounded(converted(spec, cache), photos, recipe)
 
 
 def rounded(graph: ov.Model, photos: Sequence[NDArray[np.uint8]], recipe: Recipe) -> ov.Model:

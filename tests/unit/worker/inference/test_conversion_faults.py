@@ -83,5 +83,5 @@ def test_the_end_of_the_converting_process_is_told_as_what_it_was(
 ) -> None:
     monkeypatch.setattr(conversion, "_convert", end)
     spec = of_file(Path(__file__))
-    assert line in told(lambda: conversion.converted(ov.Core(), spec, tmp_path))
+    assert line in told(lambda: conversion.converted(spec, tmp_path))
     assert list((tmp_path / "openvino").iterdir()) == []

@@ -6,6 +6,7 @@ import pytest
 from numpy.typing import NDArray
 from openvino import opset13 as ops
 
+from worker.inference.conversion import core
 from worker.inference.quantization import RECIPES, Recipe, rounded
 
 # NNCF and what it is built on warn about each other
@@ -77,7 +78,7 @@ def test_a_recipe_leaves_its_layers_in_floating_point(recipe: Recipe, expected: 
     assert rounds_sums(graph) == recipe.sums
     batch = np.stack(photos(3))
     ours, exact = (
-        ov.Core().compile_model(g, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(batch)[0]
+        core().compile_model(g, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(batch)[0]
         for g in (graph, network())
     )
     assert 0 < np.abs(ours - exact).max() < 0.1, "rounded, for any size of the batch"
