@@ -47,21 +47,26 @@ class ProblemResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
+        self.fit(scope.get("path", "").removeprefix(scope.get("root_path", "")))
+        await super().__call__(scope, receive, send)
+
+    def fit(self, path: str) -> None:
+        """Take the form that the clients of a path show; the path has no prefix of a proxy."""
         if compatible_errors.is_compatible(path):
             self.body = compatible_errors.with_error(bytes(self.body))
             self.headers["content-type"] = compatible_errors.MEDIA_TYPE
             self.headers["content-length"] = str(len(self.body))
-        await super().__call__(scope, receive, send)
 
 
-def respond(problem: Problem, headers: dict[str, str] | None = None, **members: Any) -> Response:
+def respond(
+    problem: Problem, headers: dict[str, str] | None = None, **members: Any
+) -> ProblemResponse:
     """A problem as a response; ``members`` are extension members (RFC 9457, section 3.2)."""
     body = to_json({**problem.model_dump(), **members})
     return ProblemResponse(body, problem.status, headers)
 
 
-def respond_error(error: ServiceError, headers: dict[str, str] | None = None) -> Response:
+def respond_error(error: ServiceError, headers: dict[str, str] | None = None) -> ProblemResponse:
     """An error as a response, with the headers that tell a client what may help."""
     headers = dict(headers or {})
     if isinstance(error, RetryableError):

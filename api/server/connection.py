@@ -221,7 +221,7 @@ class Connection(HttpConnection):
             return
         cross_origin = self._limits.refusal_headers.fields(self.headers)
         more = [*self.server_state.default_headers, *cross_origin]
-        self.transport.write(raw_response(error, more))
+        self.transport.write(raw_response(error, more, self.url))
         if self.transport.can_write_eof():
             self.transport.write_eof()
 

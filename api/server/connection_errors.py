@@ -35,9 +35,16 @@ def cause_of(error: httptools.HttpParserError) -> ServiceError:
     return MalformedRequest("Malformed HTTP request. Send it with an HTTP library.")
 
 
-def raw_response(error: ServiceError, more: Iterable[Field]) -> bytes:
-    """A complete HTTP/1.1 response with ``Connection: close``; ``more`` adds header fields."""
+def raw_response(error: ServiceError, more: Iterable[Field], target: bytes) -> bytes:
+    """A complete HTTP/1.1 response with ``Connection: close``.
+
+    Args:
+        error: What it tells.
+        more: Further header fields.
+        target: The request's target as far as it was read; its path decides the form.
+    """
     response = respond_error(error, {"connection": "close"})
+    response.fit(target.partition(b"?")[0].decode("latin-1"))
     own = response.raw_headers
     fields = [*more, *own, *defaults_for(own)]
     lines = [name + b": " + value + b"\r\n" for name, value in fields]

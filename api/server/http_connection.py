@@ -97,7 +97,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def __init__(self, **server: Any) -> None:
         super().__init__(**server)
-        self.headers = []
+        self.url, self.headers = b"", []
         # Whether the parser has stopped at an ``Upgrade`` header.
         self.offered_upgrade = False
 

@@ -1,5 +1,7 @@
 """Limits on the bytes of a request head, and what is not HTTP, against a real uvicorn."""
 
+import json
+
 import pytest
 
 from tests.integration.api.server.conftest import CHUNKED, LATE_S, LIVE, POST, closing
@@ -20,6 +22,22 @@ def test_a_head_beyond_its_limits_is_refused_whole(line: RawClient, fields: byte
     line.send(b"GET / HTTP/1.1\r\nHost: x\r\n" + fields + b"\r\n")
     answer = closing(line)
     assert (answer.status, answer.slug) == (431, "headers_too_large")
+
+
+@pytest.mark.parametrize(
+    ("path", "shows"),
+    [("/hf", True), ("/hf?x=1", True), ("/v2/models/x/infer", True), ("/predict", False)],
+)
+def test_clients_of_other_services_are_told_where_they_look(
+    line: RawClient, path: str, shows: bool
+) -> None:
+    line.send(f"POST {path} HTTP/1.1\r\nHost: x\r\n".encode() + b"a:\r\n" * 101 + b"\r\n")
+    answer = closing(line)
+    kind = "application/json" if shows else "application/problem+json"
+    assert (answer.status, answer.headers["content-type"]) == (431, kind)
+    document = json.loads(answer.body)
+    assert document["type"] == "/problems/headers_too_large"
+    assert document.get("error") == (document["detail"] if shows else None)
 
 
 @pytest.mark.parametrize(
