@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from shared.errors import InvalidImage, ServiceError, UnsupportedMediaType
 from shared.photo_formats import DEFAULT_FORMATS, PhotoFormats, format_of
 from worker.imaging.formats.avif import Avif
-from worker.imaging.formats.avif_header import read_avif_header
+from worker.imaging.formats.heif.avif_header import read_avif_header
 from worker.imaging.formats.jpeg import Jpeg
 from worker.imaging.formats.jpeg_header import read_jpeg_header
 from worker.imaging.formats.png import Png

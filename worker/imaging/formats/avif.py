@@ -1,15 +1,15 @@
 """Decodes an AVIF."""
 
 import io
-from dataclasses import dataclass
 
 from PIL import AvifImagePlugin, Image
 
 from shared.errors import InvalidImage
-from worker.imaging.formats.av1_header import Av1Picture
-from worker.imaging.formats.avif_header import AvifHeader
+from worker.imaging.formats.full_size import FullSizePhoto
+from worker.imaging.formats.heif.av1_header import Av1Picture
+from worker.imaging.formats.heif.avif_header import AvifHeader
 from worker.imaging.refusals import CANNOT_BE_DECODED
-from worker.imaging.resize_and_crop import IntBox, Size, picture_bytes, successor
+from worker.imaging.resize_and_crop import IntBox, picture_bytes, successor
 from worker.imaging.transparency import on_white
 
 # By default Pillow starts a thread for each processor, each with memory of its own; here several
@@ -29,31 +29,8 @@ _BESIDE_PIXEL = 0.5
 _TILE_BYTES, _TILE_SIDE, _MOST_TILES = 15_000, 64, 4_096
 
 
-@dataclass(frozen=True)
-class Avif:
-    """An AVIF file whose header has been read.
-
-    Attributes:
-        header: The headers of its picture, and a file with this picture only.
-    """
-
-    header: AvifHeader
-
-    can_shrink = False
-
-    @property
-    def size(self) -> Size:
-        """Width and height as stored, in pixels."""
-        return self.header.size
-
-    @property
-    def orientation(self) -> int:
-        """The EXIF orientation, 1 to 8."""
-        return self.header.orientation
-
-    def pixels_to_decode(self, _: int) -> int:
-        """The cost of decoding in pixels: all pixels."""
-        return self.size[0] * self.size[1]
+class Avif(FullSizePhoto[AvifHeader]):
+    """An AVIF file whose header has been read."""
 
     @property
     def kept_depth(self) -> int:
@@ -70,7 +47,7 @@ class Avif:
 
     def _whole_bytes(self, kept: int = 0) -> int:
         """What decoder, libavif and Pillow hold of the whole picture until it is cut, in bytes."""
-        pixels = self.size[0] * self.size[1]
+        pixels = self.pixels
         depth = 4 if self.header.alpha else 1 if self.header.picture.monochrome else 3
         image = picture_bytes(*self.size, self.kept_depth)
         # libavif's pixels and Pillow's copy of them; the copy and the picture; picture and cut

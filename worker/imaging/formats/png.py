@@ -2,16 +2,16 @@
 
 import io
 import zlib
-from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
 from shared.errors import InvalidImage
+from worker.imaging.formats.full_size import FullSizePhoto
 from worker.imaging.formats.png_chunks import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, PngHeader
 from worker.imaging.refusals import CANNOT_BE_DECODED, ENDS_TOO_EARLY
-from worker.imaging.resize_and_crop import IntBox, Size, picture_bytes, successor
+from worker.imaging.resize_and_crop import IntBox, picture_bytes, successor
 from worker.imaging.transparency import on_white
 
 # The setting MAX_PIXELS is the limit; Pillow's own limit would raise an error during a crop.
@@ -26,31 +26,8 @@ _INTERLACED = (
 )
 
 
-@dataclass(frozen=True)
-class Png:
-    """A PNG file whose header has been read.
-
-    Attributes:
-        header: The content of its chunks, and the chunks that affect the pixels.
-    """
-
-    header: PngHeader
-
-    can_shrink = False
-
-    @property
-    def size(self) -> Size:
-        """Width and height as stored, in pixels."""
-        return self.header.size
-
-    @property
-    def orientation(self) -> int:
-        """The EXIF orientation, 1 to 8."""
-        return self.header.orientation
-
-    def pixels_to_decode(self, _: int) -> int:
-        """The cost of decoding in pixels: all pixels."""
-        return self.size[0] * self.size[1]
+class Png(FullSizePhoto[PngHeader]):
+    """A PNG file whose header has been read."""
 
     def peak_bytes(self, _: int, cut: IntBox) -> int:
         """Maximum memory of `read`, in bytes."""

@@ -1,15 +1,15 @@
 """Decodes a WebP."""
 
 import io
-from dataclasses import dataclass
 
 from PIL import Image
 from PIL.WebPImagePlugin import WebPImageFile
 
 from shared.errors import InvalidImage
+from worker.imaging.formats.full_size import FullSizePhoto
 from worker.imaging.formats.webp_chunks import WebpHeader
 from worker.imaging.refusals import CANNOT_BE_DECODED
-from worker.imaging.resize_and_crop import IntBox, Size, picture_bytes, successor
+from worker.imaging.resize_and_crop import IntBox, picture_bytes, successor
 from worker.imaging.transparency import on_white
 
 # libwebp's canvas and the previous one, Pillow's copy of the canvas, and its picture: 4 each.
@@ -25,39 +25,17 @@ _BLOCK_SIDE, _MOST_CODES, _CODES_BYTES, _TABLES_PER_BYTE = 4, 65_536, 20_600, 2_
 _FILE_COPIES = 3
 
 
-@dataclass(frozen=True)
-class Webp:
-    """A WebP file whose header has been read.
+class Webp(FullSizePhoto[WebpHeader]):
+    """A WebP file whose header has been read."""
 
-    Attributes:
-        header: The content of its chunks, and a file with its first frame.
-    """
-
-    header: WebpHeader
-
-    can_shrink = False
     kept_depth = 4
-
-    @property
-    def size(self) -> Size:
-        """Width and height as stored, in pixels."""
-        return self.header.size
-
-    @property
-    def orientation(self) -> int:
-        """The EXIF orientation, 1 to 8."""
-        return self.header.orientation
-
-    def pixels_to_decode(self, _: int) -> int:
-        """The cost of decoding in pixels: all pixels."""
-        return self.size[0] * self.size[1]
 
     def peak_bytes(self, _: int, cut: IntBox) -> int:
         """Maximum memory of `read`, in bytes."""
         size = (cut[2] - cut[0], cut[3] - cut[1])
         kept, alpha = picture_bytes(*size, 4), picture_bytes(*size, 1)
         blended = 3 * kept + alpha if self.header.transparent else kept
-        pixels = self.size[0] * self.size[1]
+        pixels = self.pixels
         cutting = pixels * (PIXEL_BYTES - _COPY_BYTES) + kept
         lossless = pixels * _LOSSLESS_BYTES + self._tables_bytes()
         file = _FILE_COPIES * len(self.header.data)
@@ -88,7 +66,7 @@ class Webp:
             image.load()
         except (OSError, EOFError) as error:
             # libwebp reports a lack of memory and damage in the same way
-            bytearray(self.size[0] * self.size[1] * PIXEL_BYTES)
+            bytearray(self.pixels * PIXEL_BYTES)
             raise InvalidImage(CANNOT_BE_DECODED) from error
         if image.size != self.size:
             raise InvalidImage(CANNOT_BE_DECODED)

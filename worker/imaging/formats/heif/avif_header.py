@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from struct import pack
 
 from shared.errors import InvalidImage
-from worker.imaging.formats.av1_header import Av1Picture, read_av1
-from worker.imaging.formats.avif_boxes import Item, read_items
+from worker.imaging.formats.heif.av1_header import Av1Picture, read_av1
+from worker.imaging.formats.heif.boxes import Item, read_items
 from worker.imaging.refusals import CANNOT_BE_DECODED, ENDS_TOO_EARLY
 from worker.imaging.resize_and_crop import Size
 
