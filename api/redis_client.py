@@ -23,12 +23,11 @@ from shared.redis_client import REDIS_DOWN, WRONG_SERVER
 CONNECT_S = 1.0
 BROKER_S = 0.6
 TICK_S = 0.05
-RETRY_BROKER_S = 2
 
 
 def broker_unavailable() -> BrokerUnavailable:
     """The error while Redis does not respond."""
-    return BrokerUnavailable("Redis is unreachable. Try again in a few seconds.", RETRY_BROKER_S)
+    return BrokerUnavailable("The job queue is unreachable. Try again in a few seconds.")
 
 
 @asynccontextmanager

@@ -1,5 +1,9 @@
-"""The state of broker, workers and queues, read from Redis in one round trip."""
+"""The state of broker, workers and queues, read from Redis in one round trip.
 
+`EndRate` is the rate at which items are finished, from one reading to the next.
+"""
+
+from collections import deque
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -14,6 +18,7 @@ from shared.queue.names import QueueName
 STALLED_AFTER_S = 10.0
 FORGOTTEN_AFTER_S = 60.0
 WORKING = (WorkerState.IDLE, WorkerState.BUSY)
+RATE_OVER_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,38 @@ class ClusterState:
         counts = self.owned[queue]
         own = counts.get(owner, 0)
         return max(own, self.queued[queue] - sum(max(0, n - own) for n in counts.values()))
+
+
+class EndRate:
+    """Items finished per second while other items waited, over the last ten seconds of such time.
+
+    Idle time is not counted: it would make clients of a sudden burst retry far too late.
+    """
+
+    def __init__(self) -> None:
+        self._samples: deque[tuple[float, int]] = deque()
+
+    def add(self, at_s: float, ended: int, waiting: int) -> None:
+        """Record the counters.
+
+        Args:
+            at_s: Time of the sample, in seconds.
+            ended: Items finished so far.
+            waiting: Items that wait now.
+        """
+        if not waiting or (self._samples and ended < self._samples[-1][1]):
+            self._samples.clear()  # a lower count means that Redis lost its data
+        self._samples.append((at_s, ended))
+        while at_s - self._samples[0][0] > RATE_OVER_S:
+            self._samples.popleft()
+
+    @property
+    def per_s(self) -> float:
+        """Items per second; 0 if no item was finished or the rate is not known yet."""
+        if len(self._samples) < 2:
+            return 0.0
+        (first_s, first), (last_s, last) = self._samples[0], self._samples[-1]
+        return (last - first) / max(last_s - first_s, 1e-3)
 
 
 async def look(client: Redis, *, owners: bool = False) -> ClusterState:

@@ -8,8 +8,8 @@ import asyncio
 
 from redis.asyncio import Redis
 
-from api.admission.cluster_state import ClusterState, look
-from api.admission.retry_after import EndRate, retry_after_s
+from api.admission.cluster_state import ClusterState, EndRate, look
+from api.http.retry_after import RETRY_MEMORY_S, RETRY_WORKERS_S, retry_after_s
 from api.redis_client import broker_unavailable, own_time_within
 from shared import log
 from shared.errors import NO_MAPS, InvalidParameter, NoWorkers, OwnerQueueFull, QueueFull
@@ -20,8 +20,6 @@ _log = log.get(__name__)
 
 LOOK_EVERY_S = 0.5
 LOOK_WITHIN_S = 0.6
-RETRY_WORKERS_S = 5
-RETRY_MEMORY_S = 30
 # Above this share of Redis's maxmemory no new photo is accepted.
 MEMORY_SHARE_MAX = 0.8
 # This many requests may always wait. With fewer, one slow worker's clients would be refused; with
@@ -105,7 +103,7 @@ class Admission:
             raise NoWorkers(detail, RETRY_WORKERS_S)
         if cluster.memory_share >= MEMORY_SHARE_MAX:
             # the rest of the memory is for the results of queued items
-            raise QueueFull("Redis is nearly full. Try again later.", RETRY_MEMORY_S)
+            raise QueueFull("No memory is left for new jobs. Try again later.", RETRY_MEMORY_S)
         if cluster.queued[queue] >= self._max_queued:
             raise self.queue_full(queue)
         depth = max(cluster.queued[queue], waiting)

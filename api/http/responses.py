@@ -13,13 +13,12 @@ from starlette.types import Receive, Scope, Send
 
 from api.http import compatible_errors
 from api.http.methods import allowed, without_slash
+from api.http.retry_after import POLL_S, RETRY_ITEM_S
 from api.http.schemas import Job
 from shared.errors import InvalidParameter, RetryableError, ServiceError, UnsupportedMediaType
 from shared.messages import Problem
 
 MEDIA_TYPE = "application/problem+json"
-# Retry-After, in seconds, for an item that failed through no fault of the client.
-RETRY_ITEM_S = 2
 
 
 class NotFound(ServiceError):
@@ -129,10 +128,6 @@ def install(app: FastAPI, refused: Callable[[str, str], None] = lambda *_: None)
     app.add_exception_handler(ServiceError, _service_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
-
-
-# Seconds between polls of an unfinished job: short enough to feel quick, long enough to be cheap.
-POLL_S = 1
 
 
 def json_response(

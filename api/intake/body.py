@@ -15,6 +15,7 @@ from typing import TypeVar
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 
+from api.http.retry_after import RETRY_BODIES_S
 from api.intake import wrong_content
 from api.intake.json_body import PREDICT_JSON, JsonPhoto
 from api.intake.multipart import Part, Pieces, boundary_of, check_form, read_parts
@@ -35,8 +36,6 @@ BODY_WITHIN_S = 3600.0
 _JSON_THREADS = CapacityLimiter(2)
 # Bytes that a form may add to its photo: boundaries and headers of parts.
 FORM_OVERHEAD = 64 * 1024
-# Seconds after which a request that the budget refuses may come again.
-RETRY_S = 1
 
 
 class MemoryLease:
@@ -54,7 +53,7 @@ class MemoryLease:
         """
         total = self._budget.reserved_bytes + size - self.bytes
         if size > self.bytes and total > self._budget.most:
-            raise QueueFull("Too many photos are being sent at once. Try again.", RETRY_S)
+            raise QueueFull("Too many photos are being sent at once. Try again.", RETRY_BODIES_S)
         self._budget.reserved_bytes = total
         self.bytes = size
 

@@ -4,7 +4,8 @@ One pub/sub connection per process serves all requests. When a job is finished, 
 the job's id, and the result of its one photo, on the channel that is stored in the job. No request
 polls. After a lost connection, every waiting request is woken once and reads its job.
 
-`api.routes.predict` cancels the job of a client that disconnects.
+If the client disconnects first, its job is cancelled, and the photos that still wait are not
+classified. Its request ends with `ClientDisconnect`.
 """
 
 import asyncio
@@ -15,10 +16,12 @@ from typing import Self
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
+from api.jobs.service import JobService
 from api.redis_client import own_time_within
 from shared import log, redis_keys
+from shared.errors import BrokerUnavailable
 from shared.redis_client import REDIS_DOWN
 
 _log = log.get(__name__)
@@ -157,3 +160,21 @@ class DisconnectWatch:
             async with asyncio.timeout(max(0, seconds)):
                 await self._event.wait()
         return self._event.is_set() and not self.happened and seconds > 0
+
+    async def cancel_if_happened(self, jobs: JobService, job_id: str) -> None:
+        """Cancel the job if the client has disconnected.
+
+        Raises:
+            starlette.requests.ClientDisconnect: It has.
+        """
+        if self.happened:
+            await cancel_unwanted(jobs, job_id)
+            raise ClientDisconnect
+
+
+async def cancel_unwanted(jobs: JobService, job_id: str) -> None:
+    """Cancel a job that no client waits for; log a failure, since no client can see it."""
+    try:
+        await jobs.cancel(job_id)
+    except BrokerUnavailable as error:
+        _log.warning("could not cancel a job that no client waits for", reason=error.detail)

@@ -7,7 +7,6 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic_core import from_json, to_json
-from starlette.requests import ClientDisconnect
 from structlog.contextvars import bind_contextvars
 
 from api.dependencies import (
@@ -35,8 +34,6 @@ from shared.queue.names import QueueName
 from shared.records.jobs import ItemRecord, JobRecord
 from shared.records.new_job import NewItem, NewJob
 from shared.uploads import upload_key
-
-_log = log.get(__name__)
 
 PhotosToClassify = tuple[list[Photo], ClassifyOptions]
 # Reads the body within the request's lease.
@@ -169,18 +166,8 @@ async def run(
                 record = await _read(services, job)
                 if record.finished_ms is not None:
                     return record
-            if client.happened:
-                await cancel(services, job)
-                raise ClientDisconnect
+            await client.cancel_if_happened(jobs, job.job_id)
     return await _read(services, job)
-
-
-async def cancel(services: Services, job: NewJob) -> None:
-    """Cancel a job that no client waits for; log a failure, since no client can see it."""
-    try:
-        await services.jobs.cancel(job.job_id)
-    except errors.BrokerUnavailable as error:
-        _log.warning("could not cancel a job that no client waits for", reason=error.detail)
 
 
 async def _read(services: Services, job: NewJob) -> JobRecord:
@@ -190,7 +177,7 @@ async def _read(services: Services, job: NewJob) -> JobRecord:
     except errors.BrokerUnavailable:
         return as_created(job, len(job.items))
     except errors.JobNotFound as error:
-        raise errors.BrokerUnavailable("Redis has lost the job. Send the photo again.") from error
+        raise errors.BrokerUnavailable("The job was lost. Send the photo again.") from error
 
 
 def published_answer(job: NewJob, ended: str) -> bytes | None:

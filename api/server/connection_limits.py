@@ -6,6 +6,7 @@ import resource
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from api.http.retry_after import RETRY_CONNECTION_S
 from api.server.cross_origin import RefusalHeaders
 from shared.errors import RetryableError, ServiceError
 
@@ -13,7 +14,6 @@ from shared.errors import RetryableError, ServiceError
 SPARE = 64
 # Other open files of the process: Redis, uploads, logs.
 OTHER_FILES = 256
-NEXT_PLACE_S = 1
 
 
 class TooManyConnections(RetryableError):
@@ -25,7 +25,7 @@ class TooManyConnections(RetryableError):
 def too_many() -> TooManyConnections:
     """The error for a connection beyond the limit."""
     detail = "All connections are in use. Close those that you do not need, and try again."
-    return TooManyConnections(detail, NEXT_PLACE_S)
+    return TooManyConnections(detail, RETRY_CONNECTION_S)
 
 
 class LimitedConnection(Protocol):

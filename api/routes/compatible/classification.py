@@ -4,7 +4,8 @@ from fastapi import Request, Response
 
 from api.dependencies import Services
 from api.http.responses import respond_error
-from api.routes.predict import Reader, admit, cancel, failure, run, take
+from api.jobs.completion_or_disconnect import cancel_unwanted
+from api.routes.predict import Reader, admit, failure, run, take
 from shared.errors import ResultTimeout
 from shared.messages import ItemResult, Prediction
 from shared.records.jobs import JobRecord
@@ -33,7 +34,7 @@ async def classify(
     if isinstance(end, bytes):
         return [ItemResult.model_validate_json(end)]
     if end.finished_ms is None:
-        await cancel(services, job)
+        await cancel_unwanted(services.jobs, job.job_id)
         return respond_error(
             ResultTimeout(
                 f"There was no result within {wait_s:g} s. Send the request again, or wait longer: "

@@ -1,12 +1,9 @@
-"""Who is let in, and when the others are told to come back."""
+"""Which requests are admitted, and when the others may come back."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from api.admission.cluster_state import ClusterState, WorkerSeen
 from api.admission.queue_limits import Admission
-from api.admission.retry_after import EndRate, retry_after_s
 from api.redis_client import connect_async
 from shared.errors import BrokerUnavailable, NoWorkers, QueueFull
 from shared.messages import WorkerBeat, WorkerState
@@ -66,43 +63,3 @@ def test_requests_since_the_last_look_are_counted() -> None:
     asked = admission(cluster(WorkerState.BUSY, queued=0, rate=10.0))
     assert asked.queue_full(INTERACTIVE).retry_after_s == 10
     assert asked.queue_full(BATCH, items=51).retry_after_s == 5
-
-
-@pytest.mark.parametrize(
-    ("depth", "per_s", "seconds"),
-    [(0, 0, 1), (1, 0, 120), (0, 50, 1), (100, 50, 2), (101, 50, 3), (10**9, 1, 120)],
-)
-def test_retry_after_is_depth_by_rate_within_bounds(depth: int, per_s: float, seconds: int) -> None:
-    assert retry_after_s(depth, per_s) == seconds
-
-
-@given(st.integers(0, 10**9), st.floats(0, 1e9))
-def test_retry_after_is_always_from_one_to_120(depth: int, per_s: float) -> None:
-    assert 1 <= retry_after_s(depth, per_s) <= 120
-
-
-def rate_of(*samples: tuple[float, int], waiting: int = 1) -> float:
-    rate = EndRate()
-    for at_s, ended in samples:
-        rate.add(at_s, ended, waiting)
-    return rate.per_s
-
-
-def test_the_rate_is_that_of_the_last_ten_seconds() -> None:
-    assert rate_of() == 0
-    assert rate_of((0, 5)) == 0
-    assert rate_of((0, 0), (1, 50)) == 50
-    assert rate_of((0, 0), (100, 1000), (105, 1010), (109, 1090)) == 10
-    assert rate_of((0, 0), (5, 50), (20, 50), (25, 50)) == 0
-
-
-def test_time_in_which_nothing_waited_does_not_count() -> None:
-    assert rate_of((0, 0), (1, 50), waiting=0) == 0
-    rate = EndRate()
-    for at_s, ended, waiting in [(0, 10, 0), (8, 10, 0), (8.5, 30, 20), (9, 50, 10)]:
-        rate.add(at_s, ended, waiting)
-    assert rate.per_s == 40
-
-
-def test_a_redis_that_lost_its_data_restarts_the_count() -> None:
-    assert rate_of((0, 1000), (1, 1100), (2, 0), (3, 20)) == 20
