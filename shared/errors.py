@@ -106,10 +106,11 @@ class InvalidParameter(ServiceError):
 
 # Only models that end in an average over the photo and one linear layer have activation maps.
 NO_MAPS = "This model has no class activation maps. Send the request without explain=true."
+MODEL_FAILED = "The model failed on this photo. Try again, then save it again as JPEG or PNG."
 
 
 class BrokerUnavailable(RetryableError):
-    """Redis or the upload store is unreachable."""
+    """The job queue or the upload store is unreachable."""
 
     slug, title = "broker_unavailable", "Broker unavailable"
 
@@ -157,7 +158,7 @@ class UploadLost(RetryableError):
 
 
 class InferenceFailed(RetryableError):
-    """The model failed on this photo, by itself as well as in a batch."""
+    """The model failed on this photo, in a batch and by itself."""
 
     slug, title = "inference_failed", "Inference failed"
 

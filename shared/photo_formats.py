@@ -48,7 +48,7 @@ class PhotoFormats:
         """What a file of another format is: "neither JPEG nor PNG"."""
         if self.accepted == ALWAYS:
             return "neither JPEG nor PNG"
-        return f"none of {self._joined('and')}"
+        return f"not {self.either}"
 
     @property
     def media_types(self) -> list[str]:

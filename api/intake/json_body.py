@@ -122,7 +122,7 @@ def _why_not_base64(start: str) -> str:
     if start.startswith(("b'", 'b"')):
         return "The image is the text of a Python bytes object. Call decode() on it, not str()."
     if "://" in start:
-        return "The image is an address, and the service fetches nothing. Send the file's base64."
+        return "The image is a URL, which is not fetched. Send the bytes of the file as base64."
     return "The image is not valid base64 (RFC 4648). Encode the bytes of the file."
 
 

@@ -155,7 +155,10 @@ def _json_length(headers: Mapping[str, str], size: int) -> int:
             f"begins: at most {size} bytes."
         )
     if int(text) > FORM_OVERHEAD:
-        raise MalformedRequest(f"The JSON before binary data has more than {FORM_OVERHEAD} bytes.")
+        raise MalformedRequest(
+            f"The JSON before binary data may have at most {FORM_OVERHEAD} bytes. Put the "
+            "images after it."
+        )
     return int(text)
 
 
@@ -186,7 +189,8 @@ def _images(tensor: _Input, count: int, binary: memoryview) -> list[bytes]:
         )
     if (size or 0) != len(binary):
         raise MalformedRequest(
-            f"'binary_data_size' is {size or 0}, but {len(binary)} bytes follow the JSON."
+            f"'binary_data_size' is {size or 0}, but {len(binary)} bytes follow the JSON. "
+            "Send the same number."
         )
     if tensor.data is None:
         images = _split(binary)
@@ -194,7 +198,9 @@ def _images(tensor: _Input, count: int, binary: memoryview) -> list[bytes]:
         rows = [row if isinstance(row, list) else [row] for row in tensor.data]
         images = [decode_base64(text) for row in rows for text in row]
     if len(images) != count:
-        raise MalformedRequest(f"The shape says {count} images, but the data has {len(images)}.")
+        raise MalformedRequest(
+            f"The shape says {count} images, but the data has {len(images)}. Correct one of them."
+        )
     return images
 
 

@@ -80,7 +80,7 @@ def wrong_content(
     return UnsupportedMediaType(
         f"The content is text. Send the bytes of a {formats.either}."
         if _TEXT.fullmatch(head)
-        else f"The content is {formats.neither}. Convert it to one."
+        else f"The content is {formats.neither}. Convert it to {formats.either}."
     )
 
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 import redis
 
 from shared import redis_keys
-from shared.errors import InferenceFailed, ServiceError, WorkerLost
+from shared.errors import MODEL_FAILED, InferenceFailed, ServiceError, WorkerLost
 from shared.messages import ItemRef, ItemResult, ItemState, ModelCard, Problem, WorkerReport, dump
 from shared.queue.names import QueueName
 from shared.records.lua import load, send_args
@@ -154,9 +154,7 @@ class ItemStore:
         ``inference_failed``. Returns whether the message was sent: ``False`` also if the item is
         finished meanwhile.
         """
-        end = InferenceFailed(
-            "The model failed on this photo. Try again, or save it as JPEG or PNG again."
-        )
+        end = InferenceFailed(MODEL_FAILED)
         return self._requeue_from(
             "running", ref, self.incarnation, message, end, reason="worker_fault", suspect=suspect
         )

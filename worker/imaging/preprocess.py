@@ -151,7 +151,7 @@ def open_photo(data: bytes, formats: PhotoFormats = DEFAULT_FORMATS) -> Photo:
         return Webp(read_webp_header(data))
     if found == "avif" and found in formats.accepted:
         return Avif(read_avif_header(data))
-    raise UnsupportedMediaType(f"The content is {formats.neither}. Send one of these.")
+    raise UnsupportedMediaType(f"The content is {formats.neither}. Convert it to {formats.either}.")
 
 
 @contextmanager

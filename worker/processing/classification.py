@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared import log, tracing
-from shared.errors import NO_MAPS, InferenceFailed, InvalidImage, InvalidParameter
+from shared.errors import MODEL_FAILED, NO_MAPS, InferenceFailed, InvalidImage, InvalidParameter
 from shared.messages import ItemResult, ModelInfo, Prediction, TimingMs
 from shared.photo_formats import DEFAULT_FORMATS, PhotoFormats
 from shared.records.items import StartedItem
@@ -133,7 +133,7 @@ class Classifier:
                     return preprocess(data, recipe, self.max_pixels, self.formats)
             except MemoryError:
                 require_memory(max(cost, self.least_decode_bytes))
-        raise InvalidImage("Decoding this photo takes too much memory. Send it with fewer pixels.")
+        raise InvalidImage("Decoding this photo takes too much memory. Send a smaller copy.")
 
     def _explain(
         self, pixels: NDArray[np.uint8], predictions: list[Prediction], entry: InFlightItem
@@ -150,7 +150,7 @@ class Classifier:
             except Exception as error:
                 self.self_check.run()
                 _log.exception("no activation maps")
-                raise InferenceFailed("The model failed on this photo. Try again later.") from error
+                raise InferenceFailed(MODEL_FAILED) from error
         return [
             prediction.model_copy(update={"heatmap": of_class.round(MAP_DIGITS).tolist()})
             for prediction, of_class in zip(predictions, maps.astype(float), strict=True)
@@ -164,7 +164,7 @@ def _probabilities(future: "Future[NDArray[np.float32]]") -> NDArray[np.float32]
         raise
     except Exception as error:
         _log.exception("inference failed")
-        raise InferenceFailed("The model failed on this photo. Try again later.") from error
+        raise InferenceFailed(MODEL_FAILED) from error
 
 
 def require_memory(size: int) -> None:

@@ -177,7 +177,7 @@ class Pipeline:
                 raise
             except Exception:  # noqa: BLE001 - the photo would never end
                 _log.exception("item failed")
-                failed = InferenceFailed("The worker failed on this photo. Try again later.")
+                failed = InferenceFailed("The service failed on this photo. Try again later.")
                 end = ItemResult(error=Problem.of(failed))
         if end is None:
             progress.begun.append(photo)

@@ -96,7 +96,7 @@ def test_a_default_install_accepts_jpeg_and_png_only(default: ApiProcess) -> Non
     empty = default.client.post("/predict", content=b"").json()["detail"]
     assert empty == "The body is empty. Send a JPEG or PNG."
     neither = default.client.post("/predict", content=b"\1\2\3\4" * 9).json()["detail"]
-    assert neither == "The content is neither JPEG nor PNG. Convert it to one."
+    assert neither == "The content is neither JPEG nor PNG. Convert it to JPEG or PNG."
 
 
 def test_every_endpoint_accepts_what_the_setting_lists(listed: ApiProcess) -> None:
@@ -117,4 +117,4 @@ def test_a_worker_without_the_setting_says_so(only_in_the_api: ApiProcess) -> No
     assert only_in_the_api.client.get("/model").json()["formats"] == ["jpeg", "png"]
     for status, text in each_way(only_in_the_api, PHOTOS["webp"]):
         assert status == 415
-        assert "The content is neither JPEG nor PNG. Send one of these." in text
+        assert "The content is neither JPEG nor PNG. Convert it to JPEG or PNG." in text

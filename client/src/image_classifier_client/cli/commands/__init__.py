@@ -1,1 +1,1 @@
-"""The commands: ``classify PHOTO…``, ``classify --watch JOB`` and ``classify health``."""
+"""The commands: ``classify PATH…``, ``classify --watch JOB_ID``, ``… jobs`` and ``… health``."""

@@ -1,4 +1,4 @@
-"""The command ``classify PHOTO…``: photos and folders to results, on stdout or in a file."""
+"""The command ``classify PATH…``: photos and folders to results, on stdout or in a file."""
 
 from importlib.metadata import version
 from math import isnan
@@ -14,8 +14,8 @@ from image_classifier_client.cli.options import JsonOption, UrlOption, new_app
 from image_classifier_client.cli.sidecars.sidecars import Sidecars
 
 EPILOG = """\
-`classify health` shows the state of the service. The API key is read from the environment \
-variable CLASSIFIER_API_KEY.
+`classify jobs` lists your jobs, `classify health` shows the state of the service. The API key is \
+read from the environment variable CLASSIFIER_API_KEY.
 
 \b
 Exit codes:
@@ -43,7 +43,7 @@ def _version(wanted: bool) -> None:
 def classify(  # noqa: PLR0913, PLR0917 - typer: an argument for each option
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PHOTO", hidden=True),
+        typer.Argument(metavar="PATH", hidden=True),
     ] = None,
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Include subfolders.")
@@ -70,14 +70,15 @@ def classify(  # noqa: PLR0913, PLR0917 - typer: an argument for each option
         float,
         typer.Option(
             min=0, max=1, metavar="CONFIDENCE",
-            help="Leave out classes with a lower confidence (0 to 1). A photo may then have none.",
+            help="Leave out classes with a lower confidence (0 to 1). A photo may then have no "
+            "classes.",
         ),
     ] = 0.0,
     xmp: Annotated[
         bool,
         typer.Option(
-            "--xmp", help="Add concept and first class as tags to PHOTO.xmp beside each photo. "
-            "Photos and other metadata stay as they are.",
+            "--xmp", help="Add the concept and the first class as tags to a sidecar file beside "
+            "each photo (NAME.jpg.xmp). Photos and other metadata stay as they are.",
         ),
     ] = False,
     dry_run: Annotated[
@@ -114,10 +115,10 @@ def classify(  # noqa: PLR0913, PLR0917 - typer: an argument for each option
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:  # fmt: skip
-    """Classify photos: JPEG and PNG files, and folders of them.
+    """Classify photos. Each PATH is a JPEG or PNG file, or a folder with such files.
 
-    Each result has the most probable classes with their confidence, 0 to 1. If most of them belong
-    to one group of classes, such as "dog", its name comes first: the concept.
+    Each result has the most probable classes with their confidence, 0 to 1. If a group of classes,
+    such as "dog", has a confidence of at least 0.8, its name (the concept) comes before them.
     """
     if out and as_json:
         raise CommandError(ExitCode.USAGE, "--json prints to stdout, --out writes a file: use one")
@@ -130,7 +131,7 @@ def classify(  # noqa: PLR0913, PLR0917 - typer: an argument for each option
     if bom and (out is None or out.suffix.lower() != ".csv"):
         raise CommandError(ExitCode.USAGE, "--bom needs a CSV file: --out FILE.csv")
     if bool(names) == (job is not None) or job == "":
-        raise CommandError(ExitCode.USAGE, "pass either photos and folders, or --watch JOB")
+        raise CommandError(ExitCode.USAGE, "pass either photos and folders, or --watch JOB_ID")
     if dry_run and not xmp:
         raise CommandError(ExitCode.USAGE, "--dry-run needs --xmp")
     if xmp and job is not None:

@@ -14,7 +14,7 @@ from image_classifier_client.models import Health
 COLOURS = {"ok": "green", "idle": "green", "busy": "green", "degraded": "yellow", "up": "green"}
 # A table in a pipe must not wrap at the width of a terminal.
 PIPE_WIDTH = 200
-EPILOG = "Exit codes: 0 service available, 3 unavailable, 4 invalid API key or another service."
+EPILOG = "Exit codes: 0 available, 3 unavailable, 4 invalid API key, or not an image classifier."
 
 app = new_app()
 

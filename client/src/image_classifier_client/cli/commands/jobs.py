@@ -1,4 +1,4 @@
-"""The command ``classify jobs``: the jobs to come back to, as a table or as JSON."""
+"""The command ``classify jobs``: your jobs of several photos, as a table or as JSON."""
 
 import sys
 from itertools import islice
@@ -14,7 +14,7 @@ from image_classifier_client.cli.options import JsonOption, UrlOption, new_app, 
 from image_classifier_client.cli.results.printer import print_json
 from image_classifier_client.models import Job, JobStatus
 
-EPILOG = "To wait for a job and get its results: classify --watch JOB."
+EPILOG = "To wait for a job and get its results: classify --watch JOB_ID."
 
 app = new_app()
 
@@ -26,7 +26,7 @@ def jobs(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show your jobs with several photos, the newest first, until they expire."""
+    """List your jobs of several photos, newest first. Expired jobs are not listed."""
     with as_command_error():
         with new_client(url, retry_for_s=0) as client:
             found = list(islice(client.jobs(status), limit))

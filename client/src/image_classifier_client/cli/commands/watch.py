@@ -1,4 +1,4 @@
-"""``classify --watch JOB``: wait for a job that was submitted earlier, then write its results."""
+"""``classify --watch JOB_ID``: wait for an earlier job, then write its results."""
 
 from image_classifier_client.cli.commands.run import ClassificationRun
 from image_classifier_client.cli.exit_codes import CommandError, ExitCode, Terminated

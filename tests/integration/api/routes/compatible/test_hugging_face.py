@@ -51,7 +51,7 @@ BAD = {
     "a list": ({"json": [IN_TEXT]}, 400, '{"inputs": "<base64'),
     "JSON of /predict": ({"json": {"image": IN_TEXT}}, 400, "inputs: Field required"),
     "malformed base64": ({"json": {"inputs": "*"}}, 400, "not valid base64"),
-    "an address": ({"json": {"inputs": "https://example.org/a.jpg"}}, 400, "fetches nothing"),
+    "an address": ({"json": {"inputs": "https://example.org/a.jpg"}}, 400, "not fetched"),
     "a list of photos": ({"json": {"inputs": [IN_TEXT]}}, 400, "inputs: Input should be a valid"),
     "cut off": ({"content": b'{"inputs": "'}, 400, "The JSON must be"),
     "many values": ({"json": {"inputs": "", "x": [0] * 1_001}}, 400, "too many values"),

@@ -133,7 +133,7 @@ BAD: dict[str, tuple[dict[str, Any], int, str]] = {
     "17 images": ({"json": body(*["AAAA"] * 17)}, 413, "at most 16 images"),
     "a huge shape": ({"json": body(IN_TEXT, shape=[2**62, 1])}, 413, "at most 16 images"),
     "malformed base64": ({"json": body("*")}, 400, "not valid base64"),
-    "an address": ({"json": body("http://example.org/a.jpg")}, 400, "fetches nothing"),
+    "an address": ({"json": body("http://example.org/a.jpg")}, 400, "not fetched"),
     "numbers": ({"json": body(data=[1, 2], shape=[2])}, 400, "inputs.0.data.0"),
     "a GIF": ({"json": body(IN_TEXT, "R0lGODlh")}, 415, "Image 2 of 2: The content is a GIF image"),
     "an empty image": ({"json": body("")}, 422, "Image 1 of 1: The file is empty"),
