@@ -64,7 +64,7 @@ class Heartbeat:
         self._totals = totals
         self._end = end
         self._card: ModelCard | None = None
-        self._finished = 0
+        self._finished = self._classified = 0
         self._received = dict.fromkeys(QueueName, 0)
         self._rate = Rate()
         self._unfinished_ticks = 0
@@ -126,12 +126,14 @@ class Heartbeat:
         Args:
             waiting: Number of messages in each queue.
         """
-        started = any(entry.started for entry in self._activity.entries())
+        held = self._activity.entries()
         finished, self._finished = self._finished, self._activity.finished
-        self._rate.add(self._finished, self._activity.busy_s())
-        self._unfinished_ticks = (
-            self._unfinished_ticks + 1 if started and finished == self._finished else 0
-        )
+        classified, self._classified = self._classified, self._activity.classified
+        self._rate.add(self._classified, self._activity.busy_s())
+        stuck = finished == self._finished and any(entry.started for entry in held)
+        # photos that cannot be decoded do not hide a model that hangs
+        stuck |= classified == self._classified and any(entry.decoded for entry in held)
+        self._unfinished_ticks = self._unfinished_ticks + 1 if stuck else 0
         listening = self._card is not None and not self._stopping.is_set()
         for queue in QueueName:
             free = self._activity.open_messages(queue) < self._threads

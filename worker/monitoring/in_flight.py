@@ -26,7 +26,7 @@ class InFlightItem:
         alone: Whether the item runs in isolation, with no other item in this process.
         started: Whether this worker has started the item; a stale message never starts.
         queue: The queue of its messages.
-        worked: Whether the photo's bytes were read, so that finishing the item takes work.
+        decoded: Whether the photo was decoded, so that the model gets it.
         timed: Whether the watchdog is counting.
         ticks: The watchdog's count.
     """
@@ -35,7 +35,7 @@ class InFlightItem:
     alone: bool
     started: bool = False
     queue: QueueName = QueueName.BATCH
-    worked: bool = False
+    decoded: bool = False
     timed: bool = False
     ticks: int = 0
 
@@ -53,8 +53,9 @@ class InFlightItems:
 
     Attributes:
         received: Number of messages by queue, including stale ones.
-        finished: Number of items that were finished by work. A dropped message counts neither for
-            the worker's rate nor as a sign that its model works.
+        finished: Number of items that were started and finished; a dropped message does not count.
+        classified: Number of those that the model had. Only these count for the worker's rate, and
+            as a sign that its model works.
     """
 
     def __init__(self) -> None:
@@ -65,6 +66,7 @@ class InFlightItems:
         self._open = Counter[QueueName]()
         self.received = Counter[QueueName]()
         self.finished = 0
+        self.classified = 0
 
     @contextmanager
     def message(
@@ -91,7 +93,8 @@ class InFlightItems:
             was_busy = bool(self._by_id)
             for entry in entries:
                 if self._by_id.pop(id(entry), None):
-                    self.finished += entry.worked
+                    self.finished += entry.started
+                    self.classified += entry.decoded
             if was_busy and not self._by_id:
                 self._busy_s += time.monotonic() - self._busy_since
 

@@ -32,7 +32,7 @@ class Rate:
         """Add a sample of the totals.
 
         Args:
-            finished: Items finished by work so far.
+            finished: Items so far that the model had and that are finished.
             busy_s: Seconds so far during which at least one item was held.
         """
         if busy_s - self._busy_s < LEAST_BUSY_S:

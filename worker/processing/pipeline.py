@@ -187,8 +187,8 @@ class Pipeline:
 
     def _begin(self, photo: Photo, _: float) -> None:
         data = self.reader.read(photo.item.upload_key)
-        photo.entry.worked = True
         self.classifier.begin(data, photo)
+        photo.entry.decoded = True
 
     def _result(self, photo: Photo, began: float) -> ItemResult:
         return self.classifier.result(photo, began)

@@ -24,6 +24,11 @@ def cancelled_batch(bench: Bench) -> None:
     bench.cancel(job_id)
 
 
+def photos_that_cannot_be_decoded(bench: Bench) -> None:
+    """Their bytes are read, but the model never has them."""
+    bench.submit([photo(0)[:60]] * STALE)
+
+
 def clients_that_hung_up(bench: Bench) -> None:
     [message] = _stale_messages(bench)
     bench.client.lpush("interactive", *[message] * STALE)
@@ -43,7 +48,9 @@ def reports(bench: Bench, while_: Callable[[], object]) -> Iterator[WorkerReport
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("drop", [cancelled_batch, clients_that_hung_up])
+@pytest.mark.parametrize(
+    "drop", [cancelled_batch, clients_that_hung_up, photos_that_cannot_be_decoded]
+)
 def test_dropped_messages_do_not_raise_the_throughput(
     bench: Bench, drop: Callable[[Bench], None]
 ) -> None:

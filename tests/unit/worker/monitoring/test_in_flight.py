@@ -1,7 +1,7 @@
 """Heartbeat and watchdog count their own ticks: a stopped process does not end when it wakes."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import fakeredis
 import pytest
@@ -69,8 +69,13 @@ def test_a_worker_is_starting_until_its_model_is_loaded(items: ItemStore) -> Non
 
 
 def begin(item: InFlightItem) -> None:
-    """As the pipeline does once the photo's bytes are there."""
-    item.started = item.worked = True
+    """As the pipeline does once the photo is decoded."""
+    item.started = item.decoded = True
+
+
+def broken_photo(activity: InFlightItems) -> None:
+    with activity.message([REF], QueueName.BATCH) as [item]:
+        item.started = True
 
 
 def stale_message(activity: InFlightItems) -> None:
@@ -106,22 +111,25 @@ def test_a_slow_worker_that_ends_something_now_and_then_is_busy(
             assert heartbeat.state is WorkerState.BUSY
 
 
-def test_a_worker_that_hangs_while_stale_messages_pass_is_stalled(
-    heartbeat: Heartbeat, activity: InFlightItems
+@pytest.mark.parametrize("passes", [stale_message, broken_photo])
+def test_a_worker_that_hangs_while_others_never_reach_the_model_is_stalled(
+    heartbeat: Heartbeat, activity: InFlightItems, passes: Callable[[InFlightItems], None]
 ) -> None:
     with activity.message([REF], QueueName.BATCH) as [item]:
         begin(item)
         for _ in range(STALLED_TICKS):
-            stale_message(activity)
+            passes(activity)
             heartbeat.tick(SOMETHING)
     assert heartbeat.state is WorkerState.STALLED
 
 
-def test_a_worker_that_only_drops_stale_messages_is_not_stalled(
-    heartbeat: Heartbeat, activity: InFlightItems
+@pytest.mark.parametrize("started", [False, True], ids=["stale", "broken"])
+def test_a_worker_whose_photos_never_reach_the_model_is_not_stalled(
+    heartbeat: Heartbeat, activity: InFlightItems, started: bool
 ) -> None:
     for _ in range(2 * STALLED_TICKS):
-        with activity.message([REF], QueueName.BATCH):
+        with activity.message([REF], QueueName.BATCH) as [item]:
+            item.started = started
             heartbeat.tick(SOMETHING)
             assert heartbeat.state is WorkerState.BUSY
 
