@@ -1,7 +1,7 @@
 """What the documentation names is what exists, and nothing that exists is missing from it.
 
 The metrics of docs/monitoring.md are compared with a real scrape, in
-``tests/integration/api/metrics``.
+``tests/integration/api/routes/test_metrics.py``.
 """
 
 import json
