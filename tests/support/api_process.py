@@ -45,7 +45,7 @@ class ApiProcess:
         """Start the process, or restart it on the same port, and wait until it responds."""
         arguments = ["api.main:app", "--port", str(self.port)]
         env = {**os.environ, **self._settings}
-        self.process = Forked("uvicorn", arguments, cwd=ROOT, env=env, log=self.log)
+        self.process = Forked.logged("uvicorn", arguments, cwd=ROOT, env=env, log=self.log)
         self.client = httpx.Client(base_url=self.url, timeout=30, trust_env=False, verify=False)
         deadline = time.monotonic() + READY_WITHIN_S
         while time.monotonic() < deadline and self.process.poll() is None:

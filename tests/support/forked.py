@@ -1,7 +1,8 @@
-"""Runs a Python module in a process forked from one that has already imported the libraries.
+"""Runs a Python program in a process forked from one that has already imported what it needs.
 
-The process runs the same as ``python -m MODULE``, with its own environment and output, but starts
-without a second of imports. Each process imports the project's own modules itself.
+The process runs the same as ``python -m MODULE`` or a script, with its own environment and output,
+but starts without a second of imports. What Python itself reads at its start, as its variables and
+``LC_ALL``, is not read again.
 """
 
 import atexit
@@ -11,58 +12,65 @@ import runpy
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from multiprocessing import reduction
 from pathlib import Path
-
-LIBRARIES = [
-    "celery.apps.worker",
-    "celery.bin.celery",
-    "celery.concurrency.thread",
-    "celery.worker.consumer",
-    "celery.worker.strategy",
-    "fastapi",
-    "httptools",
-    "httpx",
-    "httpx2",
-    "kombu.transport.redis",
-    "numpy",
-    "PIL.JpegImagePlugin",
-    "PIL.PngImagePlugin",
-    "prometheus_client",
-    "pydantic_settings",
-    "python_multipart",
-    "redis.asyncio",
-    "simplejpeg",
-    "sse_starlette",
-    "structlog",
-    "tqdm",
-    "uvicorn.lifespan.on",
-    "uvicorn.loops.uvloop",
-    "uvicorn.protocols.http.httptools_impl",
-]
+from typing import Any, Self, TextIO
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(LIBRARIES)
+_context.set_forkserver_preload(["tests.support.preloaded"])
+
+
+class _Descriptor:
+    """A file descriptor that the process gets too."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __reduce__(self) -> tuple[Callable[[object], int], tuple[object]]:
+        return _detached, (reduction.DupFd(self.number),)
+
+
+def _detached(duplicate: Any) -> int:
+    return int(duplicate.detach())
 
 
 class Forked:
     """The part of :class:`subprocess.Popen` that the tests use.
 
     Args:
-        module: The module, as after ``-m``.
+        program: The module, as after ``-m``, or the path of a script.
         arguments: Command line arguments.
-        cwd: Working directory, which contains the project.
+        cwd: Working directory; with a module, it contains the project.
         env: The complete environment.
-        log: File to which stdout and stderr are appended.
+        out: File descriptor of stdout.
+        err: File descriptor of stderr.
     """
 
     def __init__(
-        self, module: str, arguments: list[str], *, cwd: Path, env: dict[str, str], log: Path
+        self,
+        program: str | Path,
+        arguments: list[str],
+        *,
+        cwd: Path,
+        env: dict[str, str],
+        out: int,
+        err: int,
     ) -> None:
-        log.touch()
-        self._process = _context.Process(target=_run, args=(module, arguments, cwd, env, log))
+        outputs = (_Descriptor(out), _Descriptor(err))
+        self._process = _context.Process(target=_run, args=(program, arguments, cwd, env, outputs))
         self._process.start()
         assert self._process.pid is not None
         self.pid: int = self._process.pid
+
+    @classmethod
+    def logged(
+        cls, program: str, arguments: list[str], *, cwd: Path, env: dict[str, str], log: Path
+    ) -> Self:
+        """Append stdout and stderr to a file."""
+        with log.open("ab") as file:
+            number = file.fileno()
+            return cls(program, arguments, cwd=cwd, env=env, out=number, err=number)
 
     def poll(self) -> int | None:
         """The exit code, the negative number of a signal, or ``None`` while it runs."""
@@ -90,16 +98,39 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
-def _run(module: str, arguments: list[str], cwd: Path, env: dict[str, str], log: Path) -> None:
-    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
+def _run(
+    program: str | Path,
+    arguments: list[str],
+    cwd: Path,
+    env: dict[str, str],
+    outputs: tuple[int, int],
+) -> None:
+    for number, descriptor in enumerate(outputs, start=1):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    sys.stdout, sys.stderr = _writer(1, "strict"), _writer(2, "backslashreplace")
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
-    sys.path.insert(0, str(cwd))
-    sys.argv = [module, *arguments]
+    sys.argv = [str(program), *arguments]
     try:
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        if isinstance(program, Path):
+            runpy.run_path(str(program), run_name="__main__")
+        else:
+            sys.path.insert(0, str(cwd))
+            runpy.run_module(program, run_name="__main__", alter_sys=True)
     finally:
         atexit._run_exitfuncs()  # a forked process ends without them
+
+
+def _writer(number: int, errors: str) -> TextIO:
+    """A text stream as Python opens it at its start."""
+    by_line = number == 2 or os.isatty(number)
+    return open(
+        number,
+        "w",
+        buffering=1 if by_line else -1,
+        encoding="utf-8",
+        errors=errors,
+        closefd=False,
+    )

@@ -49,7 +49,7 @@ class WorkerProcess:
         self.starts += 1
         name = f"worker-{os.getpid()}-{id(self)}@test"
         arguments = ["-A", self._app, "worker", "-P", "threads", "-n", name]
-        return Forked("celery", arguments, cwd=ROOT, env=self._env, log=self._log)
+        return Forked.logged("celery", arguments, cwd=ROOT, env=self._env, log=self._log)
 
     def _supervise(self) -> None:
         while self._restart and not self._stopping.wait(0.1):

@@ -58,7 +58,7 @@ def test_importing_the_api_leaves_torch_and_the_worker_unloaded() -> None:
 )
 def test_a_wrong_setting_is_one_clear_line(name: str, value: str, tmp_path: Path) -> None:
     env, log = {**os.environ, name: value}, tmp_path / "api.log"
-    ended = Forked("uvicorn", ["api.main:app", "--port", "0"], cwd=ROOT, env=env, log=log)
+    ended = Forked.logged("uvicorn", ["api.main:app", "--port", "0"], cwd=ROOT, env=env, log=log)
     assert ended.wait(60) == 3
     [line] = log.read_text().splitlines()
     assert name in line

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -129,15 +130,12 @@ def test_output_for_programs_is_utf_8(
     service: LiveService, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     (tmp_path / "é 写.png").write_bytes(coloured(1))
-    run = Command("é 写.png", "--json", url=service.url, cwd=tmp_path, env=environment)
-    code, printed, said = run.end()
+    run = partial(Command, url=service.url, cwd=tmp_path, env=environment, own_python=True)
+    code, printed, said = run("é 写.png", "--json").end()
     assert (code, said) == (0, "")
     assert json.loads(printed)["path"] == "é 写.png"
-    run = Command("é 写.png", url=service.url, cwd=tmp_path, env=environment)
-    assert run.end()[1].startswith("é 写.png\t\t\tclass 1\t0.9")
-    code, printed, _ = Command(
-        "health", "--json", url=service.url, cwd=tmp_path, env=environment
-    ).end()
+    assert run("é 写.png").end()[1].startswith("é 写.png\t\t\tclass 1\t0.9")
+    code, printed, _ = run("health", "--json").end()
     assert (code, json.loads(printed)["status"]) == (0, "ok")
 
 
