@@ -27,9 +27,10 @@ CLASSES = 256
 # Duration of a call of the model, and the additional time for each photo in it.
 SERVICE_TIME_S = float(os.environ.get("SCRIPTED_SERVICE_TIME_S", "0"))
 IMAGE_TIME_S = float(os.environ.get("SCRIPTED_IMAGE_TIME_S", "0"))
-# A fault of the process: every call after the first 20 raises, runs out of memory or returns NaN.
+# A fault of the process after 20 calls: each further call raises, runs out of memory or returns NaN,
+# or ("maps") each further map raises.
 FAULT = os.environ.get("SCRIPTED_FAULT", "")
-SOUND_CALLS = 20
+SOUND_CALLS = int(os.environ.get("SCRIPTED_SOUND_CALLS", "20"))
 
 
 class ScriptedRuntime:
@@ -70,9 +71,15 @@ class ScriptedRuntime:
             rows[:] = np.nan
         return rows
 
-    def explain(self, _: NDArray[np.uint8], classes: Sequence[int]) -> NDArray[np.float32]:
-        """Fail: a photo that succeeds was therefore not asked for maps."""
-        raise ValueError(f"scripted failure to explain {classes}")
+    def explain(self, photo: NDArray[np.uint8], classes: Sequence[int]) -> NDArray[np.float32]:
+        """Fail for photos of one colour, so that one that succeeds was not asked for maps.
+
+        With the fault "maps", succeed at first and fail later for every photo.
+        """
+        broken = self._calls > SOUND_CALLS
+        if broken if FAULT == "maps" else (photo == photo[0, 0]).all():
+            raise ValueError(f"scripted failure to explain {classes}")
+        return np.zeros((len(classes), 7, 7), np.float32)
 
     def warm_up(self, sizes: Iterable[int]) -> None:
         """Do nothing."""

@@ -25,17 +25,20 @@ class SelfCheck:
         noise = np.random.default_rng(0).integers(0, 256, (1, side, side, 3))
         self._photo: NDArray[np.uint8] = noise.astype(np.uint8)
 
-    def run(self, *, photo_suspect: bool = True) -> None:
+    def run(self, *, photo_suspect: bool = True, maps: bool = False) -> None:
         """Classify the known-good photo.
 
         Args:
             photo_suspect: Whether a photo ran before that may have caused the fault.
+            maps: Whether to compute an activation map for it, too.
 
         Raises:
             WorkerFault: The model raises an exception, or returns numbers that are not finite.
         """
         try:
             finite(self._runtime.predict(self._photo))
+            if maps:
+                finite(self._runtime.explain(self._photo[0], [0]))
         except OutOfMemory as error:
             detail = f"a known-good photo does not fit the device's memory: {error}"
             raise WorkerFault("memory", detail, photo_suspect=photo_suspect) from error

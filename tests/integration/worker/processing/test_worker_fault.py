@@ -18,13 +18,18 @@ def beside(bench: Bench, name: str, **env: str) -> WorkerProcess:
     return WorkerProcess(bench.env(**env), bench.folder / f"{name}.log", restart=True)
 
 
-@pytest.mark.parametrize("fault", ["raises", "memory", "nan"])
+@pytest.mark.parametrize("fault", ["raises", "memory", "nan", "maps"])
 def test_every_photo_succeeds_beside_a_worker_whose_model_breaks(bench: Bench, fault: str) -> None:
+    maps = fault == "maps"
+    # the sound one cannot fail at maps, with a fault that begins after more calls than there are
+    sound = {**SLOW, **({"SCRIPTED_FAULT": "maps", "SCRIPTED_SOUND_CALLS": "9999"} if maps else {})}
     with ExitStack() as stack:
-        stack.enter_context(bench.worker(**SLOW))
+        stack.enter_context(bench.worker(SCRIPTED_EXPLAINS="1", **sound))
         # the faulty one is the faster consumer
-        faulty = stack.enter_context(beside(bench, "faulty", SCRIPTED_FAULT=fault))
-        job = bench.wait(bench.submit([photo(0, at % 200) for at in range(COUNT)]), 120)
+        broken = beside(bench, "faulty", SCRIPTED_EXPLAINS="1", SCRIPTED_FAULT=fault)
+        faulty = stack.enter_context(broken)
+        photos = [photo(0, at % 200) for at in range(COUNT)]
+        job = bench.wait(bench.submit(photos, explain=maps), 120)
         assert faulty.starts > 1
     assert ends(job) == [str(at % 200) for at in range(COUNT)]
     assert "this worker is faulty, exiting" in faulty.log

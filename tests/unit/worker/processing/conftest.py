@@ -115,14 +115,14 @@ class PlayedStore:
 
 
 class PlayedRuntime:
-    """Answers class 1; ``predict_hook`` and ``explain_hook`` may raise, or change the answer."""
+    """Answers class 1; ``predict_hook`` may raise, ``explain`` returns the next of its values."""
 
     name, device, precision, concurrency, best_batch = "played", "cpu", "fp32", 1, 4
     explains = True
 
     def __init__(self) -> None:
         self.predict_hook: Callable[[int], None] = lambda _: None
-        self.maps_value = 0.5
+        self.maps_values = [0.5]  # the last one is returned for ever
         self.calls = 0
 
     def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -132,7 +132,8 @@ class PlayedRuntime:
 
     def explain(self, photo: NDArray[np.uint8], classes: Sequence[int]) -> NDArray[np.float32]:
         assert photo.shape == (224, 224, 3)
-        return np.full((len(classes), 7, 7), self.maps_value, np.float32)
+        value = self.maps_values.pop(0) if len(self.maps_values) > 1 else self.maps_values[0]
+        return np.full((len(classes), 7, 7), value, np.float32)
 
     def warm_up(self, sizes: Iterable[int]) -> None:
         raise AssertionError(f"a pipeline warms nothing up: {sizes}")

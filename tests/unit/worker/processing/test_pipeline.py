@@ -176,9 +176,21 @@ def test_a_photo_in_isolation_is_blamed_for_a_model_that_fails_on_it(played: Pla
 
 def test_maps_with_nan_fail_the_photo(played: Played) -> None:
     played.record.explain = True
-    played.runtime.maps_value = np.nan
+    played.runtime.maps_values = [np.nan, 0.5]
     played.run()
     assert played.end() == "inference_failed"
+    assert played.exits == []
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_maps_that_fail_for_good_end_the_worker(played: Played, *, alone: bool) -> None:
+    """In isolation the photo stays suspect: without maps in any worker it has to end, too."""
+    played.record.explain = True
+    played.runtime.maps_values = [np.nan]
+    played.run(alone=alone)
+    assert played.record.results == []
+    assert played.exits == [EXIT_FAULT]
+    assert played.record.handed_back == [(REF, True)]
 
 
 def test_a_photo_gets_its_maps(played: Played) -> None:
