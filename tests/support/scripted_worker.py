@@ -27,8 +27,8 @@ CLASSES = 256
 # Duration of a call of the model, and the additional time for each photo in it.
 SERVICE_TIME_S = float(os.environ.get("SCRIPTED_SERVICE_TIME_S", "0"))
 IMAGE_TIME_S = float(os.environ.get("SCRIPTED_IMAGE_TIME_S", "0"))
-# A fault of the process after 20 calls: each further call raises, runs out of memory or returns NaN,
-# or ("maps") each further map raises.
+# A fault of the process after 20 calls: each further call raises, runs out of memory or returns
+# NaN, or ("maps") each further map raises.
 FAULT = os.environ.get("SCRIPTED_FAULT", "")
 SOUND_CALLS = int(os.environ.get("SCRIPTED_SOUND_CALLS", "20"))
 
