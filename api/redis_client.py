@@ -16,8 +16,11 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.typing import EncodableT
 
+from shared import log
 from shared.errors import BrokerUnavailable
 from shared.redis_client import REDIS_DOWN, WRONG_SERVER
+
+_log = log.get(__name__)
 
 # Each whole call has a time limit below; on a busy host this process sees its connection late.
 CONNECT_S = 1.0
@@ -72,6 +75,9 @@ async def broker_within(seconds: float = BROKER_S) -> AsyncIterator[None]:
         async with own_time_within(seconds):
             yield
     except REDIS_DOWN as error:
+        if isinstance(error, redis.exceptions.ResponseError):
+            # Redis may refuse one command and respond to all others, so that `/health` is ok
+            _log.warning("redis refused a command", reason=type(error).__name__, cause=str(error))
         raise broker_unavailable() from error
 
 

@@ -77,3 +77,27 @@ def test_a_redis_that_refuses_every_write_is_down(pair: Pair, tmp_path: Path) ->
         assert "NoReplicasError" in api.log.read_text() or "NOREPLICAS" in api.log.read_text()
         pair.first.config_set("min-replicas-to-write", 0)
         eventually(lambda: api.client.get("/health").json()["broker"]["status"] == "up", 15)
+
+
+@pytest.mark.parametrize("refusal", ["-evalsha", "resetkeys ~other"])
+def test_a_redis_whose_user_may_not_write_is_down(refusal: str, pair: Pair, tmp_path: Path) -> None:
+    """As one whose users are those of an older release."""
+    url = f"redis://127.0.0.1:{pair.address.port}/0"
+    with ApiProcess(url, tmp_path) as api:
+        eventually(lambda: api.client.get("/health").json()["broker"]["status"] == "up", 15)
+        pair.first.execute_command("ACL", "SETUSER", "default", *refusal.split())
+        eventually(lambda: api.client.get("/health").json()["broker"]["status"] == "down", 15)
+        assert "NoPermissionError" in api.log.read_text()
+        pair.first.execute_command("ACL", "SETUSER", "default", "+@all", "allkeys")
+        eventually(lambda: api.client.get("/health").json()["broker"]["status"] == "up", 15)
+
+
+def test_the_log_names_the_cause_of_each_refused_write(pair: Pair, tmp_path: Path) -> None:
+    """A user who lacks one command only: `/health` cannot know, so the log has to."""
+    url = f"redis://127.0.0.1:{pair.address.port}/0"
+    with ApiProcess(url, tmp_path) as api:
+        eventually(lambda: api.client.get("/health").json()["broker"]["status"] == "up", 15)
+        pair.first.execute_command("ACL", "SETUSER", "default", "-hset")
+        assert api.client.post("/jobs", files={"files": photo(0)}).status_code == 503
+        [line] = [one for one in api.log.read_text().splitlines() if "redis refused" in one]
+        assert "hset" in line
