@@ -23,9 +23,6 @@ sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 # Files that exist if there is an NVIDIA GPU: native driver, driver in a container, WSL2.
 _GPU_SIGNS = ("/dev/nvidia0", "/proc/driver/nvidia/version", "/dev/dxg")
 
-# Models that use fp32 unless PRECISION is set: in bf16 only 92 % of 240 views keep their first
-# class (ResNet-50: 99 %; measured with scripts.checks.agreement).
-_FRAGILE = {"efficientnet_lite0"}
 # The warm-up runs all batch sizes up to this one.
 EVERY_SIZE = 8
 WARM_UP_S = 60.0
@@ -98,16 +95,11 @@ def warm_up(runtime: Runtime, max_batch_size: int, limit_s: float = WARM_UP_S) -
 
 
 def _loaded(spec: ModelSpec, settings: WorkerSettings, device: str) -> Runtime:
-    precision = settings.precision
-    if precision == "auto" and spec.name in _FRAGILE:
-        precision = "fp32"
     engine = settings.runtime
     if engine == "auto":
         engine = "openvino" if device == "cpu" else "torch"
     runtime = (
-        _torch(spec, device, precision)
-        if engine == "torch"
-        else _openvino(spec, settings, precision)
+        _torch(spec, device, settings.precision) if engine == "torch" else _openvino(spec, settings)
     )
     side = spec.recipe.crop
     photo = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), np.uint8)
@@ -129,10 +121,10 @@ def _torch(spec: ModelSpec, device: str, precision: str) -> Runtime:
     return TorchRuntime(spec, device, precision)
 
 
-def _openvino(spec: ModelSpec, settings: WorkerSettings, precision: str) -> Runtime:
+def _openvino(spec: ModelSpec, settings: WorkerSettings) -> Runtime:
     from worker.inference.openvino_runtime import OpenVINORuntime  # noqa: PLC0415 - only when chosen
 
-    return OpenVINORuntime(spec, settings.model_cache.expanduser(), precision)
+    return OpenVINORuntime(spec, settings.model_cache.expanduser(), settings.precision)
 
 
 def _device(settings: WorkerSettings) -> str:

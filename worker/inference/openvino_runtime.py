@@ -5,6 +5,7 @@ not import torch.
 """
 
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -19,15 +20,18 @@ from openvino import properties
 from openvino.properties import hint
 
 from worker.cgroup import cpu_quota, processors
-from worker.inference.conversion import converted, core
+from worker.inference.conversion import cache_key, converted, core
 from worker.inference.openvino_maps import Mapper, head_of
 from worker.inference.quantization import quantized
 from worker.inference.runtime import OutOfMemory
+from worker.models.precision import FRAGILE, faster
 from worker.models.selection import ModelSpec
 from worker.models.weights import ModelUnavailable
 
 # The number of a worker's task threads; each stream holds the activations of one call.
 MAX_STREAMS = 8
+# Of each precision; the fastest counts.
+_MEASURED_CALLS = 4
 _Requests: TypeAlias = "SimpleQueue[ov.InferRequest]"
 _TYPES = {"fp32": ov.Type.f32, "bf16": ov.Type.bf16, "fp16": ov.Type.f16}
 
@@ -41,8 +45,9 @@ class OpenVINORuntime:
     Args:
         spec: The model.
         cache: Folder for the converted model; if it is not writable, each start converts.
-        precision: `fp32`, `bf16`, `fp16`, `int8`, or `auto`: bf16 where the processor has it
-            natively, else fp32. Layers that int8 leaves unquantized are computed as with `auto`.
+        precision: `fp32`, `bf16`, `fp16`, `int8`, or `auto`: bf16 if the processor has it natively
+            and is clearly faster with it, else fp32. The first start measures this. Layers that
+            int8 leaves unquantized are computed as with `auto`.
         trial: A graph of `worker.inference.quantization` that is not kept, for `int8`.
 
     Raises:
@@ -58,13 +63,18 @@ class OpenVINORuntime:
     def __init__(
         self, spec: ModelSpec, cache: Path, precision: str, trial: ov.Model | None = None
     ) -> None:
-        self.precision = _precision(precision)
+        if precision == "fp16" and "FP16" not in _native():
+            raise ModelUnavailable(
+                "PRECISION=fp16 is not native to this processor: use auto or fp32"
+            )
         self.concurrency = min(MAX_STREAMS, processors())
         rounded = (trial or quantized(spec, cache)) if precision == "int8" else None
         # Kept for `explain`, because the cache or the file of weights may change until then.
         # OpenVINO maps the weights from the graph's file: this costs no memory without `explain`.
         self._graph = converted(spec, cache)
-        floats = _precision("auto") if rounded else self.precision
+        chosen = precision in {"auto", "int8"}
+        floats = _automatic(spec, cache, self._graph) if chosen else precision
+        self.precision = precision if rounded else floats
         self.explains = head_of(self._graph) is not None
         self._mapper: Mapper | None = None
         self._mapping = threading.Lock()
@@ -114,8 +124,17 @@ class OpenVINORuntime:
                 self._infer(self._free, batch)  # the queue hands the requests out in turn
 
 
-def _compiled(graph: ov.Model, precision: str = "fp32", streams: int = 1) -> ov.CompiledModel:
-    """Compile a graph for the given number of parallel calls, which share the cores."""
+def _compiled(
+    graph: ov.Model, precision: str = "fp32", streams: int = 1, threads: int | None = None
+) -> ov.CompiledModel:
+    """Compile a graph for the given number of parallel calls, which share the threads.
+
+    Args:
+        graph: uint8 (n, crop, crop, 3) → probabilities (n, classes).
+        precision: `fp32`, `bf16` or `fp16`.
+        streams: The number of calls.
+        threads: Not set: one for each core.
+    """
     accurate, fast = hint.ExecutionMode.ACCURACY, hint.ExecutionMode.PERFORMANCE
     options = {
         hint.inference_precision: _TYPES[precision],
@@ -126,7 +145,9 @@ def _compiled(graph: ov.Model, precision: str = "fp32", streams: int = 1) -> ov.
         hint.enable_cpu_pinning: False,
     }
     if cpu_quota():  # OpenVINO ignores quotas; without a quota its own choice is better
-        options[properties.inference_num_threads] = processors()
+        threads = threads or processors()
+    if threads:
+        options[properties.inference_num_threads] = threads
     return core().compile_model(graph, "CPU", options)
 
 
@@ -137,13 +158,42 @@ def _requests(compiled: ov.CompiledModel, count: int) -> _Requests:
     return requests
 
 
-def _precision(wanted: str) -> str:
-    native = core().get_property("CPU", properties.device.capabilities)
-    if wanted == "auto":
-        return "bf16" if "BF16" in native else "fp32"
-    if wanted == "fp16" and "FP16" not in native:
-        raise ModelUnavailable("PRECISION=fp16 is not native to this processor: use auto or fp32")
-    return wanted
+def _native() -> list[str]:
+    """What the processor computes in, such as `BF16`."""
+    native: list[str] = core().get_property("CPU", properties.device.capabilities)
+    return native
+
+
+def _automatic(spec: ModelSpec, cache: Path, graph: ov.Model) -> str:
+    """What `PRECISION=auto` takes on this processor, see `worker.models.precision`."""
+    if spec.name in FRAGILE or "BF16" not in _native():
+        return "fp32"
+    measure = partial(_core_ms, graph, spec.recipe.crop)
+    return faster(cache / "openvino" / f"{cache_key(spec)}-auto", measure)
+
+
+def _core_ms(graph: ov.Model, side: int) -> tuple[float, float]:
+    """How long one core computes a photo in fp32 and in bf16, in milliseconds.
+
+    Other processes, such as workers that start at the same time, do not count: this is the time
+    that the processor spends on this process.
+    """
+    photo = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), np.uint8)
+    requests = [
+        _compiled(graph, precision, threads=1).create_infer_request()
+        for precision in ("fp32", "bf16")
+    ]
+
+    def call(request: ov.InferRequest) -> float:
+        began = time.process_time()
+        request.infer({0: photo}, share_inputs=True)
+        return 1000 * (time.process_time() - began)
+
+    with _memory_errors():
+        # By turns, because the clock of a processor changes.
+        calls = [[call(request) for request in requests] for _ in range(_MEASURED_CALLS)]
+    fp32, bf16 = map(min, zip(*calls, strict=True))
+    return fp32, bf16
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from worker.cgroup import cpu_quota, processors
 from worker.inference.architectures import Classifier, build
 from worker.inference.runtime import OutOfMemory, activation_maps
+from worker.models.precision import FRAGILE
 from worker.models.selection import ModelSpec
 from worker.models.weights import ModelUnavailable
 
@@ -22,8 +23,8 @@ class TorchRuntime:
     Args:
         spec: The model.
         device: `cpu` or an existing `cuda:N`.
-        precision: `fp32`, `bf16`, `fp16`, or `auto`: fp32 on a processor; on a GPU bf16 if
-            supported, else fp16.
+        precision: `fp32`, `bf16`, `fp16`, or `auto`: fp32 on a processor or for a fragile model; on
+            a GPU bf16 if supported, else fp16.
         build: Loads the network.
 
     Raises:
@@ -47,7 +48,7 @@ class TorchRuntime:
         self.device = device
         self._device = torch.device(device)
         self._cuda = self._device.type == "cuda"
-        self.precision = self._precision(precision)
+        self.precision = self._precision(precision, spec.name)
         if self._cuda:
             # Otherwise convolutions in fp32 would be rounded to TF32.
             torch.backends.cudnn.allow_tf32 = False
@@ -95,9 +96,9 @@ class TorchRuntime:
         pinned.numpy()[...] = batch
         return pinned.to(self._device, non_blocking=True)
 
-    def _precision(self, wanted: str) -> str:
+    def _precision(self, wanted: str, model: str) -> str:
         if wanted == "auto":
-            if not self._cuda:
+            if not self._cuda or model in FRAGILE:
                 return "fp32"
             with torch.cuda.device(self._device):
                 return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -91,6 +92,13 @@ def test_a_gpu_gets_pinned_photos_and_its_own_precision(
     assert torch.backends.cudnn.benchmark
     assert not torch.backends.cudnn.allow_tf32
     assert np.abs(answers - MeanColour()(torch.from_numpy(noise(8)[:2])).numpy()).max() < 1e-6
+
+
+@pytest.mark.usefixtures("cuda")
+def test_the_packaged_model_is_never_rounded_unasked_on_a_gpu() -> None:
+    fragile = replace(of_file(Path(__file__)), name="efficientnet_lite0")
+    assert TorchRuntime(fragile, "cuda:0", "auto", lambda _: MeanColour()).precision == "fp32"
+    assert TorchRuntime(fragile, "cuda:0", "bf16", lambda _: MeanColour()).precision == "bf16"
 
 
 def test_a_gpu_without_memory_is_swept_before_half_the_batch_is_tried(cuda: FakeCuda) -> None:
