@@ -40,13 +40,13 @@ class Metrics:
         more = ["owner"] if self.owners else []
         self._requests = Counter(
             "http_requests",
-            "Requests answered.",
+            "Finished requests.",
             ["route", "method", "status", *more],
             registry=self.registry,
         )
         self._seconds = Histogram(
             "http_request_duration_seconds",
-            "Time from request to answer.",
+            "From the request to the end of the response.",
             ["route"],
             buckets=BUCKETS,
             registry=self.registry,
@@ -116,7 +116,7 @@ class _FleetCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         cluster = self._admission.cluster
         yield GaugeMetricFamily(
-            PREFIX + "broker_up", "1 while Redis answers.", value=int(cluster.broker_up)
+            PREFIX + "broker_up", "1 while the API reaches Redis.", value=int(cluster.broker_up)
         )
         if cluster.broker_up:  # a zero would look like a counter reset, or raise an alarm
             yield from self._seen(cluster)
@@ -134,7 +134,7 @@ class _FleetCollector(Collector):
         yield workers
         yield CounterMetricFamily(
             PREFIX + "messages_discarded",
-            "Messages that were none of ours.",
+            "Malformed messages that were removed from a queue.",
             value=cluster.discarded,
         )
         held = sum(worker.report.in_flight for worker in cluster.workers)
