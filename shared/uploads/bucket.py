@@ -23,8 +23,9 @@ TRY = timedelta(seconds=5)
 TRIES_WITHIN = timedelta(seconds=1)
 # The sweeper writes this object to read the store's clock; no other response contains it.
 CLOCK_KEY = ".clock"
-# Responses of S3-compatible stores that do not support DeleteObjects or do not permit it.
-_BULK_REFUSED = re.compile(r"POST \S+ .*status code: (400|403|405|501)", re.DOTALL)
+# Errors of a store that is unreachable or out of order. After any other error of a bulk delete the
+# store may still delete single objects: it does not support or permit DeleteObjects.
+_OUT_OF_ORDER = re.compile(r"HTTP error|NoSuchBucket|status code: 5(?!01)")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 
 
@@ -71,8 +72,8 @@ class BucketUploadStore:
     def _delete(self, keys: list[str]) -> None:
         try:
             obstore.delete(self._deleting, keys)
-        except BaseError as error:
-            if self._deleting is self._one_by_one or not _BULK_REFUSED.search(str(error)):
+        except (BaseError, FileNotFoundError) as error:
+            if self._deleting is self._one_by_one or _OUT_OF_ORDER.search(str(error)):
                 raise
             obstore.delete(self._one_by_one, keys)
             self._deleting = self._one_by_one  # single deletes work, so keep using them

@@ -17,21 +17,23 @@ class Refusing:
 
     bulk: int
     single: int = 204
+    text: bytes = b""  # the body of the answer to a bulk delete
     asked: list[str] = field(default_factory=list)
 
 
 @contextmanager
 def serving(answers: Refusing, monkeypatch: pytest.MonkeyPatch) -> Iterator[UploadStore]:
     class Handler(BaseHTTPRequestHandler):
-        def answer(self, status: int) -> None:
+        def answer(self, status: int, text: bytes = b"") -> None:
             self.rfile.read(int(self.headers.get("content-length", 0)))
             answers.asked.append(f"{self.command} {self.path}")
             self.send_response(status)
-            self.send_header("content-length", "0")
+            self.send_header("content-length", str(len(text)))
             self.end_headers()
+            self.wfile.write(text)
 
         def do_POST(self) -> None:
-            self.answer(answers.bulk)
+            self.answer(answers.bulk, answers.text)
 
         def do_DELETE(self) -> None:
             self.answer(answers.single)
@@ -54,11 +56,22 @@ def serving(answers: Refusing, monkeypatch: pytest.MonkeyPatch) -> Iterator[Uplo
         server.server_close()
 
 
-@pytest.mark.parametrize("status", [400, 403, 405, 501])
+def refused(code: str) -> bytes:
+    """What S3 answers with 200 if it refuses one of the objects."""
+    error = f"<Key>uploads/a.0</Key><Code>{code}</Code><Message>refused</Message>"
+    return f"<DeleteResult><Error>{error}</Error></DeleteResult>".encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [(status, b"") for status in (400, 403, 404, 405, 411, 422, 501)]
+    + [(200, refused("AccessDenied")), (200, refused("InternalError"))]
+    + [(200, b"<html>"), (200, b"")],
+)
 def test_objects_are_deleted_one_by_one_where_many_at_once_are_refused(
-    status: int, monkeypatch: pytest.MonkeyPatch
+    status: int, text: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers = Refusing(bulk=status)
+    answers = Refusing(bulk=status, text=text)
     with serving(answers, monkeypatch) as store:
         store.delete("a.0", "a.1")
         store.delete("a.2")
@@ -87,3 +100,16 @@ def test_the_setting_of_the_library_switches_deletes_of_many_off(
     with serving(answers, monkeypatch) as store:
         store.delete("a.0", "a.1")
     assert sorted(answers.asked) == ["DELETE /bucket/uploads/a.0", "DELETE /bucket/uploads/a.1"]
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [(500, b""), (503, b""), (404, b"<Error><Code>NoSuchBucket</Code></Error>")],
+)
+def test_a_store_that_is_out_of_order_is_not_asked_for_each_object(
+    status: int, text: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = Refusing(bulk=status, text=text)
+    with serving(answers, monkeypatch) as store, pytest.raises(OSError, match=str(status)):
+        store.delete("a.0", "a.1")
+    assert not [line for line in answers.asked if line.startswith("DELETE")]
