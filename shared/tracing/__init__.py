@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from shared import log
+from shared.loopback import reach_directly
 from shared.settings import SharedSettings
 
 _log = log.get(__name__)
@@ -33,6 +34,7 @@ def start(settings: SharedSettings, name: str, *, consumes: bool = False) -> Non
     """
     if not settings.otel_exporter_otlp_endpoint:
         return
+    reach_directly()
     try:
         _start(name, consumes=consumes)
     except ImportError as error:

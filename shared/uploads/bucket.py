@@ -14,6 +14,8 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, S3Store, from_url
 
+from shared.loopback import reach_directly
+
 if TYPE_CHECKING:  # obstore has this name for type checkers only
     from obstore.store import S3Config
 
@@ -101,6 +103,7 @@ class BucketUploadStore:
 
 
 def _open(url: str, config: "S3Config | None" = None) -> S3Store | GCSStore | AzureStore:
+    reach_directly()
     try:
         store = from_url(
             url,

@@ -18,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from shared.redis_client import connect
 from tests.integration.worker.conftest import photo
 from tests.support.api_process import ROOT, ApiProcess
+from tests.support.proxies import DEAD_PROXY
 from tests.support.redis_server import RedisServer
 from tests.support.served import eventually
 from tests.support.worker_process import WorkerProcess
@@ -132,6 +133,15 @@ def test_each_photo_of_a_batch_belongs_to_its_request(
     tasks = collector.named("run/classify") + collector.named("run/classify_chunk")
     assert {span.trace for span in tasks} == {request.trace}
     assert {span.parent for span in collector.named("inference")} == {task.id for task in tasks}
+
+
+def test_a_collector_on_this_machine_is_reached_without_the_proxy(
+    redis_server: RedisServer, tmp_path: Path, collector: Collector
+) -> None:
+    how = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "200"}
+    with ApiProcess(redis_server.url, tmp_path, **how, **DEAD_PROXY) as api:
+        api.client.get(f"/jobs/{'0' * 32}")
+        eventually(lambda: bool(collector.spans), 15)
 
 
 def test_what_nobody_asked_for_begins_no_trace(api: ApiProcess, collector: Collector) -> None:

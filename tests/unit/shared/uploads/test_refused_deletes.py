@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from shared.uploads import UploadStore, open_uploads
+from tests.support.proxies import DEAD_PROXY
 
 
 @dataclass
@@ -113,3 +114,14 @@ def test_a_store_that_is_out_of_order_is_not_asked_for_each_object(
     with serving(answers, monkeypatch) as store, pytest.raises(OSError, match=str(status)):
         store.delete("a.0", "a.1")
     assert not [line for line in answers.asked if line.startswith("DELETE")]
+
+
+def test_a_store_on_this_machine_is_reached_without_the_proxy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in DEAD_PROXY.items():
+        monkeypatch.setenv(name, value)
+    answers = Refusing(bulk=501)
+    with serving(answers, monkeypatch) as store:
+        store.delete("a.0")
+    assert answers.asked[-1] == "DELETE /bucket/uploads/a.0"
