@@ -9,7 +9,7 @@ _SHORT, _LONG = 3, 4
 _BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 
 
-def read_orientation(exif: bytes) -> int:
+def read_orientation(exif: bytes | memoryview) -> int:
     """Find the orientation in the first directory of EXIF data.
 
     Pillow's reader copies the data that each entry of the directory points to: with 16 MB of EXIF
@@ -21,8 +21,8 @@ def read_orientation(exif: bytes) -> int:
     Returns:
         1 to 8; 1, which is upright, if there is no orientation or it cannot be read.
     """
-    tiff = exif.removeprefix(EXIF_HEADER)
-    order = _BYTE_ORDERS.get(tiff[:4])
+    tiff = exif[len(EXIF_HEADER) :] if exif[: len(EXIF_HEADER)] == EXIF_HEADER else exif
+    order = _BYTE_ORDERS.get(bytes(tiff[:4]))
     if order is None:
         return 1
     entry = struct.Struct(order + "HHI")

@@ -79,8 +79,11 @@ class Jpeg:
         as_image = picture_bytes(kept_width, kept_height, self.kept_depth)
         converted = as_image if depth == 4 else 0
         decoded = width * height * depth + 8 * height
+        mended = len(self.data)  # a copy with an end marker, or with a header without errors
         return max(
-            self.header.coefficient_bytes + decoded, decoded + kept, kept + as_image + converted
+            self.header.coefficient_bytes + decoded + mended,
+            decoded + mended + kept,
+            kept + as_image + converted,
         )
 
     def read(self, shrink: int, cut: IntBox) -> Image.Image:

@@ -192,4 +192,4 @@ def plain_header(data: bytes, header: JpegHeader) -> bytes:
             parts.append(_PLAIN_ADOBE + bytes([known]))
         elif not _APP0 <= marker <= 0xEF and marker != _COMMENT:
             parts.append(data[at - 2 : end])
-    return b"".join([*parts, data[header.data_at :]])
+    return b"".join([*parts, memoryview(data)[header.data_at :]])

@@ -2,6 +2,7 @@
 
 import io
 import zlib
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
@@ -47,8 +48,10 @@ class Png(FullSizePhoto[PngHeader]):
             result = 0
         raw_row = -(-self.size[0] * _CHANNELS[self.header.color] * self.header.depth // 8)
         rows = 2 * raw_row + (depth + 1) * self.size[0]  # two to decode, one to be checked
+        # What follows the last row among the pixels is read at once, in blocks that are joined.
+        surplus = 2 * self.header.length
         whole = picture_bytes(*self.size, depth)
-        return max(whole + max(kept, rows), kept + result) + len(self.header.data)
+        return max(whole + max(kept, rows, surplus), kept + result) + self.header.length
 
     @property
     def kept_depth(self) -> int:
@@ -106,8 +109,8 @@ class Png(FullSizePhoto[PngHeader]):
             return
         missing = self._bytes_of_rows()
         inflate = zlib.decompressobj()
-        for part in self.header.pixels:
-            tail = self.header.data[part]
+        for block in self._blocks():
+            tail: bytes | memoryview = block
             while tail and missing > 0 and not inflate.eof:
                 try:
                     missing -= len(inflate.decompress(tail, _BLOCK))
@@ -116,6 +119,12 @@ class Png(FullSizePhoto[PngHeader]):
                 tail = inflate.unconsumed_tail
         if missing > 0:
             raise InvalidImage(ENDS_TOO_EARLY)
+
+    def _blocks(self) -> Iterator[memoryview]:
+        """The compressed pixels in small blocks, because zlib copies the rest of a block."""
+        for content in self.header.pixels():
+            for start in range(0, len(content), _BLOCK):
+                yield content[start : start + _BLOCK]
 
     def _bytes_of_rows(self) -> int:
         """Size of the decompressed data in bytes if no row is missing."""

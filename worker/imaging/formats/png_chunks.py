@@ -4,8 +4,9 @@ Text, colour profiles and other metadata can decompress to megabytes, contain ke
 mistakes for its own, or be damaged. They do not change the pixels, so the decoder never gets them.
 """
 
+import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from struct import Struct
 
 from shared.errors import InvalidImage
@@ -23,6 +24,8 @@ _TRANSPARENCY_BYTES = {GREY: range(2, 3), RGB: range(6, 7), PALETTE: range(1, 25
 _CHUNK = Struct(">I4s")
 _HEADER = Struct(">IIBBBBB")
 _AROUND = 12  # length, kind and checksum of a chunk
+# As much as a segment of a JPEG holds. Pillow, which does not use it, would copy it twice.
+_EXIF_MAX = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,9 @@ class PngHeader:
         interlaced: Whether the rows are in Adam7's order.
         has_transparency: Whether a tRNS chunk makes colours or palette entries transparent.
         orientation: EXIF orientation, 1 to 8.
-        data: The file without chunks that do not affect decoding; the same object if it has none.
-        pixels: Start and end of the content of each IDAT chunk in ``data``.
+        file: The whole file.
+        length: Number of bytes of `data`.
+        whole: Whether `data` is the file itself.
     """
 
     size: Size
@@ -46,8 +50,30 @@ class PngHeader:
     interlaced: bool
     has_transparency: bool
     orientation: int
-    data: bytes
-    pixels: tuple[slice, ...]
+    file: bytes = field(repr=False)
+    length: int
+    whole: bool
+
+    @property
+    def data(self) -> bytes:
+        """The file without chunks that do not affect decoding; the same object if it has none.
+
+        It is copied here, because memory is reserved only after the header was read.
+        """
+        if self.whole:
+            return self.file
+        file, copy = memoryview(self.file), io.BytesIO()
+        copy.write(PNG_MAGIC)
+        for _, at, end in _passed(self.file, self.color, self.depth):
+            copy.write(file[at:end])
+        return copy.getvalue()
+
+    def pixels(self) -> Iterator[memoryview]:
+        """The content of each IDAT chunk."""
+        file = memoryview(self.file)
+        for kind, at, end in _chunks(self.file):
+            if kind == b"IDAT":
+                yield file[at + 8 : end - 4]
 
 
 def read_png_header(data: bytes) -> PngHeader:
@@ -63,37 +89,27 @@ def read_png_header(data: bytes) -> PngHeader:
     width, height, depth, color, _, _, interlaced = _HEADER.unpack_from(data, start + 8)
     if not width or not height:
         raise InvalidImage(CANNOT_BE_DECODED)
-    orientation = None
-    passed: list[slice] = []
-    pixels: list[slice] = []
-    seen: set[bytes] = set()
-    length_passed = start
-    for kind, at, end in _chunks(data):
-        if kind == b"eXIf" and orientation is None:
-            orientation = read_orientation(data[at + 8 : end - 4])
-        if kind in seen or not _decides(kind, end - at - _AROUND, color, depth):
-            continue
-        if kind != b"IDAT":  # any other chunk, such as the palette, may not be repeated
-            seen.add(kind)
-        else:
-            content = length_passed + 8
-            pixels.append(slice(content, content + min(end - 4, len(data)) - (at + 8)))
-        length_passed += end - at
-        if passed and passed[-1].stop == at:
-            passed[-1] = slice(passed[-1].start, end)
-        else:
-            passed.append(slice(at, end))
-    whole = len(passed) == 1 and passed[0].start == start
-    rest = data if whole else b"".join([PNG_MAGIC, *(data[part] for part in passed)])
+    exif = next(_exif(data), None)
+    kinds: set[bytes] = set()
+    length = passed_to = start
+    whole = True
+    for kind, at, end in _passed(data, color, depth):
+        kinds.add(kind)
+        length += min(end, len(data)) - at
+        whole &= at == passed_to
+        passed_to = end
+    # the decoder reads nothing behind the end chunk, but what is behind the last passed chunk
+    whole &= b"IEND" in kinds or passed_to >= len(data)
     return PngHeader(
         size=(width, height),
         depth=depth,
         color=color,
         interlaced=bool(interlaced),
-        has_transparency=b"tRNS" in seen,
-        orientation=orientation or 1,
-        data=rest,
-        pixels=tuple(pixels),
+        has_transparency=b"tRNS" in kinds,
+        orientation=1 if exif is None else read_orientation(exif),
+        file=data,
+        length=length,
+        whole=whole,
     )
 
 
@@ -113,11 +129,34 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     )
 
 
+def _exif(data: bytes) -> Iterator[memoryview]:
+    """The content of each eXIf chunk; the first one counts."""
+    for kind, at, end in _chunks(data):
+        if kind == b"eXIf":
+            yield memoryview(data)[at + 8 : end - 4]
+
+
+def _passed(data: bytes, color: int, depth: int) -> Iterator[tuple[bytes, int, int]]:
+    """The chunks that the decoder gets, as `_chunks` yields them."""
+    seen: set[bytes] = set()
+    for kind, at, end in _chunks(data):
+        if kind in seen or not _decides(kind, end - at - _AROUND, color, depth):
+            continue
+        if kind != b"IDAT":  # any other chunk, such as the palette, may not be repeated
+            seen.add(kind)
+        yield kind, at, end
+
+
 def _decides(kind: bytes, length: int, color: int, depth: int) -> bool:
-    """Whether a chunk affects the pixels or the orientation."""
+    """Whether the decoder gets a chunk: those that affect the pixels, and ordinary EXIF.
+
+    Without EXIF's, which most photos have as their only metadata, the file would have to be copied.
+    """
     if kind == b"tRNS":
         # Pillow reduces 16-bit colours to 8 bits, so it could not match the transparent colour.
         return length in _TRANSPARENCY_BYTES.get(color, ()) and (color, depth) != (RGB, 16)
     if kind == b"PLTE":
         return color == PALETTE
-    return kind in {b"IHDR", b"IDAT", b"IEND", b"eXIf"}
+    if kind == b"eXIf":
+        return length <= _EXIF_MAX
+    return kind in {b"IHDR", b"IDAT", b"IEND"}

@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image
 
 from tests.hostile.avifs import avif
-from tests.hostile.jpegs import jpeg
-from tests.hostile.pngs import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, chunk, png
+from tests.hostile.jpegs import jpeg, with_junk
+from tests.hostile.pngs import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, chunk, header, png
 from tests.hostile.webps import many_codes, riff, webp
 
 KINDS = [
@@ -18,10 +18,18 @@ KINDS = [
     *("webp", "webp-lossless", "webp-alpha", "webp-lossless-alpha", "webp-noise", "webp-animated"),
     "webp-codes",
 ]
+# Files that need far less than they might: copies of a large file, or what a decoder skips.
+ODD_KINDS = [
+    *("png-exif", "png-surplus", "png-surplus-in-chunk", "png-black-end"),
+    *("png-chunks", "png-texts-without-end", "jpeg-without-end", "jpeg-junk"),
+]
+LARGE = 12_000_000
 
 
 def large_photo(kind: str) -> bytes:
     """A photo of one of the `KINDS`."""
+    if kind in ODD_KINDS:
+        return odd_photo(kind)
     if kind == "thin":
         return png(np.zeros((2_000_000, 1, 1), np.uint8), kind=GREY)
     if kind == "texts":
@@ -69,4 +77,28 @@ def large_photo(kind: str) -> bytes:
         "webp-noise": lambda: webp(noise),
         "webp-animated": lambda: webp(colours, save_all=True, append_images=[grey]),
         "webp-codes": lambda: riff(many_codes(1024)),
+    }[kind]()
+
+
+def odd_photo(kind: str) -> bytes:
+    """A photo of one of the `ODD_KINDS`."""
+    small = np.full((8, 8, 3), 7, np.uint8)
+    noise = np.random.default_rng(1).integers(0, 256, (1900, 2500, 3), np.uint8)
+    black_end = noise.copy()
+    black_end[-2:] = 0
+    text, surplus = chunk(b"tEXt", b"key\0text"), chunk(b"IDAT", bytes(LARGE))
+    texts = b"".join(
+        chunk(b"zTXt", b"key %d\0\0" % number + zlib.compress(bytes(1_000_000), 9))
+        for number in range(60)
+    )
+    in_chunk = zlib.compress(bytes(8 * 25)) + bytes(LARGE)
+    return {
+        "png-exif": lambda: png(small, before=chunk(b"eXIf", bytes(LARGE)) + text),
+        "png-surplus": lambda: png(small, after=surplus),
+        "png-surplus-in-chunk": lambda: header(8, 8) + chunk(b"IDAT", in_chunk) + chunk(b"IEND"),
+        "png-black-end": lambda: png(black_end, before=text),
+        "png-chunks": lambda: png(small, before=(text + chunk(b"IDAT")) * 9_900),
+        "png-texts-without-end": lambda: png(small, after=texts).removesuffix(chunk(b"IEND")),
+        "jpeg-without-end": lambda: jpeg(Image.fromarray(noise))[:-2],
+        "jpeg-junk": lambda: with_junk(jpeg(Image.fromarray(noise))) + bytes(LARGE),
     }[kind]()
