@@ -15,8 +15,13 @@ from tests.support.told import COUNTS, tell_at_the_end
 # A shell makes its background processes ignore SIGINT, and the processes of the tests inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# these share a model, its answers and its converted graphs, which take long to make
-ENGINES = "tests/unit/worker/inference"
+# these share torch, a model, its answers and its converted graphs, which take long to make
+ENGINES = (
+    "tests/unit/worker/inference/",
+    "tests/unit/worker/imaging/test_preprocess.py",
+    "tests/unit/worker/models/test_selection.py",
+    "tests/unit/worker/models/test_weights_that_run_code.py",
+)
 
 # an example's time is the machine's, not the code's
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -46,10 +51,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Scheduling(LoadFileScheduling):
-    """A file at a time to a process, and all files of the engines to one."""
+    """A file at a time to a process, and all that need torch to one."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return ENGINES if nodeid.startswith(ENGINES) else super()._split_scope(nodeid)
+        return "engines" if nodeid.startswith(ENGINES) else super()._split_scope(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)  # xdist calls it, if it is there

@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
-from torchvision.transforms.functional import normalize, to_tensor
 
 from worker.models.selection import ModelSpec, ModelUnavailable
 from worker.models.transforms import IMAGENET1K_V2
@@ -39,10 +37,6 @@ def of_file(path: Path, labels: tuple[str, ...] = LABELS) -> ModelSpec:
 
 def settings(cache: Path, **values: Any) -> WorkerSettings:
     return WorkerSettings(**{"device": "cpu", "model_cache": cache} | values)
-
-
-def normalised(photo: Pixels) -> torch.Tensor:
-    return normalize(to_tensor(photo), IMAGENET1K_V2.mean, IMAGENET1K_V2.std)
 
 
 def told(action: Callable[[], object]) -> str:

@@ -1,5 +1,6 @@
 """Preprocessing equals torchvision's transform on every picture that it decodes at full size."""
 
+import importlib
 import io
 
 import numpy as np
@@ -8,7 +9,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resize
 
 from worker.imaging.preprocess import DRAFT_FACTOR, preprocess
 from worker.models.transforms import (
@@ -86,11 +86,14 @@ def reference(data: bytes, recipe: Recipe) -> NDArray[np.uint8]:
         white = Image.new("RGB", image.size, "white")
         white.paste(image, mask=image)
         image = white
+    transforms = importlib.import_module("torchvision.transforms")  # here, as torch takes long
     mode = {
-        Image.Resampling.BILINEAR: InterpolationMode.BILINEAR,
-        Image.Resampling.BICUBIC: InterpolationMode.BICUBIC,
+        Image.Resampling.BILINEAR: transforms.InterpolationMode.BILINEAR,
+        Image.Resampling.BICUBIC: transforms.InterpolationMode.BICUBIC,
     }[recipe.interpolation]
-    transform = Compose([Resize(recipe.resize, mode), CenterCrop(recipe.crop)])
+    transform = transforms.Compose(
+        [transforms.Resize(recipe.resize, mode), transforms.CenterCrop(recipe.crop)]
+    )
     return np.asarray(transform(image.convert("RGB")))
 
 

@@ -1,21 +1,19 @@
-"""A random model, the answers of plain torch, and a cache for all tests.
+"""A random model, the answers of plain torch, and a cache for all tests."""
 
-The weights are random, but made so that photos differ: batch statistics of noise, a steep head.
-"""
-
+import importlib
 import multiprocessing
+import sys
 from collections.abc import Callable
 from multiprocessing import forkserver, popen_forkserver
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
-from torchvision import models
 
-from tests.support.networks import CLASSES, noise, normalised, of_file, settings
+from tests.support.networks import noise, of_file, settings
 from worker.inference import conversion, load_runtime
 from worker.inference.runtime import Runtime
 from worker.models.selection import ModelSpec
@@ -23,8 +21,9 @@ from worker.models.selection import ModelSpec
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
-    """Other processes test meanwhile, and torch's threads wait for each other by spinning."""
-    torch.set_num_threads(1)
+    """Other processes test meanwhile, and threads of torch's, if a file imports it, would spin."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
@@ -47,31 +46,28 @@ def conversions_start_with_torch(
 
 
 @pytest.fixture(scope="session")
-def network() -> models.ResNet:
-    torch.manual_seed(1)
-    network = models.resnet50(num_classes=CLASSES)
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.momentum = None  # average over what passes
-    with torch.no_grad():
-        network.train()(torch.stack([normalised(photo) for photo in noise(12)]))
-        network.eval().fc.weight *= 4
-    return network
+def random_network() -> ModuleType:
+    """Imports torch, which takes three seconds, only where a test needs the model."""
+    return importlib.import_module("tests.support.random_network")
 
 
 @pytest.fixture(scope="session")
-def expected(network: models.ResNet) -> NDArray[np.float32]:
-    """What plain torch answers on `noise(8)`, a photo at a time."""
-    with torch.inference_mode():
-        return np.stack(
-            [network(normalised(p).unsqueeze(0)).softmax(1)[0].numpy() for p in noise(8)]
-        )
+def network(random_network: ModuleType) -> Any:
+    return random_network.random_network()
 
 
 @pytest.fixture(scope="session")
-def spec(network: models.ResNet, tmp_path_factory: pytest.TempPathFactory) -> ModelSpec:
+def expected(random_network: ModuleType, network: Any) -> NDArray[np.float32]:
+    """What plain torch answers on `noise(8)`."""
+    return random_network.answers(network, noise(8))
+
+
+@pytest.fixture(scope="session")
+def spec(
+    random_network: ModuleType, network: Any, tmp_path_factory: pytest.TempPathFactory
+) -> ModelSpec:
     path = tmp_path_factory.mktemp("weights") / "random.pth"
-    torch.save(network.state_dict(), path)
+    random_network.save(network, path)
     return of_file(path)
 
 

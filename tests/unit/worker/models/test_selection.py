@@ -1,14 +1,15 @@
 """What the settings resolve to, and what a person is told when they resolve to nothing."""
 
 import hashlib
+import importlib
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from torchvision.models import ResNet50_Weights
 
 from worker.models.selection import ModelUnavailable, resolve
 from worker.models.transforms import EFFICIENTNET_LITE0, IMAGENET1K_V1, IMAGENET1K_V2, RECIPES
@@ -44,9 +45,15 @@ def told(settings: WorkerSettings) -> str:
     return line
 
 
+@pytest.fixture(scope="module")
+def torchvisions() -> Any:
+    """Its weights of ResNet-50, imported where they are needed, because torch takes long."""
+    return importlib.import_module("torchvision.models").ResNet50_Weights
+
+
 @pytest.mark.parametrize("name", ["IMAGENET1K_V1", "IMAGENET1K_V2"])
-def test_addresses_and_recipes_are_torchvisions(name: str) -> None:
-    weights = ResNet50_Weights[name]
+def test_addresses_and_recipes_are_torchvisions(torchvisions: Any, name: str) -> None:
+    weights = torchvisions[name]
     transform, recipe = weights.transforms(), RESNET50[name].recipe
     assert RESNET50[name].url == weights.url
     assert recipe.name == name
@@ -56,13 +63,13 @@ def test_addresses_and_recipes_are_torchvisions(name: str) -> None:
     assert (list(recipe.mean), list(recipe.std)) == (transform.mean, transform.std)
 
 
-def test_the_default_weights_are_torchvisions() -> None:
-    assert ResNet50_Weights.DEFAULT.name == DEFAULT_WEIGHTS
+def test_the_default_weights_are_torchvisions(torchvisions: Any) -> None:
+    assert torchvisions.DEFAULT.name == DEFAULT_WEIGHTS
 
 
-def test_the_labels_are_torchvisions() -> None:
+def test_the_labels_are_torchvisions(torchvisions: Any) -> None:
     labels = resolve(WorkerSettings(model="efficientnet_lite0")).labels
-    assert list(labels) == ResNet50_Weights.IMAGENET1K_V2.meta["categories"]
+    assert list(labels) == torchvisions.IMAGENET1K_V2.meta["categories"]
 
 
 def test_every_recipe_is_known_by_its_name() -> None:
