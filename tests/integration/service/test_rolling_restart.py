@@ -8,8 +8,8 @@ import httpx
 from tests.integration.worker.conftest import Bench, ends, photo
 from tests.support.api_process import ApiProcess
 
-CLIENTS, PHOTOS = 4, 400
-SLOW = {"SCRIPTED_SERVICE_TIME_S": "0.02", "MAX_BATCH_SIZE": "1"}
+CLIENTS, PHOTOS = 4, 160
+SLOW = {"SCRIPTED_SERVICE_TIME_S": "0.05", "MAX_BATCH_SIZE": "1"}
 
 
 def ask(url: str, stop: Event) -> list[httpx.Response]:
