@@ -7,9 +7,10 @@ JPEG_MAGIC = b"\xff\xd8\xff"
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
+_HEIC_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx"})
 
 # Every format that can be accepted, and its name in texts.
-NAMES = {"jpeg": "JPEG", "png": "PNG", "webp": "WebP", "avif": "AVIF"}
+NAMES = {"jpeg": "JPEG", "png": "PNG", "webp": "WebP", "avif": "AVIF", "heic": "HEIC"}
 # The page's sample photos are JPEGs, and clients send images in memory as PNGs.
 ALWAYS = ("jpeg", "png")
 
@@ -77,8 +78,12 @@ def format_of(data: bytes | bytearray) -> str | None:
         return "png"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
-    if data[4:8] == b"ftyp" and not _AVIF_BRANDS.isdisjoint(_brands(data)):
-        return "avif"
+    if data[4:8] == b"ftyp":
+        brands = _brands(data)
+        if not _AVIF_BRANDS.isdisjoint(brands):
+            return "avif"
+        if not _HEIC_BRANDS.isdisjoint(brands):
+            return "heic"
     return None
 
 

@@ -14,6 +14,7 @@ from shared.redis_client import REDIS_DOWN, connect
 from shared.uploads import open_uploads
 from shared.uploads.identity import StoreIdentity
 from worker.cgroup import memory_limit
+from worker.imaging.formats.heic import check_heic
 from worker.imaging.memory import check_memory, give_back_large_blocks
 from worker.inference import load_runtime, warm_up
 from worker.inference.micro_batcher import MicroBatcher
@@ -67,12 +68,13 @@ class Service:
         """Report ``starting``, load and warm up the model, then report ready.
 
         Raises:
-            ModelUnavailable: No model works, or there is too little memory for the settings; the
-                text says what to do.
+            ModelUnavailable: No model works, the settings need more memory, or they need a
+                decoder that is not installed; the text says what to do.
             WrongStore: The upload store is not the API's.
         """
         settings = self.settings
         check_memory(settings, memory_limit())
+        check_heic(settings.formats)
         give_back_large_blocks(settings.worker_threads)
         incarnation = f"{self.name}:{uuid.uuid4().hex[:12]}"
         client = connect(settings.redis_url, REDIS_TIMEOUT_S)

@@ -40,6 +40,8 @@ _BRANDS = {
     b"avis": "an AVIF image",
     b"heic": "a HEIC image",
     b"heix": "a HEIC image",
+    b"hevc": "a HEIC image",
+    b"hevx": "a HEIC image",
     b"mif1": "a HEIC image",
     b"msf1": "a HEIC image",
 }

@@ -7,6 +7,7 @@ import pytest
 
 from tests.browser.conftest import Visiting
 from tests.hostile.avifs import avif
+from tests.hostile.heics import heic
 from tests.hostile.picture import photo
 from tests.hostile.webps import webp
 from tests.support.api_process import ApiProcess
@@ -67,18 +68,19 @@ def test_a_photo_is_sent_if_the_service_accepts_its_format(
         "one.jpg": jpeg(),
         "scan.gif": b"?",
         "b.avif": avif(photo()),
+        "IMG_1.HEIC": heic(photo()),
     }.items():
         (tmp_path / "album" / name).write_bytes(data)
     with (
-        ApiProcess(redis_server.url, tmp_path, PHOTO_FORMATS="jpeg,png,webp,avif") as api,
+        ApiProcess(redis_server.url, tmp_path, PHOTO_FORMATS="jpeg,png,webp,avif,heic") as api,
         PlayedWorker(redis_server.url),
     ):
         visit = visiting(api.url)
-        assert visit.text("#lead .for-mouse").endswith("choose. JPEG, PNG, WebP or AVIF.")
-        accept = "image/jpeg,image/png,image/webp,image/avif"
+        assert visit.text("#lead .for-mouse").endswith("choose. JPEG, PNG, WebP, AVIF or HEIC.")
+        accept = "image/jpeg,image/png,image/webp,image/avif,image/heic"
         assert visit.page.locator("#pick").get_attribute("accept") == accept
         visit.drop([tmp_path / "album"])
-        visit.wait_text("#batch-line", "3 classified")
+        visit.wait_text("#batch-line", "4 classified")
         visit.wait_text("#alert summary", "Left out: 1 file")
 
 

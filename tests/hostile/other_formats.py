@@ -7,6 +7,7 @@ from PIL import Image
 
 from tests.hostile import webps
 from tests.hostile.avifs import avif, box, with_item_type, with_picture_size, with_size
+from tests.hostile.heics import deep_heic, exif, heic, with_grid, with_parameter_size
 from tests.hostile.picture import Picture, photo, plain
 from tests.hostile.webps import animation, chunk, extended, frame, lossless_of, lossy_of, webp
 
@@ -48,6 +49,11 @@ def broken_others() -> Iterator[Picture]:
         "avif-still": avif(small),
         "avif-clear": avif(clear),
         "avif-moving": avif(small, save_all=True, append_images=[small.rotate(180)] * 3),
+        "heic-still": heic(small),
+        "heic-clear": heic(clear),
+        "heic-grid": heic(small, tile_size=64),
+        "heic-deep": deep_heic(small),
+        "heic-turned": heic(small, exif=exif(6)),
     }
     for name, data in whole.items():
         yield Picture(f"{name}-whole", data)
@@ -81,6 +87,14 @@ def _bombs(small: Image.Image) -> Iterator[Picture]:
         Picture("head-avif-harmless", with_size(with_picture_size(still, 9_999, 9_999), 96, 64)),
         Picture("head-avif-grid", with_item_type(still, b"grid")),
     )
+    heif, tiles = heic(small), heic(small, tile_size=64)
+    yield from (
+        Picture("head-heic-picture", with_parameter_size(heif, 65_528, 65_528)),
+        Picture("head-heic-file", with_size(heif, 65_535, 65_535)),
+        Picture("head-heic-harmless", with_size(with_parameter_size(heif, 16_384, 16_384), 96, 64)),
+        Picture("head-heic-grid", with_grid(tiles, 255, 255, 65_535, 65_535)),
+        Picture("head-heic-no-tiles", with_grid(tiles, 1, 1, 64, 64)),
+    )
 
 
 def _many(small: Image.Image) -> Iterator[Picture]:
@@ -92,4 +106,21 @@ def _many(small: Image.Image) -> Iterator[Picture]:
     yield Picture("avif-10000-boxes", avif(small) + box(b"free") * FRAMES)
     moving = avif(tiny, save_all=True, append_images=[tiny.rotate(90)] * (FRAMES - 1), quality=1)
     yield Picture("avif-10000-frames", moving)
+    yield from _many_of_heic(small)
     yield Picture("most-pixels-webp", webp(Image.new("RGB", (7_000, 7_000), "teal")))
+
+
+def _many_of_heic(small: Image.Image) -> Iterator[Picture]:
+    tiny = small.resize((16, 16))
+    whole = heic(small)
+    at = whole.index(b"iinf") + 10
+    entry = box(b"infe", b"\2\0\0\0\0\7\0\0hvc1\0")
+    items = whole[: at - 10 - 4] + box(b"iinf", bytes(6) + entry * FRAMES) + whole[at - 14 :]
+    meta = len(entry) * FRAMES + 14
+    start = whole.index(b"meta") - 4
+    length = int.from_bytes(whole[start : start + 4], "big") + meta
+    yield Picture(
+        "heic-10000-items", items[:start] + length.to_bytes(4, "big") + items[start + 4 :]
+    )
+    yield Picture("heic-10000-boxes", whole + box(b"free") * FRAMES)
+    yield Picture("heic-300-pictures", heic(tiny, save_all=True, append_images=[tiny] * 299))

@@ -13,6 +13,7 @@ from shared.photo_formats import NAMES
 from tests.hostile.avifs import avif
 from tests.hostile.broken import broken_pictures
 from tests.hostile.exchanges import Exchange, exchanges
+from tests.hostile.heics import heic
 from tests.hostile.live import Live, differs, said, said_of, side_by_side
 from tests.hostile.odd import Picture, as_decoded, odd_pictures
 from tests.hostile.other_formats import broken_others, odd_webps
@@ -62,7 +63,8 @@ def before(live: Live) -> dict[str, tuple[psutil.Process, int]]:
     heavy = jpeg() + bytes(JSON_BYTES)
     live.job([*[Picture("photo", jpeg())] * PHOTOS, *[Picture("heavy", heavy)] * 8])
     large = photo().resize((2_000, 1_500))
-    live.job([Picture("webp", webp(large)), Picture("avif", avif(large))] * 8)
+    others = {"webp": webp(large), "avif": avif(large), "heic": heic(large)}
+    live.job([Picture(kind, data) for kind, data in others.items()] * 8)
     in_json = [base64.b64encode(heavy).decode()] * PHOTOS_IN_JSON
     assert {a.status_code for a in side_by_side(live.predict_json, in_json)} == {200}
     return {mark: (one, one.memory_info().rss) for mark, one in live.processes().items()}

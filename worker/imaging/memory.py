@@ -7,7 +7,7 @@ kill the worker under load, with the photos that it holds.
 import ctypes
 
 from shared.photo_formats import DEFAULT_FORMATS
-from worker.imaging.formats import avif, webp
+from worker.imaging.formats import avif, heic, webp
 from worker.models.weights import ModelUnavailable
 from worker.settings import WorkerSettings
 
@@ -29,7 +29,13 @@ RUNTIME_BYTES = 300 * _MIB
 # more than 64.
 THREAD_BYTES = 4 * _MIB
 # Most memory of one pixel while a photo of the format is decoded; JPEGs take less than PNGs.
-_PIXEL_BYTES = {"jpeg": 4, "png": 4, "webp": webp.PIXEL_BYTES, "avif": avif.PIXEL_BYTES}
+_PIXEL_BYTES = {
+    "jpeg": 4,
+    "png": 4,
+    "webp": webp.PIXEL_BYTES,
+    "avif": avif.PIXEL_BYTES,
+    "heic": heic.PIXEL_BYTES,
+}
 # The defaults, JPEG and PNG among them, fit into every limit in which a worker can start.
 _DEFAULTS = {name: field.default for name, field in WorkerSettings.model_fields.items()}
 

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from shared.errors import InvalidImage, ServiceError, UnsupportedMediaType
 from shared.photo_formats import DEFAULT_FORMATS, PhotoFormats, format_of
 from worker.imaging.formats.avif import Avif
+from worker.imaging.formats.heic import Heic
 from worker.imaging.formats.heif.avif_header import read_avif_header
+from worker.imaging.formats.heif.heic_header import read_heic_header
 from worker.imaging.formats.jpeg import Jpeg
 from worker.imaging.formats.jpeg_header import read_jpeg_header
 from worker.imaging.formats.png import Png
@@ -49,7 +51,7 @@ of the resize, 1,856 pixels.
 WORKING_BYTES = 2 * 1024 * 1024  # row buffers, tables, the square, and rounding of allocators
 
 
-Photo = Jpeg | Png | Webp | Avif
+Photo = Jpeg | Png | Webp | Avif | Heic
 
 
 def preprocess(
@@ -151,6 +153,8 @@ def open_photo(data: bytes, formats: PhotoFormats = DEFAULT_FORMATS) -> Photo:
         return Webp(read_webp_header(data))
     if found == "avif" and found in formats.accepted:
         return Avif(read_avif_header(data))
+    if found == "heic" and found in formats.accepted:
+        return Heic(read_heic_header(data))
     raise UnsupportedMediaType(f"The content is {formats.neither}. Convert it to {formats.either}.")
 
 

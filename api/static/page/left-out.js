@@ -4,9 +4,9 @@ import { byId, make } from "./dom.js";
 import { files } from "./format.js";
 
 // the suffixes of what the service accepts, which the page's file picker lists
-const SUFFIXES = { "image/jpeg": "jpe?g|jfif", "image/png": "png", "image/webp": "webp", "image/avif": "avif" };
+const SUFFIXES = { "image/jpeg": "jpe?g|jfif", "image/png": "png", "image/webp": "webp", "image/avif": "avif", "image/heic": "hei[cf]|hif" };
 const PHOTO = new RegExp(`\\.(${byId("pick").accept.split(",").map((type) => SUFFIXES[type]).join("|")})$`, "i");
-const HEIC = /\.(heic|heif)$/i;
+const HEIC = /\.(heic|heif|hif)$/i;
 const PICTURE = /\.(webp|avif|gif|bmp|tiff?|jxl|svg|dng|cr[23]|nef|arw|orf|rw2|raf|psd)$/i;
 
 const UNREADABLE = "The browser cannot read this file.";

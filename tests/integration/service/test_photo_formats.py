@@ -1,6 +1,9 @@
 """`PHOTO_FORMATS`: what api and worker accept at each endpoint, and what `/model` lists."""
 
 import base64
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,17 +14,26 @@ from redis import Redis
 
 from shared.redis_client import connect
 from tests.hostile.avifs import avif
+from tests.hostile.heics import heic
 from tests.hostile.webps import webp
 from tests.support.api_process import ApiProcess
 from tests.support.redis_server import RedisServer
 from tests.support.served import eventually
-from tests.support.worker_process import WorkerProcess
+from tests.support.worker_process import ROOT, WorkerProcess
 
 GREEN = 7
 PICTURE = Image.new("RGB", (300, 260), (0, GREEN, 0))
-PHOTOS = {"webp": webp(PICTURE), "avif": avif(PICTURE, quality=100, subsampling="4:4:4")}
-REFUSED = {"webp": "The content is a WebP image.", "avif": "The content is an AVIF image."}
-ALL = "jpeg,png,webp,avif"
+PHOTOS = {
+    "webp": webp(PICTURE),
+    "avif": avif(PICTURE, quality=100, subsampling="4:4:4"),
+    "heic": heic(PICTURE, quality=-1, chroma=444),
+}
+REFUSED = {
+    "webp": "The content is a WebP image.",
+    "avif": "The content is an AVIF image.",
+    "heic": "The content is a HEIC image.",
+}
+ALL = "jpeg,png,webp,avif,heic"
 
 
 @pytest.fixture
@@ -107,7 +119,7 @@ def test_every_endpoint_accepts_what_the_setting_lists(listed: ApiProcess) -> No
             assert f"class {GREEN}" in text
     for status, text in each_way(listed, b"GIF89a" + bytes(99)):
         assert status == 415
-        assert "The content is a GIF image. Convert it to JPEG, PNG, WebP or AVIF." in text
+        assert "The content is a GIF image. Convert it to JPEG, PNG, WebP, AVIF or HEIC." in text
     for status, text in each_way(listed, PHOTOS["webp"].replace(b"\0", b"")):
         assert status == 415
         assert "The bytes of the WebP were changed" in text
@@ -118,3 +130,29 @@ def test_a_worker_without_the_setting_says_so(only_in_the_api: ApiProcess) -> No
     for status, text in each_way(only_in_the_api, PHOTOS["webp"]):
         assert status == 415
         assert "The content is neither JPEG nor PNG. Convert it to JPEG or PNG." in text
+
+
+def test_a_worker_without_the_decoder_of_heics_ends_its_start_with_one_line(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    (tmp_path / "pillow_heif.py").write_text("raise ImportError('not installed')")
+    env = {
+        "REDIS_URL": redis_server.url,
+        "UPLOADS_URL": tmp_path.as_uri(),
+        "PHOTO_FORMATS": ALL,
+        "PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}",
+    }
+    command = [sys.executable, "-m", "celery", "-q", "-A", "worker.main", "worker", "-P", "threads"]
+    done = subprocess.run(
+        command,
+        env={**os.environ, **env},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode != 0
+    last = (done.stdout + done.stderr).strip().splitlines()[-1]
+    assert "pip install -r worker/requirements-heic.txt" in last
+    assert "Traceback" not in done.stdout + done.stderr

@@ -45,6 +45,7 @@ def test_an_empty_variable_is_an_absent_one(monkeypatch: pytest.MonkeyPatch) -> 
         ("webp, PNG,jpeg", ("jpeg", "png", "webp")),
         ("jpeg,png,webp,webp,", ("jpeg", "png", "webp")),
         ("avif jpeg png webp", ("jpeg", "png", "webp", "avif")),
+        ("heic,jpeg,png", ("jpeg", "png", "heic")),
     ],
 )
 def test_photo_formats_are_a_list_in_any_order(text: str, formats: tuple[str, ...]) -> None:
@@ -54,7 +55,7 @@ def test_photo_formats_are_a_list_in_any_order(text: str, formats: tuple[str, ..
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("jpeg,png,gif", "unknown format; choose from jpeg, png, webp, avif"),
+        ("jpeg,png,gif", "unknown format; choose from jpeg, png, webp, avif, heic"),
         ("jpg,png", "unknown format; choose from"),
         ("webp", "must contain jpeg and png"),
         (",", "must contain jpeg and png"),

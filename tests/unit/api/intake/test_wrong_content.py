@@ -76,6 +76,7 @@ BODIES = {
     "a script's object": (b"object Object", "image/jpeg", {}, "is text"),
     "notes": (b"Photos of cats:\r\n\tone, two\n" * 9, "", {}, "is text"),
     "HEIC": (b"\0\0\0\x18ftypheic\0\0\0\0", "", {}, "a HEIC image"),
+    "HEIC-sequence": (b"\0\0\0\x18ftyphevc\0\0\0\0", "", {}, "a HEIC image"),
     "AVIF": (b"\0\0\0\x1cftypavif\0\0\0\0", "", {}, "an AVIF image"),
     "a video": (b"\0\0\0\x20ftypisom\0\0\2\0", "", {}, "a video"),
     "WebP": (b"RIFF\x24\0\0\0WEBPVP8 ", "", {}, "a WebP image"),

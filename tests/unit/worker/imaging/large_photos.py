@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from tests.hostile.avifs import avif
+from tests.hostile.heics import deep_heic, exif, heic, with_matrix
 from tests.hostile.jpegs import jpeg, with_junk
 from tests.hostile.pngs import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, chunk, header, png
 from tests.hostile.webps import many_codes, riff, webp
@@ -17,6 +18,8 @@ KINDS = [
     *("avif", "avif-444", "avif-alpha", "avif-grain", "avif-noise", "avif-animated", "avif-tiles"),
     *("webp", "webp-lossless", "webp-alpha", "webp-lossless-alpha", "webp-noise", "webp-animated"),
     "webp-codes",
+    *("heic", "heic-grid", "heic-444", "heic-grey", "heic-alpha", "heic-turned", "heic-noise"),
+    *("heic-deep", "heic-deep-grid", "heic-deep-444", "heic-deep-alpha", "heic-matrix"),
 ]
 # Files that need far less than they might: copies of a large file, or what a decoder skips.
 ODD_KINDS = [
@@ -77,6 +80,18 @@ def large_photo(kind: str) -> bytes:
         "webp-noise": lambda: webp(noise),
         "webp-animated": lambda: webp(colours, save_all=True, append_images=[grey]),
         "webp-codes": lambda: riff(many_codes(1024)),
+        "heic": lambda: heic(colours),
+        "heic-grid": lambda: heic(colours, tile_size=512),
+        "heic-444": lambda: heic(colours, chroma=444),
+        "heic-grey": lambda: heic(grey),
+        "heic-alpha": lambda: heic(with_alpha),
+        "heic-turned": lambda: heic(colours, exif=exif(6)),
+        "heic-noise": lambda: heic(noise, quality=100, chroma=444),
+        "heic-deep": lambda: deep_heic(colours),
+        "heic-deep-grid": lambda: deep_heic(colours, tile_size=512),
+        "heic-deep-444": lambda: deep_heic(colours, chroma=444),
+        "heic-deep-alpha": lambda: deep_heic(with_alpha, chroma=444),
+        "heic-matrix": lambda: with_matrix(heic(colours), 0),
     }[kind]()
 
 

@@ -1,4 +1,4 @@
-"""Whatever the bytes of a WebP or AVIF are, preprocessing ends with pixels or with a refusal."""
+"""Whatever the bytes of a WebP, AVIF or HEIC are, preprocessing ends with pixels or a refusal."""
 
 import tracemalloc
 from contextlib import suppress
@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from shared.errors import InvalidImage, UnsupportedMediaType
 from tests.hostile.avifs import avif, box
+from tests.hostile.heics import exif, heic
 from tests.hostile.webps import webp
-from tests.unit.worker.imaging.optional_formats import SMALL, cost, seen, transparent
+from tests.unit.worker.imaging.optional_formats import PICTURE, SMALL, cost, seen, transparent
 
 # Most of the meaning is in the first bytes.
 HEAD_BYTES = 400
@@ -26,6 +27,12 @@ WHOLE = {
         avif(SMALL),
         avif(transparent(SMALL)),
         avif(SMALL, save_all=True, append_images=OTHERS),
+    ],
+    "heic": [
+        heic(SMALL),
+        heic(transparent(SMALL)),
+        heic(PICTURE, tile_size=128, quality=10),
+        heic(SMALL, save_all=True, append_images=OTHERS, exif=exif(6)),
     ],
 }
 edits = st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=6)), max_size=8)

@@ -7,6 +7,7 @@ are those of the AV1 specification, sections 5.5 and 5.9.
 from dataclasses import dataclass
 
 from shared.errors import InvalidImage
+from worker.imaging.formats.heif.bits import Bits
 from worker.imaging.refusals import CANNOT_BE_DECODED, ENDS_TOO_EARLY
 from worker.imaging.resize_and_crop import Size
 
@@ -44,22 +45,6 @@ class Av1Picture:
     parts: tuple[memoryview, ...]
 
 
-class _Bits:
-    """Reads numbers of a few bits, most significant first."""
-
-    def __init__(self, data: memoryview) -> None:
-        self._data = data
-        self._at = 0
-
-    def __call__(self, count: int = 1) -> int:
-        end = self._at + count
-        if end > 8 * len(self._data):
-            raise InvalidImage(CANNOT_BE_DECODED)
-        value = int.from_bytes(self._data[self._at // 8 : -(-end // 8)], "big")
-        self._at = end
-        return value >> (-end % 8) & ((1 << count) - 1)
-
-
 def read_av1(data: memoryview) -> Av1Picture:
     """Read the headers of one picture.
 
@@ -75,10 +60,10 @@ def read_av1(data: memoryview) -> Av1Picture:
     frames = 0
     for kind, content, whole in _obus(data):
         if kind == _SEQUENCE_HEADER and sequence is None:
-            sequence = _Sequence(_Bits(content[:_HEADER_BYTES]))
+            sequence = _Sequence(Bits(content[:_HEADER_BYTES]))
         elif kind in {_FRAME, _FRAME_HEADER} and sequence and not frames:
             frames += 1
-            sequence.check_frame(_Bits(content[:_HEADER_BYTES]))
+            sequence.check_frame(Bits(content[:_HEADER_BYTES]))
         elif kind in {_METADATA, _PADDING}:
             continue
         elif kind not in {_TEMPORAL_DELIMITER, _TILE_GROUP}:
@@ -125,7 +110,7 @@ def _leb128(data: memoryview, at: int) -> tuple[int, int]:
 class _Sequence:
     """A sequence header (5.5.1)."""
 
-    def __init__(self, bits: _Bits) -> None:
+    def __init__(self, bits: Bits) -> None:
         self.profile = bits(3)
         bits()  # still_picture
         self.reduced = bits()
@@ -159,7 +144,7 @@ class _Sequence:
         self._color(bits)
         self.film_grain = bool(bits())
 
-    def _inter_tools(self, bits: _Bits) -> None:
+    def _inter_tools(self, bits: Bits) -> None:
         bits(4)
         order_hint = bits()
         if order_hint:
@@ -171,7 +156,7 @@ class _Sequence:
         if order_hint:
             bits(3)
 
-    def _color(self, bits: _Bits) -> None:
+    def _color(self, bits: Bits) -> None:
         """The colour configuration (5.5.2)."""
         self.high, self.twelve = bits(), 0
         if self.profile == 2 and self.high:
@@ -190,7 +175,7 @@ class _Sequence:
             self._subsampling(bits)
         bits()  # separate_uv_delta_q
 
-    def _subsampling(self, bits: _Bits) -> None:
+    def _subsampling(self, bits: Bits) -> None:
         if self.profile == 1:
             self.subsampling = (0, 0)
         elif self.profile == 2:
@@ -199,7 +184,7 @@ class _Sequence:
         if self.subsampling == (1, 1):
             self.position = bits(2)
 
-    def check_frame(self, bits: _Bits) -> None:
+    def check_frame(self, bits: Bits) -> None:
         """Refuse a frame that has a size of its own, or is not shown as it is (5.9.2)."""
         if self.reduced:
             return

@@ -1,22 +1,35 @@
-"""Reads the boxes of an AVIF: its items, where their data is, and their properties."""
+"""Reads the boxes of an AVIF or HEIC: its items, where their data is, and their properties."""
 
 from dataclasses import dataclass, field
 
 from shared.errors import InvalidImage
 from worker.imaging.refusals import CANNOT_BE_DECODED, ENDS_TOO_EARLY
 
-# A file has one box for each item and property; encoders write a dozen.
+# A file has one box for each item and property; encoders write a dozen, and a few hundred for the
+# tiles of a large photo.
 MAX_BOXES = 1_000
 # Longer than any property that is read; colour profiles and unknown ones may have megabytes.
-_PROPERTY_BYTES = 256
+_PROPERTY_BYTES = 4_096
+
+# how an item says that its data is in the box ``idat``
+_IN_META = 1
+_ALPHAS = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
 
 
 @dataclass
 class Item:
-    """A picture or something else in the file: its type, its place and its properties."""
+    """A picture or something else in the file: its type, its place and its properties.
+
+    Attributes:
+        kind: The type.
+        extents: Where its data is.
+        in_meta: Whether this is in the box ``idat``, not in the file.
+        properties: Type and content of each property, in order.
+    """
 
     kind: bytes = b""
     extents: list[slice] = field(default_factory=list)
+    in_meta: bool = False
     properties: list[tuple[bytes, memoryview]] = field(default_factory=list)
 
     def property(self, kind: bytes, start: bytes = b"") -> bytes:
@@ -32,22 +45,49 @@ class Item:
 
 
 @dataclass(frozen=True)
-class AvifItems:
+class Items:
     """The items of a file by number, and which one is the picture to show.
 
     Attributes:
         items: The items.
         primary: The number of the picture.
         references: Type, source and target of each reference between items.
+        data: The file.
+        idat: The content of the box ``idat``.
     """
 
     items: dict[int, Item]
     primary: int
     references: list[tuple[bytes, int, int]]
+    data: memoryview
+    idat: memoryview
+
+    def content(self, item: Item) -> memoryview:
+        """The data of an item.
+
+        Raises:
+            InvalidImage: It is not wholly in the file, or in parts that overlap.
+        """
+        whole = self.idat if item.in_meta else self.data
+        if any(extent.stop > len(whole) for extent in item.extents):
+            raise InvalidImage(ENDS_TOO_EARLY)
+        if sum(extent.stop - extent.start for extent in item.extents) > len(whole):
+            raise InvalidImage(CANNOT_BE_DECODED)
+        parts = [whole[extent] for extent in item.extents]
+        return parts[0] if len(parts) == 1 else memoryview(b"".join(parts))
+
+    def alpha_of(self, number: int) -> int | None:
+        """The number of the item that is a picture's alpha channel, or ``None``."""
+        for kind, source, target in self.references:
+            if kind == b"auxl" and target == number and source in self.items:
+                name = self.items[source].property(b"auxC")[4:].split(b"\0")[0]
+                if name in _ALPHAS:
+                    return source
+        return None
 
 
-def read_items(data: bytes) -> AvifItems:
-    """Read the boxes of a file that begins like an AVIF; the rest may be anything.
+def read_items(data: bytes) -> Items:
+    """Read the boxes of a file that begins like an AVIF or HEIC; the rest may be anything.
 
     Raises:
         InvalidImage: The file is shorter than it says, lacks a box that it must have, or has more
@@ -64,7 +104,8 @@ def read_items(data: bytes) -> AvifItems:
     _read_properties(boxes[b"iprp"], items)
     primary = _Fields(boxes[b"pitm"])
     number = primary(4 if primary.version else 2)
-    return AvifItems(items, number, _references(boxes[b"iref"]) if b"iref" in boxes else [])
+    references = _references(boxes[b"iref"]) if b"iref" in boxes else []
+    return Items(items, number, references, view, boxes.get(b"idat", view[:0]))
 
 
 class _Fields:
@@ -121,7 +162,7 @@ def _contents(data: memoryview) -> list[tuple[bytes, memoryview]]:
 
 def _too_many() -> InvalidImage:
     return InvalidImage(
-        f"The AVIF has more than {MAX_BOXES} parts. Save it again with an ordinary image editor."
+        f"The file has more than {MAX_BOXES} parts. Save it again with an ordinary image editor."
     )
 
 
@@ -143,7 +184,7 @@ def _read_places(fields: _Fields, items: dict[int, Item]) -> None:
     for _ in fields.turns(4 if fields.version == 2 else 2):
         number = fields(4 if fields.version == 2 else 2)
         elsewhere = fields(2) & 15 if fields.version else 0
-        elsewhere |= fields(2)
+        elsewhere |= fields(2) << 4  # in another file
         base = fields(base_size)
         extents: list[slice] = []
         for _ in fields.turns(2):
@@ -153,8 +194,9 @@ def _read_places(fields: _Fields, items: dict[int, Item]) -> None:
         total += len(extents)
         if total > MAX_BOXES:
             raise _too_many()
-        if number in items and not elsewhere and not items[number].extents:
+        if number in items and elsewhere in {0, _IN_META} and not items[number].extents:
             items[number].extents = extents
+            items[number].in_meta = elsewhere == _IN_META
 
 
 def _read_properties(iprp: memoryview, items: dict[int, Item]) -> None:

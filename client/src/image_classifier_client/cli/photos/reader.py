@@ -24,7 +24,7 @@ FORMATS = [
     (b"MM\0*", 0, "a TIFF or raw"),
     (b"%PDF", 0, "a PDF"),
 ]
-ACCEPTED_AS = {"a WebP": "webp", "an AVIF": "avif"}
+ACCEPTED_AS = {"a WebP": "webp", "an AVIF": "avif", "a HEIC": "heic"}
 
 
 @dataclass(frozen=True)
