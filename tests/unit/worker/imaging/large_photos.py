@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from tests.hostile.avifs import avif
-from tests.hostile.heics import deep_heic, exif, heic, with_matrix
+from tests.hostile.heics import deep_heic, heic, with_matrix
 from tests.hostile.jpegs import jpeg, with_junk
 from tests.hostile.pngs import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, chunk, header, png
 from tests.hostile.webps import many_codes, riff, webp
@@ -18,7 +18,7 @@ KINDS = [
     *("avif", "avif-444", "avif-alpha", "avif-grain", "avif-noise", "avif-animated", "avif-tiles"),
     *("webp", "webp-lossless", "webp-alpha", "webp-lossless-alpha", "webp-noise", "webp-animated"),
     "webp-codes",
-    *("heic", "heic-grid", "heic-444", "heic-grey", "heic-alpha", "heic-turned", "heic-noise"),
+    *("heic", "heic-grid", "heic-444", "heic-grey", "heic-alpha", "heic-noise"),
     *("heic-deep", "heic-deep-grid", "heic-deep-444", "heic-deep-alpha", "heic-matrix"),
 ]
 # Files that need far less than they might: copies of a large file, or what a decoder skips.
@@ -85,7 +85,6 @@ def large_photo(kind: str) -> bytes:
         "heic-444": lambda: heic(colours, chroma=444),
         "heic-grey": lambda: heic(grey),
         "heic-alpha": lambda: heic(with_alpha),
-        "heic-turned": lambda: heic(colours, exif=exif(6)),
         "heic-noise": lambda: heic(noise, quality=100, chroma=444),
         "heic-deep": lambda: deep_heic(colours),
         "heic-deep-grid": lambda: deep_heic(colours, tile_size=512),

@@ -1,4 +1,4 @@
-"""HEICs need an optional package; without it, or without memory, nobody is misled."""
+"""HEICs need an optional package, and memory; a lack of either is reported as what it is."""
 
 import sys
 
