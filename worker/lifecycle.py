@@ -15,7 +15,7 @@ from shared.uploads import open_uploads
 from shared.uploads.identity import StoreIdentity
 from worker.cgroup import memory_limit
 from worker.imaging.formats.heic import check_heic
-from worker.imaging.memory import check_memory, give_back_large_blocks
+from worker.imaging.memory import check_batch, check_memory, give_back_large_blocks
 from worker.inference import load_runtime, warm_up
 from worker.inference.micro_batcher import MicroBatcher
 from worker.inference.runtime import Runtime, WorkerFault
@@ -153,13 +153,15 @@ def load_model(settings: WorkerSettings, metrics: WorkerMetrics) -> LoadedModel:
     """Load the model and warm it up.
 
     Raises:
-        ModelUnavailable: No model works.
+        ModelUnavailable: No model works, or `MAX_BATCH_SIZE` does not fit into the memory limit.
     """
     spec = resolve(settings)
     calibration = (
         calibration_of(spec, settings.model_cache.expanduser()) if settings.calibrated else None
     )
     runtime = load_runtime(spec, settings)
+    if runtime.device == "cpu":  # a GPU has memory of its own
+        check_batch(settings.max_batch_size, memory_limit())
     max_batch_size = warm_up(runtime, settings.max_batch_size or runtime.best_batch)
     self_check = SelfCheck(runtime, spec.recipe.crop)
     try:

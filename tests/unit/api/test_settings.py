@@ -24,14 +24,24 @@ def test_a_photo_that_never_fits_into_memory_is_not_promised() -> None:
     assert "\n" not in line
 
 
-def test_no_wait_outlasts_the_timeouts_of_the_balancer_that_is_shipped() -> None:
-    config = (ROOT / "deploy" / "haproxy" / "haproxy.cfg").read_text()
-    timeouts = {
-        name: int(seconds)
-        for name, seconds in re.findall(r"timeout (client|server) (\d+)s", config)
-    }
-    assert timeouts.keys() == {"client", "server"}
+@pytest.mark.parametrize(
+    ("file", "timeout", "count"),
+    [
+        ("haproxy/haproxy.cfg", r"timeout (?:client|server) (\d+)s", 2),
+        ("nginx/classifier.conf", r"proxy_read_timeout (\d+)s", 1),
+        ("caddy/Caddyfile", r"response_header_timeout (\d+)s", 1),
+        ("traefik/classifier.yml", r"responseHeaderTimeout: (\d+)s", 1),
+    ],
+)
+def test_no_wait_outlasts_the_timeouts_of_a_proxy_that_is_shipped(
+    file: str, timeout: str, count: int
+) -> None:
+    seconds = re.findall(timeout, (ROOT / "deploy" / file).read_text())
+    assert len(seconds) == count
     # seconds for the photo itself and for the way back
-    assert min(timeouts.values()) >= WAIT_MAX_S + 10
+    assert min(map(int, seconds)) >= WAIT_MAX_S + 10
+
+
+def test_no_wait_is_longer_than_the_longest() -> None:
     with pytest.raises(ValidationError):
         ApiSettings(predict_wait_s=WAIT_MAX_S + 1)

@@ -1,6 +1,9 @@
+import inspect
+
 import pytest
 
 from image_classifier_client import AsyncImageClassifier, ImageClassifier
+from image_classifier_client.api_requests import PREDICT_WAIT_S
 from image_classifier_client.connection import Connection
 
 
@@ -20,6 +23,12 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_default_is_this_computer_without_a_key() -> None:
     assert str(connection().url) == "http://127.0.0.1:8000"
     assert "Authorization" not in connection().headers
+
+
+@pytest.mark.parametrize("kind", [ImageClassifier, AsyncImageClassifier])
+def test_predict_does_not_wait_for_ever_by_default(kind: type) -> None:
+    timeout_s = inspect.signature(kind.predict).parameters["timeout_s"].default
+    assert PREDICT_WAIT_S < timeout_s <= 600
 
 
 def test_an_argument_overrides_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,15 @@
 """Settings that do not fit into the container's memory are refused at the start."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from worker.imaging.memory import check_memory
+from worker import lifecycle
+from worker.imaging.memory import check_batch, check_memory
+from worker.lifecycle import Service, load_model
 from worker.models.weights import ModelUnavailable
+from worker.monitoring.metrics import WorkerMetrics
 from worker.settings import WorkerSettings
 
 GIB = 1 << 30
@@ -61,3 +65,49 @@ def test_a_webp_takes_more_memory_for_each_pixel() -> None:
     most = int(str(caught.value).partition("at most ")[2].partition(",")[0])
     assert 45_000_000 < most < 50_000_000
     check_memory(WorkerSettings(photo_formats=formats, max_pixels=most), GIB)
+
+
+@pytest.mark.parametrize(
+    ("size", "limit"), [(None, GIB // 4), (256, None), (256, 8 * GIB), (32, 2 * GIB), (8, GIB // 4)]
+)
+def test_a_batch_that_fits_is_accepted(size: int | None, limit: int | None) -> None:
+    check_batch(size, limit)
+
+
+def test_a_batch_that_does_not_fit_names_the_largest_that_does() -> None:
+    with pytest.raises(ModelUnavailable) as caught:
+        check_batch(256, 2 * GIB)
+    assert "MAX_BATCH_SIZE=256 needs more memory" in str(caught.value)
+    most = int(str(caught.value).partition("at most ")[2].partition(",")[0])
+    check_batch(most, 2 * GIB)
+    with pytest.raises(ModelUnavailable):
+        check_batch(most + 1, 2 * GIB)
+
+
+@pytest.fixture
+def small_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifecycle, "memory_limit", lambda: GIB)
+
+
+@pytest.mark.usefixtures("small_container")
+def test_a_worker_does_not_start_with_threads_that_do_not_fit() -> None:
+    settings = WorkerSettings(worker_threads=256, redis_url="redis://127.0.0.1:1")
+    with pytest.raises(ModelUnavailable, match="WORKER_THREADS=256 needs"):
+        Service(settings, "worker").start()
+
+
+@pytest.mark.usefixtures("small_container")
+@pytest.mark.parametrize("device", ["cpu", "cuda:0"])
+def test_a_batch_has_to_fit_only_where_the_processor_runs_the_model(
+    device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "resolve", lambda _: None)
+    monkeypatch.setattr(lifecycle, "load_runtime", lambda *_: SimpleNamespace(device=device))
+
+    def warm_up(*_: object) -> int:
+        raise ModelUnavailable("warm-up")
+
+    monkeypatch.setattr(lifecycle, "warm_up", warm_up)
+    refused = "MAX_BATCH_SIZE=256 needs" if device == "cpu" else "warm-up"
+    with pytest.raises(ModelUnavailable, match=refused):
+        load_model(WorkerSettings(max_batch_size=256), WorkerMetrics())
