@@ -63,7 +63,10 @@ def test_of_mixed_sizes_every_fifth_is_large() -> None:
 
 
 @pytest.mark.usefixtures("few")
-def test_a_folder_of_the_users_replaces_all_kinds(tmp_path: Path) -> None:
+def test_a_folder_of_the_users_replaces_all_kinds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photos, "PHONE", (403, 302))
     kinds = photos.workloads(None, tmp_path / "cache")
     assert [kind.name for kind in kinds] == ["small", "phone", "mixed"]
     (tmp_path / "mine" / "cat").mkdir(parents=True)

@@ -4,18 +4,24 @@ from contextlib import ExitStack
 
 import pytest
 
+from shared.messages import WorkerReport, WorkerState
 from tests.integration.worker.conftest import Bench, ends, photo
 from tests.support.scripted_colors import FAILS, POISONS
 from tests.support.worker_process import WorkerProcess
 from worker.processing.fault_exit import EXIT_FAULT
 
-COUNT = 1_000
-SLOW = {"SCRIPTED_SERVICE_TIME_S": "0.01"}
+COUNT = 400
+SLOW = {"SCRIPTED_SERVICE_TIME_S": "0.05"}
 
 
 def beside(bench: Bench, name: str, **env: str) -> WorkerProcess:
     """One more worker, with a log of its own, started again whenever it ends."""
     return WorkerProcess(bench.env(**env), bench.folder / f"{name}.log", restart=True)
+
+
+def idle_workers(bench: Bench) -> int:
+    reports = map(WorkerReport.model_validate_json, bench.client.hvals("ic:workers"))
+    return [report.status for report in reports].count(WorkerState.IDLE)
 
 
 @pytest.mark.parametrize("fault", ["raises", "memory", "nan", "maps"])

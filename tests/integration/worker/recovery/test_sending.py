@@ -22,7 +22,7 @@ from tests.integration.worker.recovery.conftest import Watch, look_for
 from tests.support.played_worker import take, take_message
 from worker.recovery.reconciler import UNSENT_MS, Reconciler
 
-PHOTOS = 3_000
+PHOTOS = 1_200
 # After so many photos the watcher looks again, and its clock is a second later.
 PHOTOS_PER_LOOK = 20
 UNSENT_S = UNSENT_MS // 1000
