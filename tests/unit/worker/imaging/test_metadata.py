@@ -24,7 +24,7 @@ PIXELS = np.random.default_rng(7).integers(0, 256, (290, 260, 3), dtype=np.uint8
 PICTURE = Image.fromarray(PIXELS)
 PNG = png(PIXELS)
 JPEG = jpeg(PICTURE)
-MEGABYTES = zlib.compress(bytes(80_000_000))
+MEGABYTES = zlib.compress(bytes(80_000_000), 1)
 ADOBE, JFIF, ICC = 0xEE, 0xE0, 0xE2
 SIX = b"II*\0\x08\0\0\0" + pack("<H", 1) + pack("<HHIHH", 0x0112, 3, 1, 6, 0) + bytes(4)
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description tiff:Orientation="6"/>'
