@@ -52,14 +52,16 @@ class ApiSettings(SharedSettings):
     @classmethod
     def _are_entries(cls, text: SecretStr | None) -> SecretStr | None:
         if text is not None and not parse(text.get_secret_value()):
-            raise ValueError("it has no entry; leave it empty for a service that is open to all")
+            raise ValueError("it contains no entry NAME:SHA256; to run without keys, unset it")
         return text
 
     @field_validator("api_keys_file")
     @classmethod
     def _holds_entries(cls, file: Path | None) -> Path | None:
         if file is not None and not _read(file):
-            raise ValueError("the file has no entry; without keys the service is open to all")
+            raise ValueError(
+                "the file contains no entry NAME:SHA256; to run without keys, unset API_KEYS_FILE"
+            )
         return file
 
     @field_validator("cors_origins")

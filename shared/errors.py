@@ -106,7 +106,10 @@ class InvalidParameter(ServiceError):
 
 # Only models that end in an average over the photo and one linear layer have activation maps.
 NO_MAPS = "This model has no class activation maps. Send the request without explain=true."
-MODEL_FAILED = "The model failed on this photo. Try again, then save it again as JPEG or PNG."
+MODEL_FAILED = (
+    "The model failed on this photo. Try again. If it fails again, save the photo again as JPEG or "
+    "PNG and send that."
+)
 
 
 class BrokerUnavailable(RetryableError):

@@ -110,7 +110,8 @@ RESULTS_NDJSON = "".join(json.dumps(item) + "\n" for item in JOB_COMPLETED["item
 RESULTS_CSV = """\
 index,path,status,concept,concept_wnid,concept_confidence,label_1,wnid_1,class_index_1,confidence_1,error,detail
 0,cat.jpg,succeeded,domestic cat,n02121808,0.96,tabby,n02123045,281,0.62,,
-1,notes.txt,failed,,,,,,,,unsupported_media_type,The content is text. Send a JPEG or PNG.
+1,notes.txt,failed,,,,,,,,unsupported_media_type,The content is text. \
+Send the bytes of a JPEG or PNG.
 """
 _PROGRESS = {name: JOB_COMPLETED[name] for name in JOB_COMPLETED if name not in {"items", "next"}}
 JOB_LIST = {"jobs": [_PROGRESS], "next": "/jobs?cursor=17&limit=1"}

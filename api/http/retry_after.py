@@ -1,4 +1,4 @@
-"""The seconds of every ``Retry-After``; `shared.errors.RetryableError` has the default."""
+"""The seconds of ``Retry-After``, except the default of `shared.errors.RetryableError`."""
 
 import math
 

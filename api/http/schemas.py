@@ -1,4 +1,8 @@
-"""Schemas of the API's responses, built from the job records."""
+"""Schemas of responses about jobs, health and readiness.
+
+Those that workers and records also use, such as ``Problem`` and ``ModelCard``, are in
+`shared.messages`.
+"""
 
 from dataclasses import replace
 from datetime import UTC, datetime

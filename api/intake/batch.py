@@ -56,6 +56,7 @@ class BatchIntake:
         Raises:
             MalformedRequest: The body is not a form, or has a field other than ``files``.
             UnsupportedMediaType: The body is compressed.
+            RequestTimeout: The body takes too long to arrive.
             UploadTooLarge: Too many photos, or too many bytes in total.
             BrokerUnavailable: The upload store does not accept the bytes.
             starlette.requests.ClientDisconnect: The client disconnected.

@@ -21,7 +21,7 @@ from api.intake.json_body import PREDICT_JSON, JsonPhoto
 from api.intake.multipart import Part, Pieces, boundary_of, check_form, read_parts
 from api.intake.photo import Photo, clean_filename, too_large
 from api.settings import BUDGET_BYTES
-from shared.errors import MalformedRequest, QueueFull, UploadTooLarge
+from shared.errors import MalformedRequest, QueueFull, RequestTimeout, UploadTooLarge
 from shared.photo_formats import DEFAULT_FORMATS, PhotoFormats
 
 Decoded = TypeVar("Decoded")
@@ -53,7 +53,10 @@ class MemoryLease:
         """
         total = self._budget.reserved_bytes + size - self.bytes
         if size > self.bytes and total > self._budget.most:
-            raise QueueFull("Too many photos are being sent at once. Try again.", RETRY_BODIES_S)
+            raise QueueFull(
+                "The service is receiving too many uploads at the moment. Try again in a second.",
+                RETRY_BODIES_S,
+            )
         self._budget.reserved_bytes = total
         self.bytes = size
 
@@ -88,7 +91,7 @@ async def body_chunks(
     Raises:
         QueueFull: All requests together hold too many bytes.
         UploadTooLarge: ``error(limit)``, if the body has more than ``limit`` bytes.
-        MalformedRequest: The body takes longer than ``BODY_WITHIN_S`` seconds to arrive.
+        RequestTimeout: The body takes longer than ``BODY_WITHIN_S`` seconds to arrive.
         starlette.requests.ClientDisconnect: The client disconnected.
     """
     declared = request.headers.get("content-length", "")
@@ -102,7 +105,7 @@ async def body_chunks(
         if seen > limit:
             raise error(limit)
         if loop.time() > deadline:
-            raise MalformedRequest(
+            raise RequestTimeout(
                 "Sending the body took too long. Send fewer or smaller photos in a request."
             )
         if lease:
@@ -123,6 +126,7 @@ async def read_photo(
 
     Raises:
         MalformedRequest: The body contains no photo, or the form or JSON is invalid.
+        RequestTimeout: The body takes too long to arrive.
         UploadTooLarge: More than ``max_bytes``; raised as soon as that is known.
         UnsupportedMediaType: The photo is of no accepted format.
         InvalidImage: The file is empty.

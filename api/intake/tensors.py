@@ -101,6 +101,7 @@ async def read_tensor(
     Raises:
         MalformedRequest: The body is not a request with one tensor of images.
         InvalidParameter: A parameter is unknown or out of range.
+        RequestTimeout: The body takes too long to arrive.
         UploadTooLarge: Too many bytes or images.
         UnsupportedMediaType, InvalidImage: One of the images is not a photo; the error names it.
         QueueFull: All requests together hold too many bytes.
@@ -151,8 +152,8 @@ def _json_length(headers: Mapping[str, str], size: int) -> int:
         return size
     if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= size):
         raise MalformedRequest(
-            "Inference-Header-Content-Length must be the length of the JSON with which the body "
-            f"begins: at most {size} bytes."
+            "Inference-Header-Content-Length must be the number of bytes of JSON at the start of "
+            f"the body. The body has {size} bytes."
         )
     if int(text) > FORM_OVERHEAD:
         raise MalformedRequest(
@@ -166,7 +167,8 @@ def _tensor(inputs: list[_Input]) -> tuple[_Input, int]:
     """The only input, and how many images it has by its shape."""
     if len(inputs) != 1 or inputs[0].name != INPUT or inputs[0].datatype != DATATYPE:
         raise MalformedRequest(
-            f"Send one input, with the name '{INPUT}' and the datatype {DATATYPE}: image files."
+            f"Send one input, named '{INPUT}', with the datatype {DATATYPE}. Its elements are "
+            "image files."
         )
     shape = inputs[0].shape
     if not shape or min(shape) < 1 or prod(shape) != shape[0]:
@@ -190,7 +192,7 @@ def _images(tensor: _Input, count: int, binary: memoryview) -> list[bytes]:
     if (size or 0) != len(binary):
         raise MalformedRequest(
             f"'binary_data_size' is {size or 0}, but {len(binary)} bytes follow the JSON. "
-            "Send the same number."
+            "Set it to the number of bytes that follow."
         )
     if tensor.data is None:
         images = _split(binary)

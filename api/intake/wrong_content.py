@@ -52,7 +52,9 @@ _NO_PICTURES = {
     "a video": "Send a {}.",
     "an HTML, SVG or XML document": "Send a {}.",
 }
-_CURL_D = "`curl -d` changes a file. Use `--data-binary @FILE` or `-F file=@FILE`."
+_CURL_D = (
+    "`curl -d` removes line breaks and zero bytes. Use `--data-binary @FILE` or `-F file=@FILE`."
+)
 _SEND_BYTES = (
     'Send the bytes (`--data-binary @FILE`), a form (`-F file=@FILE`), or JSON: {"%s": "<base64>"}.'
 )
@@ -73,7 +75,7 @@ def wrong_content(
     if _BASE64.fullmatch(head):
         return UnsupportedMediaType(f"The content is base64 text. {send}")
     if head.startswith(_STRIPPED_PNG):
-        return UnsupportedMediaType(f"The PNG lost its line ends and zero bytes: {_CURL_D}")
+        return UnsupportedMediaType(f"Bytes are missing from the PNG: {_CURL_D}")
     if damage := _damage_on_the_way(head, formats):
         return UnsupportedMediaType(damage)
     if format_ := _format_of(head):
@@ -164,7 +166,7 @@ def compressed_body(head: bytes, headers: Mapping[str, str]) -> UnsupportedMedia
 def damage_of(data: bytes | bytearray, headers: Mapping[str, str]) -> ServiceError | None:
     """The error for a JPEG that `curl -d` has changed, or ``None`` for any other photo."""
     if _is_url_encoded(headers) and not any(byte in data for byte in (b"\0", b"\r", b"\n")):
-        return UnsupportedMediaType(f"The JPEG lost its line ends and zero bytes: {_CURL_D}")
+        return UnsupportedMediaType(f"Bytes are missing from the JPEG: {_CURL_D}")
     return None
 
 

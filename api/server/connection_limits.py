@@ -24,7 +24,10 @@ class TooManyConnections(RetryableError):
 
 def too_many() -> TooManyConnections:
     """The error for a connection beyond the limit."""
-    detail = "All connections are in use. Close those that you do not need, and try again."
+    detail = (
+        "The service has no free connection. Close your idle connections, if you have any, and try "
+        "again in a second."
+    )
     return TooManyConnections(detail, RETRY_CONNECTION_S)
 
 

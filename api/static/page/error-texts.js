@@ -1,5 +1,5 @@
-// The texts of everything that can go wrong: what happened, and what the user can do. For a
-// problem that is not in this table the page shows the service's own text.
+// The texts of failed requests and photos: what happened, and what the user can do. For an error
+// that is not in this table the page shows the service's own text.
 
 import { bytes } from "./format.js";
 

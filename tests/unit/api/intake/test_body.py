@@ -5,8 +5,9 @@ import base64
 import contextlib
 import gc
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,14 @@ from api.intake import body as intake
 from api.intake.body import MemoryBudget, MemoryLease, read_photo
 from api.intake.multipart import Part
 from api.intake.photo import Photo
-from shared.errors import InvalidImage, MalformedRequest, UnsupportedMediaType, UploadTooLarge
+from api.intake.tensors import read_tensor
+from shared.errors import (
+    InvalidImage,
+    MalformedRequest,
+    RequestTimeout,
+    UnsupportedMediaType,
+    UploadTooLarge,
+)
 
 LIMIT = 500
 CLIENTS_FAULT = (MalformedRequest, UploadTooLarge, UnsupportedMediaType, InvalidImage)
@@ -146,7 +154,11 @@ def test_a_client_that_goes_away_is_no_error_of_its_body() -> None:
         )
 
 
-def test_a_body_that_arrives_for_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("read", [read_photo, read_tensor])
+def test_a_body_that_arrives_for_too_long_is_refused(
+    read: Callable[[Request, int, MemoryLease], Coroutine[Any, Any, object]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(intake, "BODY_WITHIN_S", -1.0)
-    with pytest.raises(MalformedRequest, match="took too long"):
-        take(JPEG + bytes(20), [10])
+    with pytest.raises(RequestTimeout, match="took too long"):
+        asyncio.run(read(request([JPEG, bytes(20)]), LIMIT, MemoryLease(MemoryBudget())))

@@ -77,8 +77,8 @@ def classify(  # noqa: PLR0913, PLR0917 - typer: an argument for each option
     xmp: Annotated[
         bool,
         typer.Option(
-            "--xmp", help="Add the concept and the first class as tags to a sidecar file beside "
-            "each photo (NAME.jpg.xmp). Photos and other metadata stay as they are.",
+            "--xmp", help="Add the concept and the most probable class as tags to a sidecar file "
+            "beside each photo (NAME.jpg.xmp). Photos and other metadata stay as they are.",
         ),
     ] = False,
     dry_run: Annotated[

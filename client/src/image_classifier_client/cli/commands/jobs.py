@@ -1,4 +1,4 @@
-"""The command ``classify jobs``: your jobs of several photos, as a table or as JSON."""
+"""The command ``classify jobs``: the jobs of ``POST /jobs``, as a table or as JSON."""
 
 import sys
 from itertools import islice
@@ -26,7 +26,7 @@ def jobs(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List your jobs of several photos, newest first. Expired jobs are not listed."""
+    """List the jobs that you sent with POST /jobs, newest first. Expired jobs are not listed."""
     with as_command_error():
         with new_client(url, retry_for_s=0) as client:
             found = list(islice(client.jobs(status), limit))

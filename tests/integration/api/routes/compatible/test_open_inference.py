@@ -123,7 +123,7 @@ BAD: dict[str, tuple[dict[str, Any], int, str]] = {
     "cut off": ({"content": b'{"inputs": ['}, 400, "The JSON must be"),
     "no inputs": ({"json": {}}, 400, "inputs: Field required"),
     "two inputs": ({"json": {"inputs": body(IN_TEXT)["inputs"] * 2}}, 400, "Send one input"),
-    "another name": ({"json": body(IN_TEXT, name="input")}, 400, "with the name 'image'"),
+    "another name": ({"json": body(IN_TEXT, name="input")}, 400, "named 'image'"),
     "another datatype": ({"json": body(IN_TEXT, datatype="UINT8")}, 400, "the datatype BYTES"),
     "no shape": ({"json": body(IN_TEXT, shape=[])}, 400, "shape"),
     "a negative shape": ({"json": body(IN_TEXT, shape=[-1])}, 400, "shape"),
@@ -159,10 +159,10 @@ BAD: dict[str, tuple[dict[str, Any], int, str]] = {
     "binary data that is longer": (binary(PHOTO, size=-1), 400, "'binary_data_size' is"),
     "binary data that is shorter": (binary(PHOTO, size=1), 400, "'binary_data_size' is"),
     "a JSON length that lies": (binary(PHOTO, length=-1), 400, "The JSON must be"),
-    "a JSON length beyond the body": (binary(PHOTO, length=10**6), 400, "must be the length"),
+    "a JSON length beyond the body": (binary(PHOTO, length=10**6), 400, "bytes of JSON at the start"),
     "a JSON length in words": (
         {"json": body(IN_TEXT), "headers": {"inference-header-content-length": "all"}},
-        400, "must be the length",
+        400, "bytes of JSON at the start",
     ),
     "an element that lies": (
         {**binary(PHOTO), "content": binary(PHOTO)["content"].replace(
