@@ -159,10 +159,10 @@ BAD: dict[str, tuple[dict[str, Any], int, str]] = {
     "binary data that is longer": (binary(PHOTO, size=-1), 400, "'binary_data_size' is"),
     "binary data that is shorter": (binary(PHOTO, size=1), 400, "'binary_data_size' is"),
     "a JSON length that lies": (binary(PHOTO, length=-1), 400, "The JSON must be"),
-    "a JSON length beyond the body": (binary(PHOTO, length=10**6), 400, "bytes of JSON at the start"),
+    "a JSON length beyond the body": (binary(PHOTO, length=10**6), 400, "bytes of JSON at the"),
     "a JSON length in words": (
         {"json": body(IN_TEXT), "headers": {"inference-header-content-length": "all"}},
-        400, "bytes of JSON at the start",
+        400, "bytes of JSON at the",
     ),
     "an element that lies": (
         {**binary(PHOTO), "content": binary(PHOTO)["content"].replace(
