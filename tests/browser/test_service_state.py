@@ -44,6 +44,18 @@ def test_the_header_shows_one_word_and_its_details_the_rest(visit: Visit, servic
     assert visit.page.evaluate("document.activeElement.ariaLabel") == "Workers"
 
 
+@pytest.mark.parametrize("nonsense", ["-5", "9999999999", "1e9", "soon"])
+def test_a_retry_after_that_makes_no_sense_counts_as_absent(visit: Visit, nonsense: str) -> None:
+    visit.expected = {503}
+
+    def refuse(route: Route) -> None:
+        route.fulfill(status=503, body="full", headers={"retry-after": nonsense})
+
+    visit.page.route("**/predict*", refuse)
+    visit.choose(("cat.jpg", jpeg()))
+    visit.wait_text("#answer .countdown", "Trying again in 2 s.")
+
+
 def test_the_state_is_read_again_after_a_response_that_is_not_one(visit: Visit) -> None:
     visit.expected = {503}
     visit.wait_text("#service-word", "Ready")

@@ -205,6 +205,8 @@ class MicroBatcher:
                 return
             finally:
                 waiting.timer.end()
+        if isinstance(failure, OutOfMemory):  # every photo takes the same memory
+            failure = WorkerFault("memory", f"one photo does not fit: {failure}")
         waiting.future.set_exception(failure)
 
     def _halve(self, batch: list[_Waiting]) -> None:

@@ -6,9 +6,12 @@ import { keyHeaders, renewKey } from "./api-key.js";
 import { Problem } from "./problem.js";
 
 const ALIVE_WITHIN_MS = 5000;
+// Anything else counts as absent. A timer of more than 24 days would fire at once.
+const SECONDS = /^\d{1,6}$/;
 
 async function problemOf(response) {
-  const retryAfterS = Number(response.headers.get("retry-after")) || 0;
+  const retryAfter = response.headers.get("retry-after");
+  const retryAfterS = SECONDS.test(retryAfter) ? Number(retryAfter) : 0;
   const { status } = response;
   const body = await response.json().catch(() => null);
   if (body?.type && body.status) return new Problem(body, retryAfterS);

@@ -100,6 +100,20 @@ def test_a_lack_of_memory_for_one_known_good_photo_is_the_workers_fault() -> Non
         batcher.submit(photo(1), BATCH).result(10)
 
 
+def test_a_photo_that_does_not_fit_by_itself_is_never_at_fault() -> None:
+    """All photos take the same memory: if the known-good one fits, there is more memory by then."""
+
+    def does_not_fit(values: list[int]) -> None:
+        if values == [1]:
+            raise OutOfMemory("another process has it")
+
+    with (
+        running(FakeRuntime(does_not_fit)) as batcher,
+        pytest.raises(WorkerFault, match="memory"),
+    ):
+        batcher.submit(photo(1), BATCH).result(10)
+
+
 def test_a_failure_that_passes_fails_no_photo() -> None:
     failures = iter([ValueError("once")])
 
