@@ -14,7 +14,8 @@ PARALLEL = --max-worker-restart 0 --dist loadfile --no-loadscope-reorder -n
 # `make test` leaves them to `make coverage`; its end-to-end tests convert a model, too.
 MODELS = $(filter-out $(wildcard tests/unit/worker/inference/test_micro_batcher*.py) \
 	%/test_fair_scheduler.py, $(wildcard tests/unit/worker/inference/test_*.py)) tests/unit/worker/test_quantize.py \
-	tests/unit/worker/test_calibrate.py tests/unit/worker/imaging/test_limits.py
+	tests/unit/worker/test_calibrate.py tests/unit/worker/imaging/test_limits.py \
+	tests/unit/worker/imaging/test_memory.py
 # lines of the code that unit tests reach; a lower figure fails
 COVERAGE = --cov=api --cov=worker --cov=shared --cov=image_classifier_client --cov-report=term:skip-covered
 
@@ -29,7 +30,7 @@ serve: ## install what is missing, then run Redis, worker and api here until Ctr
 	@exec $(BIN)/python serve.py
 
 test: install-dev ## unit, integration and end-to-end tests: no root, Docker or browser
-	$(BIN)/python -m pytest $(PARALLEL) 4 tests/e2e tests/integration tests/unit $(MODELS:%=--ignore=%)
+	$(BIN)/python -m pytest $(PARALLEL) 5 tests/e2e tests/integration tests/unit $(MODELS:%=--ignore=%)
 
 test-full: coverage test-services test-root test-docker test-browser hostile ## the six targets below: what takes longer or needs more than Python; a skip fails
 
