@@ -39,16 +39,35 @@ def with_parameter_size(data: bytes, width: int, height: int) -> bytes:
 
     Its parameter set is as long as before: what follows the size is rubbish.
     """
-    at = data.index(b"hvcC") + 4
-    # a sequence parameter set; its profile and level take 18 bytes
-    start = at + data[at:].index(b"\x42\x01\x01") + 18
-    bits = "1" + "010" + _golomb(width) + _golomb(height) + "0" + "1" * 8
+    data = _with_parameters(data, 0, _golomb(width) + _golomb(height) + "0")
+    place = data.index(b"ispe") + 8
+    return data[:place] + pack(">II", width, height) + data[place + 8 :]
+
+
+def with_margins(data: bytes, which: int, size: tuple[int, int], margin: int) -> bytes:
+    """The same file, whose picture, or second one, is larger by margins that are cut off."""
+    width, height = (length + 2 * margin for length in size)
+    cut = "1" + (_golomb(margin) + _golomb(0)) * 2
+    return _with_parameters(data, which, _golomb(width) + _golomb(height) + cut)
+
+
+def _with_parameters(data: bytes, which: int, size: str) -> bytes:
+    """The same file with other bits for the size in one of its sequence parameter sets.
+
+    The rest of the set is rubbish. Its chroma is 4:2:0, its samples have 8 bits.
+    """
+    start = -1
+    for _ in range(which + 1):
+        start = data.index(b"\x42\x01\x01", start + 1)
+    # what is ahead of the size takes 15 bytes, and a few that part zeros
+    start += next(
+        n for n in range(15, 25) if len(data[start : start + n].replace(b"\0\0\3", b"\0\0")) == 15
+    )
+    bits = "1" + "010" + size + "1" * 8
     length = -(-len(bits) // 8)
     made = int(bits.ljust(8 * length, "1"), 2).to_bytes(length, "big")
     made = made.replace(b"\0\0", b"\0\0\3")
-    data = data[:start] + made + data[start + len(made) :]
-    place = data.index(b"ispe") + 8
-    return data[:place] + pack(">II", width, height) + data[place + 8 :]
+    return data[:start] + made + data[start + len(made) :]
 
 
 def _golomb(value: int) -> str:

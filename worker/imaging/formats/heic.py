@@ -84,7 +84,9 @@ class Heic(FullSizePhoto[HeicHeader]):
         Tiles at the right and at the bottom may be cut off; up to a third more is not counted, as
         phones choose the tiles' size.
         """
-        return max(self.pixels, self.header.picture.coded_pixels * 3 // 4)
+        pictures = (self.header.picture, self.header.alpha)
+        coded = max(picture.coded_pixels for picture in pictures if picture)
+        return max(self.pixels, coded * 3 // 4)
 
     @property
     def kept_depth(self) -> int:

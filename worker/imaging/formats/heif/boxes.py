@@ -8,6 +8,8 @@ from worker.imaging.refusals import CANNOT_BE_DECODED, ENDS_TOO_EARLY
 # A file has one box for each item and property; encoders write a dozen, and a few hundred for the
 # tiles of a large photo.
 MAX_BOXES = 1_000
+# Encoders give an item three to six properties.
+_MOST_ASSOCIATIONS = 10 * MAX_BOXES
 # Longer than any property that is read; colour profiles and unknown ones may have megabytes.
 _PROPERTY_BYTES = 4_096
 
@@ -204,6 +206,7 @@ def _read_properties(iprp: memoryview, items: dict[int, Item]) -> None:
     properties = [
         found for kind, content in boxes if kind == b"ipco" for found in _contents(content)
     ]
+    left = _MOST_ASSOCIATIONS
     for kind, content in boxes:
         if kind != b"ipma":
             continue
@@ -211,7 +214,11 @@ def _read_properties(iprp: memoryview, items: dict[int, Item]) -> None:
         width = 2 if fields.flags & 1 else 1
         for _ in fields.turns(4):
             item = items.get(fields(4 if fields.version else 2), Item())
-            for _ in fields.turns(1):
+            count = fields.turns(1)
+            left -= len(count)
+            if left < 0:
+                raise _too_many()
+            for _ in count:
                 at = fields(width) & (0x7FFF if width == 2 else 0x7F)  # the top bit: essential
                 if 0 < at <= len(properties):
                     item.properties.append(properties[at - 1])

@@ -124,13 +124,24 @@ def _picture(items: Items, number: int) -> HevcPicture:
     return HevcPicture(
         size=size,
         config=config,
-        tiles=tuple(
-            read_hevc_slices(items.content(tile), of_tile.length_bytes)
-            for tile, of_tile in zip(tiles, configs, strict=True)
-        ),
+        tiles=_slices(items, tiles, configs),
         configs=tuple(each.content for each in configs),
         grid=grid,
     )
+
+
+def _slices(
+    items: Items, tiles: list[Item], configs: list[HevcConfig]
+) -> tuple[tuple[Part, ...], ...]:
+    """The slices of each tile, which are copied into the new file."""
+    found, left = [], len(items.data)
+    for tile, config in zip(tiles, configs, strict=True):
+        content = items.content(tile)
+        left -= len(content)
+        if left < 0:  # tiles share their data
+            raise InvalidImage(CANNOT_BE_DECODED)
+        found.append(read_hevc_slices(content, config.length_bytes))
+    return tuple(found)
 
 
 def _config_content(tile: Item) -> bytes:

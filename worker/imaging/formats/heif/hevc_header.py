@@ -15,7 +15,9 @@ from worker.imaging.resize_and_crop import Size
 # No level of HEVC allows more slice segments in a picture; the decoder keeps a header for each.
 MAX_SLICES = 600
 # More than the NAL units of any picture: its slices, and messages between them.
-MAX_UNITS = 5_000
+MAX_UNITS = 700
+# Encoders fill up a picture to whole blocks, of at most 64 pixels.
+_MOST_MARGIN = 128
 
 _VPS, _SPS, _PPS = 32, 33, 34
 _SLICES = frozenset((*range(10), *range(16, 22)))
@@ -116,7 +118,7 @@ def _read_sps(unit: bytes) -> tuple[int, Size, Size, tuple[int, int]]:
     columns, rows = (2 if chroma in {1, 2} else 1), (2 if chroma == 1 else 1)
     size = width - columns * (left + right), height - rows * (top + bottom)
     depths = bits.golomb() + 8, bits.golomb() + 8
-    if min(size) < 1 or max(depths) > 16:
+    if min(size) < 1 or max(depths) > 16 or max(width - size[0], height - size[1]) > _MOST_MARGIN:
         raise InvalidImage(CANNOT_BE_DECODED)
     return chroma, (width, height), size, depths
 
