@@ -7,6 +7,8 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from tests.hostile.heics import deep_heic, heic
+
 _FORM = (
     b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.jpg"\r\n'
     b"Content-Type: image/jpeg\r\n\r\n0123\r\n--b\r\n"
@@ -42,7 +44,13 @@ def _photos() -> list[bytes]:
         (colour.convert("RGBA"), "AVIF", {"speed": 10}),
         (colour, "PNG", {"save_all": True, "append_images": [colour.rotate(90)]}),
     ]
-    return [_saved(*variant) for variant in variants]
+    heics = [
+        heic(colour),
+        heic(colour.convert("RGBA")),
+        heic(colour.resize((160, 90)), tile_size=64),
+        deep_heic(colour),
+    ]
+    return [_saved(*variant) for variant in variants] + heics
 
 
 def _text() -> PngInfo:

@@ -6,10 +6,11 @@ from struct import pack
 import pytest
 
 from shared.errors import InvalidImage
-from tests.hostile.avifs import box
-from tests.hostile.heics import heic, with_margins
+from tests.hostile.avifs import box, with_size
+from tests.hostile.heics import heic, with_grid, with_margins
 from tests.unit.worker.imaging.optional_formats import PICTURE, SMALL, cost, transparent
 from worker.imaging.formats.heif.heic_header import read_heic_header
+from worker.imaging.formats.heif.hevc_header import read_hevc_config
 
 GRID = heic(PICTURE, tile_size=128)
 TINY = heic(PICTURE.crop((0, 0, 64, 64)))
@@ -43,6 +44,25 @@ def test_a_hidden_alpha_channel_cannot_be_larger_than_the_picture() -> None:
     for which in (0, 1):
         with pytest.raises(InvalidImage, match="cannot be decoded"):
             cost(with_margins(data, which, (64, 64), 6_000))
+
+
+@pytest.mark.parametrize("size", [(384, 9_999), (9_999, 384), (256, 384), (1, 1)])
+def test_tiles_must_fill_their_grid_and_no_more(size: tuple[int, int]) -> None:
+    assert cost(with_size(with_grid(GRID, 3, 3, 384, 384), 384, 384))
+    with pytest.raises(InvalidImage, match="cannot be decoded"):
+        cost(with_size(with_grid(GRID, 3, 3, *size), *size))
+
+
+def test_a_second_parameter_set_is_refused() -> None:
+    """The decoder would follow the one that the slices name."""
+    content = read_heic_header(TINY).picture.config.content
+    at = content.index(b"\xa1\0\1") + 3
+    length = 2 + int.from_bytes(content[at : at + 2], "big")
+    other = content[at : at + length - 1] + b"\xff"
+    two = content[: at - 1] + b"\2" + content[at : at + length] + other + content[at + length :]
+    assert read_hevc_config(content).size == (64, 64)
+    with pytest.raises(InvalidImage, match="cannot be decoded"):
+        read_hevc_config(two)
 
 
 def test_properties_are_counted() -> None:
