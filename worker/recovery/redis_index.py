@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import redis
 from pydantic import ValidationError
 
-from shared import redis_keys
+from shared import log, redis_keys
 from shared.messages import ItemRef, WorkerBeat
 from shared.queue.message_template import deliveries
 from shared.queue.names import QueueName
+
+_log = log.get(__name__)
 
 LOCK_MS = 6_000
 # Queues are read in pieces: a response of 20,000 messages would block Redis.
@@ -160,8 +162,9 @@ class RecoveryIndex:
     def live_attempt(self, job_id: str, index: int) -> int | None:
         """The attempt of a queued or running item; ``None`` if the item is finished."""
         line = self._client.hget(redis_keys.states(job_id), str(index))
-        state, attempt = str(line).split("|")[:2] if line else ("", "")
-        return int(attempt) if state in {"queued", "running"} else None
+        state, _, rest = str(line or "").partition("|")
+        attempt = rest.partition("|")[0]
+        return int(attempt) if state in {"queued", "running"} and attempt.isdecimal() else None
 
     def forget_worker(self, incarnation: str) -> None:
         """Remove a dead worker from the list, if it holds no items."""
@@ -176,14 +179,22 @@ class RecoveryIndex:
                 pipe.hget(redis_keys.states(job_id), index)
             replies = pipe.execute()
         rows = zip(pairs, replies[::2], replies[1::2], strict=True)
-        return [_item(*pair, queue, line) for pair, queue, line in rows]
+        found = (_item(*pair, queue, line) for pair, queue, line in rows)
+        return [item for item in found if item is not None]
 
 
-def _item(job_id: str, index: str, queue: str | None, line: str | None) -> UnfinishedItem:
-    """The item from its state line; without a record, its attempt is one that never exists."""
-    _, attempt, _, alone, *_ = line.split("|") if line else ("", "0", "0", "0")
-    ref = ItemRef(job_id, int(index), int(attempt))
-    return UnfinishedItem(ref, QueueName(queue or QueueName.BATCH), alone == "1")
+def _item(job_id: str, index: str, queue: str | None, line: str | None) -> UnfinishedItem | None:
+    """The item from its state line; without a record, its attempt is one that never exists.
+
+    ``None`` if the record cannot be read: it must not keep the others from being found.
+    """
+    try:
+        _, attempt, _, alone, *_ = line.split("|") if line else ("", "0", "0", "0")
+        ref = ItemRef(job_id, int(index), int(attempt))
+        return UnfinishedItem(ref, QueueName(queue or QueueName.BATCH), alone == "1")
+    except ValueError:
+        _log.error("the item's record cannot be read", job=job_id, item=index)
+        return None
 
 
 def _deliveries_of(raw: str | bytes) -> list[ItemRef]:

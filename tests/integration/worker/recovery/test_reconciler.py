@@ -1,5 +1,6 @@
 """When a worker is taken for dead: on a real Redis, by a clock that the test sets."""
 
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -7,10 +8,10 @@ import redis
 
 from shared.messages import ItemRef, WorkerReport, WorkerState
 from shared.records.items import ItemStore
-from shared.redis_keys import RECONCILER
+from shared.redis_keys import RECONCILER, job, states
 from tests.integration.worker.conftest import Bench, photo
 from tests.integration.worker.recovery.conftest import Watch, look_for
-from worker.recovery.reconciler import DEAD_MS, GAP_MS, Reconciler
+from worker.recovery.reconciler import DEAD_MS, GAP_MS, UNSENT_MS, Reconciler
 from worker.recovery.redis_index import LOCK_MS, RecoveryIndex
 
 DEAD_S = DEAD_MS // 1000
@@ -109,3 +110,26 @@ def test_a_job_that_a_full_redis_refuses_to_send_does_not_break_the_watch(
     watcher.tick()
     assert bench.attempts(unsent) == [1]
     assert bench.client.llen("batch") == 2
+
+
+Break = Callable[[redis.Redis, str], object]
+
+
+@pytest.mark.parametrize(
+    "unreadable",
+    [
+        lambda client, job_id: client.hset(states(job_id), "0", "no state line"),
+        lambda client, job_id: client.hset(states(job_id), "0", "queued|one|0|0||"),
+        lambda client, job_id: client.hset(job(job_id), "queue", "none"),
+    ],
+    ids=["line", "attempt", "queue"],
+)
+def test_an_item_that_cannot_be_read_does_not_hide_others(
+    bench: Bench, watcher: Reconciler, watch: Watch, unreadable: Break
+) -> None:
+    broken, lost = (bench.submit([photo(0)]) for _ in range(2))
+    unreadable(bench.client, broken)
+    bench.client.delete("batch")
+    look_for(watcher, watch, UNSENT_MS // 1000 + 2)
+    assert bench.attempts(lost) == [2]
+    watch.live_attempt(broken, 0)  # nor may it end a sweep
