@@ -78,7 +78,7 @@ def test_every_log_line_is_in_one_form(shared_redis: RedisServer, tmp_path: Path
     assert any(line["event"] == "ready" for line in lines)
 
 
-@pytest.mark.parametrize("how", [("WEB_CONCURRENCY", "2"), ("UVICORN_WORKERS", "3")])
+@pytest.mark.parametrize("how", [("WEB_CONCURRENCY", "2"), ("UVICORN_WORKERS", "2")])
 def test_several_processes_of_one_api_are_refused(how: tuple[str, str]) -> None:
     """Each would tell its own counters as those of the service."""
     name, count = how
