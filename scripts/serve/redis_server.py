@@ -83,13 +83,18 @@ def _can_bind(path: Path) -> bool:
     return True
 
 
-def command(program: str, folder: Path, address: Address) -> list[str]:
-    """A server that keeps its data in ``folder`` and refuses writes when it is full."""
+def command(
+    program: str, folder: Path, address: Address, appendfsync: str = "everysec"
+) -> list[str]:
+    """A server that keeps its data in ``folder`` and refuses writes when it is full.
+
+    ``appendfsync``: when it writes to disk.
+    """
     options = {
         **address.options,
         "dir": str(folder / "redis"),
         "appendonly": "yes",
-        "appendfsync": "everysec",
+        "appendfsync": appendfsync,
         "save": "",
         "maxmemory": "512mb",  # as compose: without one it would never be called nearly full
         "maxmemory-policy": "noeviction",

@@ -131,7 +131,9 @@ class Service:
             return url
         folder = self._settings.folder
         address = redis_server.choose_address(folder, Path(tempfile.gettempdir()))
-        command = redis_server.command(redis_server.find_program(), folder, address)
+        command = redis_server.command(
+            redis_server.find_program(), folder, address, self._settings.redis_appendfsync
+        )
         self._keep("redis", command, dict(os.environ), REDIS_GRACE_S)
         await redis_server.wait_until_ready(address.url, redis_server.OWN_READY_WITHIN_S)
         return address.url

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -27,6 +28,7 @@ class ServeSettings(BaseSettings):
     port: int = Field(default=8000, ge=1, le=65_535)
     workers: int = Field(default=1, ge=1, le=64)
     redis_url: str | None = None
+    redis_appendfsync: Literal["always", "everysec", "no"] = "everysec"
     uploads_url: str | None = None
     model: str = "auto"
     log_format: str = "pretty"

@@ -119,6 +119,22 @@ async def test_without_a_model_nothing_is_left_running(
     assert children() == before
 
 
+async def test_redis_is_synced_as_its_setting_says(settings: ServeSettings) -> None:
+    """Or a power failure would lose the records of uploads that the API syncs by it."""
+    ask = (
+        "import os, redis\n"
+        "print(redis.Redis.from_url(os.environ['REDIS_URL']).config_get('appendfsync'))\n"
+        "raise SystemExit(1)"
+    )
+    out = io.StringIO()
+    always = settings.model_copy(update={"redis_appendfsync": "always", "log_format": "json"})
+    with pytest.raises(ServeError):
+        await Service(always, Screen(out, as_json=True), Programs([sys.executable, "-c", ask])).run(
+            asyncio.Event()
+        )
+    assert "always" in out.getvalue()
+
+
 async def test_as_json_every_line_is_an_object(
     settings: ServeSettings, capfd: pytest.CaptureFixture[str]
 ) -> None:
