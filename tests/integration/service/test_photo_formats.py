@@ -127,9 +127,10 @@ def test_every_endpoint_accepts_what_the_setting_lists(listed: ApiProcess) -> No
 
 def test_a_worker_without_the_setting_says_so(only_in_the_api: ApiProcess) -> None:
     assert only_in_the_api.client.get("/model").json()["formats"] == ["jpeg", "png"]
-    for status, text in each_way(only_in_the_api, PHOTOS["webp"]):
-        assert status == 415
-        assert "The content is neither JPEG nor PNG. Convert it to JPEG or PNG." in text
+    for photo in PHOTOS.values():
+        for status, text in each_way(only_in_the_api, photo):
+            assert status == 415
+            assert "The content is neither JPEG nor PNG. Convert it to JPEG or PNG." in text
 
 
 def test_a_worker_without_the_decoder_of_heics_ends_its_start_with_one_line(

@@ -163,7 +163,7 @@ def _sample_bytes(picture: HevcPicture) -> int:
 
 def _beside_bytes(picture: HevcPicture) -> int:
     """What is kept for a picture's slices, and beside a grid for one of its tiles, in bytes."""
-    slices = sum(len(tile) // 2 for tile in picture.tiles) * _SLICE_BYTES
+    slices = max(len(tile) // 2 for tile in picture.tiles) * _SLICE_BYTES
     if not picture.grid:
         return slices
     tile = picture.config.coded[0] * picture.config.coded[1]
