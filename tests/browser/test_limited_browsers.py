@@ -12,6 +12,7 @@ from tests.support.api_process import ApiProcess
 from tests.support.browser import CHROMIUM, FLAGS, Visit
 from tests.support.photos import jpeg
 from tests.support.played_worker import PlayedWorker
+from tests.support.served import eventually
 
 BLOCKED = 2
 
@@ -89,6 +90,12 @@ def test_the_page_works_without(small_api: ApiProcess, visiting: Visiting, missi
         "delete window.fetch",
         "delete HTMLDialogElement.prototype.showModal",
         "delete window.AbortController",
+        "delete Array.prototype.at",
+        "delete Blob.prototype.arrayBuffer",
+        "delete window.CustomEvent",
+        "delete String.prototype.replaceAll",
+        "delete window.XMLHttpRequest",
+        "delete URL.createObjectURL",
     ],
 )
 @pytest.mark.usefixtures("worker")
@@ -101,6 +108,28 @@ def test_a_missing_browser_feature_is_reported_at_the_start(
     visit.wait_text("#alert", "This browser cannot run the page")
     assert missing.rsplit(".", maxsplit=1)[-1] in visit.text("#alert")
     assert "Update the browser" in visit.text("#alert")
+    visit.forgive()
+
+
+@pytest.mark.parametrize("later", ["setTimeout(fail)", "fail()"])
+@pytest.mark.usefixtures("worker")
+def test_a_failure_after_the_start_is_reported_once(
+    small_api: ApiProcess, visiting: Visiting, later: str
+) -> None:
+    """An exception of the page's own code, by itself or in a promise."""
+    visit = visiting(small_api.url)
+    visit.wait_text("#service-word", "Ready")
+    for _ in range(2):
+        visit.page.evaluate(
+            f"""() => void import("./static/page/dom.js").then(({{ setText }}) => {{
+                const fail = () => setText(null, "x");
+                {later};
+            }})"""
+        )
+    visit.wait_text("#failure", "The page has failed")
+    assert "Reload it" in visit.text("#failure")
+    eventually(lambda: bool(visit.page.wait_for_timeout(50)) or len(visit.errors) == 2, 10)
+    expect(visit.page.locator("#failure p")).to_have_count(1)
     visit.forgive()
 
 
