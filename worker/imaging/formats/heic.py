@@ -79,14 +79,9 @@ class Heic(FullSizePhoto[HeicHeader]):
     """A HEIC file whose header has been read."""
 
     def pixels_to_decode(self, _: int) -> int:
-        """The cost of decoding in pixels.
-
-        Tiles at the right and at the bottom may be cut off; up to a third more is not counted, as
-        phones choose the tiles' size.
-        """
+        """The cost of decoding in pixels, also of those that are not shown."""
         pictures = (self.header.picture, self.header.alpha)
-        coded = max(picture.coded_pixels for picture in pictures if picture)
-        return max(self.pixels, coded * 3 // 4)
+        return max(_pixels_to_decode(picture) for picture in pictures if picture)
 
     @property
     def kept_depth(self) -> int:
@@ -155,6 +150,17 @@ class Heic(FullSizePhoto[HeicHeader]):
         if mode == "RGBa":
             image = successor(image, image.convert("RGBA"))
         return successor(image, on_white(image)) if image.mode in {"LA", "RGBA"} else image
+
+
+def _pixels_to_decode(picture: HevcPicture) -> int:
+    """The cost of decoding a picture or alpha channel in pixels.
+
+    Tiles at the right and at the bottom of a grid may be cut off; up to a third more is not
+    counted, as phones choose the tiles' size, and only one tile is kept beside the picture.
+    """
+    if not picture.grid:
+        return picture.coded_pixels
+    return max(picture.size[0] * picture.size[1], picture.coded_pixels * 3 // 4)
 
 
 def _sample_bytes(picture: HevcPicture) -> int:

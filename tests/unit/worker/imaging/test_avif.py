@@ -8,6 +8,7 @@ import pytest
 from PIL import AvifImagePlugin, Image, ImageOps
 
 from shared.errors import InvalidImage, UnsupportedMediaType
+from shared.photo_formats import PhotoFormats
 from tests.hostile.avifs import (
     avif,
     box,
@@ -186,9 +187,9 @@ def test_a_frame_that_is_no_key_frame_or_has_a_size_of_its_own_is_refused() -> N
 def test_an_avif_is_only_accepted_if_the_setting_lists_it() -> None:
     with pytest.raises(UnsupportedMediaType, match="neither JPEG nor PNG"):
         preprocess(STILL, IMAGENET1K_V1, MAX_PIXELS)
-    heic = STILL.replace(b"avif", b"heic")
-    with pytest.raises(UnsupportedMediaType, match="not JPEG, PNG, WebP or AVIF"):
-        seen(heic)
+    others = PhotoFormats.parse("jpeg,png,webp")
+    with pytest.raises(UnsupportedMediaType, match="not JPEG, PNG or WebP"):
+        preprocess(STILL, IMAGENET1K_V1, MAX_PIXELS, others)
     assert seen(STILL[:8] + b"mif1" + STILL[12:]).shape == (224, 224, 3)
 
 

@@ -203,9 +203,11 @@ def _read_places(fields: _Fields, items: dict[int, Item]) -> None:
 
 def _read_properties(iprp: memoryview, items: dict[int, Item]) -> None:
     boxes = _contents(iprp)
-    properties = [
-        found for kind, content in boxes if kind == b"ipco" for found in _contents(content)
-    ]
+    properties: list[tuple[bytes, memoryview]] = []
+    for kind, content in boxes:
+        properties += _contents(content) if kind == b"ipco" else []
+        if len(properties) > MAX_BOXES:
+            raise _too_many()
     left = _MOST_ASSOCIATIONS
     for kind, content in boxes:
         if kind != b"ipma":
@@ -215,7 +217,7 @@ def _read_properties(iprp: memoryview, items: dict[int, Item]) -> None:
         for _ in fields.turns(4):
             item = items.get(fields(4 if fields.version else 2), Item())
             count = fields.turns(1)
-            left -= len(count)
+            left -= 1 + len(count)
             if left < 0:
                 raise _too_many()
             for _ in count:

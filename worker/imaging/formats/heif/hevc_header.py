@@ -97,7 +97,7 @@ def _units_of_config(content: bytes) -> list[bytes]:
 
 def _kind_and_layer(unit: bytes | memoryview) -> tuple[int, int]:
     """Type and layer of a NAL unit; only layer 0 is a picture of its own."""
-    if len(unit) < 3:
+    if len(unit) < 2:
         raise InvalidImage(CANNOT_BE_DECODED)
     return unit[0] >> 1 & 63, (unit[0] & 1) << 5 | unit[1] >> 3
 
@@ -156,7 +156,9 @@ def read_hevc_slices(data: memoryview, length_bytes: int) -> tuple[bytes | memor
         unit = data[start:at]
         kind, layer = _kind_and_layer(unit)
         if kind not in _SLICES or layer:
-            continue  # messages, parameter sets, another eye's view
+            continue  # messages, parameter sets, an end mark of two bytes, another eye's view
+        if len(unit) < 3:
+            raise InvalidImage(CANNOT_BE_DECODED)
         begins = unit[2] >> 7  # first_slice_segment_in_pic_flag
         if kind not in _INTRA or bool(begins) is bool(found):
             raise InvalidImage(CANNOT_BE_DECODED)

@@ -7,44 +7,40 @@ from worker.imaging.formats.heif.boxes import Item
 from worker.imaging.refusals import CANNOT_BE_DECODED
 from worker.imaging.resize_and_crop import IntBox, Size
 
-# EXIF orientation by quarter turns anticlockwise and, if there is one, the axis of a mirror.
-_ORIENTATIONS = {
-    (0, None): 1,
-    (1, None): 8,
-    (2, None): 3,
-    (3, None): 6,
-    (0, 0): 4,
-    (1, 0): 5,
-    (2, 0): 2,
-    (3, 0): 7,
-    (0, 1): 2,
-    (1, 1): 7,
-    (2, 1): 4,
-    (3, 1): 5,
-}
+# EXIF orientations by quarter turns anticlockwise: of a picture, and of one that is mirrored first.
+_TURNED = (1, 8, 3, 6)
+_MIRRORED_AND_TURNED = (2, 5, 4, 7)
 
 
 def read_orientation(item: Item) -> int:
-    """The EXIF orientation, 1 to 8, of a picture with boxes for rotation and mirror."""
-    turns, axis = item.property(b"irot"), item.property(b"imir")
-    quarters = turns[0] & 3 if turns else 0
-    kinds = [kind for kind, _ in item.properties if kind in {b"irot", b"imir"}]
-    if kinds[:1] == [b"imir"]:  # mirrored first: the same as turned the other way, then mirrored
-        quarters = -quarters & 3
-    return _ORIENTATIONS[quarters, axis[0] & 1 if axis else None]
+    """The EXIF orientation, 1 to 8, of a picture with boxes for rotation and mirror.
+
+    They apply in their order. Encoders write one of each at most; viewers apply them all.
+    """
+    quarters, is_mirrored = 0, False
+    for kind, content in item.properties:
+        if kind == b"irot" and content:
+            quarters += content[0]
+        elif kind == b"imir" and content:
+            # turned and then mirrored is mirrored and then turned the other way; the two mirrors
+            # are half a turn apart
+            quarters = (0 if content[0] & 1 else 2) - quarters
+            is_mirrored = not is_mirrored
+    return (_MIRRORED_AND_TURNED if is_mirrored else _TURNED)[quarters & 3]
 
 
 def read_clean_aperture(item: Item, size: Size) -> IntBox:
     """The part of a picture that is shown: left, top, right and bottom, in pixels.
 
     Raises:
-        InvalidImage: It is not within the picture, or cut after the picture is turned.
+        InvalidImage: It is not within the picture, cut after the picture is turned, or one of
+            several.
     """
     content = item.property(b"clap")
     if not content:
         return (0, 0, *size)
     kinds = [kind for kind, _ in item.properties if kind in {b"irot", b"imir", b"clap"}]
-    if len(content) < 32 or kinds[0] != b"clap":
+    if len(content) < 32 or kinds[0] != b"clap" or kinds.count(b"clap") > 1:
         raise InvalidImage(CANNOT_BE_DECODED)
     left, right = _range(content, 0, size[0])
     top, bottom = _range(content, 8, size[1])
