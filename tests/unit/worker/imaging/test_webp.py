@@ -173,7 +173,7 @@ def test_ten_thousand_frames_are_refused() -> None:
 def test_a_webp_is_only_accepted_if_the_setting_lists_it() -> None:
     with pytest.raises(UnsupportedMediaType, match="neither JPEG nor PNG"):
         preprocess(webp(PICTURE), IMAGENET1K_V1, MAX_PIXELS)
-    with pytest.raises(UnsupportedMediaType, match="not JPEG, PNG, WebP or AVIF"):
+    with pytest.raises(UnsupportedMediaType, match="not JPEG, PNG, WebP, AVIF or HEIC"):
         seen(b"GIF89a")
 
 
