@@ -19,7 +19,9 @@ SOME = 400  # enough to be stopped in the midst of
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
-    with LiveService(tmp_path_factory.mktemp("service")) as service:
+    # no faster than 100 photos a second, so that a run is stopped before its end
+    slow = {"SCRIPTED_IMAGE_TIME_S": "0.01"}
+    with LiveService(tmp_path_factory.mktemp("service"), slow) as service:
         yield service
 
 
