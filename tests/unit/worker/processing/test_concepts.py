@@ -1,6 +1,7 @@
 """The table of ImageNet's ids and concepts, and the concept of a photo."""
 
 import re
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from worker.processing.predictions import ConceptTable, imagenet
 from worker.settings import WorkerSettings
 
 TABBY, TIGER_CAT, EGYPTIAN_CAT, LYNX, GOLDEN, TEAPOT = 281, 282, 285, 287, 207, 849
+
+# Of imagenet_synsets.txt in the wheel of timm 1.0.31, its lines joined by line feeds.
+SHA256_OF_TIMM = "385e0240499426c022b773be1ae4da780f057b89c9694c7f47199f62746b6edd"
 
 
 def shown(**shares: float) -> np.ndarray:
@@ -38,6 +42,7 @@ def test_each_class_has_an_id_of_its_own_in_the_order_of_the_model() -> None:
     assert len(set(wnids)) == 1000
     assert all(re.fullmatch(r"n\d{8}", wnid) for wnid in wnids)
     assert list(wnids) == sorted(wnids), "ImageNet's classes are numbered by their ids"
+    assert sha256("\n".join(wnids).encode()).hexdigest() == SHA256_OF_TIMM
 
 
 def test_the_ids_are_those_of_the_labels() -> None:
