@@ -81,7 +81,7 @@ class ImageClassifier:
         """Classify one photo and wait for the result.
 
         Args:
-            photo: A path, the bytes of a JPEG or PNG file, an open binary file, a ``Photo``, a
+            photo: A path, the bytes of a photo's file, an open binary file, a ``Photo``, a
                 Pillow image, or a uint8 array of shape (height, width), (height, width, 3) in RGB
                 or (height, width, 4) in RGBA.
             top_k: How many classes to return, 1 to 100.

@@ -16,14 +16,14 @@ from image_classifier_client.images import (
 )
 
 _ACCEPTED = (
-    "a photo is a path, the bytes of a JPEG or PNG file, a file opened with mode 'rb', a Photo, "
+    "a photo is a path, the bytes of a photo's file, a file opened with mode 'rb', a Photo, "
     "a Pillow image or a uint8 array of shape (height, width, 3)"
 )
 
 
 @dataclass(frozen=True)
 class Photo:
-    """The bytes of a JPEG or PNG file, and the name that results give it."""
+    """The bytes of a photo's file, and the name that results give it."""
 
     data: bytes = field(repr=False)
     filename: str = "photo"
@@ -46,7 +46,7 @@ def load_photo(source: PhotoLike) -> Photo:
     """Read one photo.
 
     Args:
-        source: A path, the bytes of a JPEG or PNG file, an open binary file, a ``Photo``, a Pillow
+        source: A path, the bytes of a photo's file, an open binary file, a ``Photo``, a Pillow
             image, or a uint8 array of shape (height, width), (height, width, 3) in RGB or
             (height, width, 4) in RGBA. Images and arrays are sent as PNG.
 

@@ -115,7 +115,7 @@ def classify(  # noqa: PLR0913, PLR0917 - typer: an argument for each option
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:  # fmt: skip
-    """Classify photos. Each PATH is a JPEG or PNG file, or a folder with such files.
+    """Classify photos. Each PATH is a photo of a format that the service accepts, or a folder.
 
     Each result has the most probable classes with their confidence, 0 to 1. If a group of classes,
     such as "dog", has a confidence of at least 0.8, its name (the concept) comes before them.
