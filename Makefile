@@ -30,7 +30,7 @@ serve: ## install what is missing, then run Redis, worker and api here until Ctr
 	@exec $(BIN)/python serve.py
 
 test: install-dev ## unit, integration and end-to-end tests: no root, Docker or browser
-	$(BIN)/python -m pytest $(PARALLEL) 6 tests/e2e tests/integration tests/unit $(MODELS:%=--ignore=%)
+	$(BIN)/python -m pytest $(PARALLEL) 7 tests/e2e tests/integration tests/unit $(MODELS:%=--ignore=%)
 
 test-full: coverage test-services test-root test-docker test-browser hostile ## the six targets below: what takes longer or needs more than Python; a skip fails
 
