@@ -231,6 +231,12 @@ class Health(Wire):
     )
 
 
+class Alive(Wire):
+    """This process responds."""
+
+    status: Literal["ok"] = "ok"
+
+
 class Readiness(Wire):
     """The status of the service, without the details."""
 

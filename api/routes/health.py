@@ -1,6 +1,6 @@
 """``/health``: the service's state when it was last read from Redis; no request waits for Redis."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
@@ -9,9 +9,8 @@ from api.dependencies import ServicesDep
 from api.http.openapi import example, problems
 from api.http.openapi_examples import HEALTH
 from api.http.responses import json_response
-from api.http.schemas import Health, Readiness
+from api.http.schemas import Alive, Health, Readiness
 from shared import errors
-from shared.messages import Wire
 
 router = APIRouter(tags=["health"])
 
@@ -21,12 +20,6 @@ _DOWN = {
     "broker": {"status": "down", "latency_ms": None},
     "workers": [],
 }
-
-
-class Alive(Wire):
-    """This process responds."""
-
-    status: Literal["ok"] = "ok"
 
 
 @router.get(
