@@ -21,6 +21,14 @@ from worker.imaging.resize_and_crop import IntBox, Size, picture_bytes, shrunk_l
 # libjpeg's messages, from its jerror.h; simplejpeg reports the first warning.
 _NO_END = "Premature end of JPEG file"
 _SCAN_DATA_MISSING = "premature end of data segment"
+# The warnings, by how they begin; any other message is of an error, which ended the decoding.
+_WARNINGS = (
+    "Corrupt JPEG data",
+    "Inconsistent progression sequence",
+    "Invalid SOS parameters for sequential JPEG",
+    "Unknown Adobe color transform",
+    "Warning: unknown JFIF revision",
+)
 
 _COLOR_SPACES = {1: "GRAY", 3: "RGB", 4: "CMYK"}
 
@@ -128,8 +136,14 @@ class Jpeg:
         try:
             return self._strictly(plain, shrink)
         except ValueError as error:
-            if _SCAN_DATA_MISSING in str(error) or str(error) == _NO_END:
-                raise InvalidImage(ENDS_TOO_EARLY) from error
+            warning = str(error)
+        if _SCAN_DATA_MISSING in warning or warning == _NO_END:
+            raise InvalidImage(ENDS_TOO_EARLY)
+        # simplejpeg takes an error behind a warning for a warning: if not strict, it would return
+        # memory into which nothing was decoded.
+        if not warning.startswith(_WARNINGS):
+            has_end = self.data.find(END_OF_IMAGE, self.header.data_at) >= 0
+            raise InvalidImage(CANNOT_BE_DECODED if has_end else ENDS_TOO_EARLY)
         try:
             return self._strictly(plain, shrink, strict=False)
         except ValueError as error:

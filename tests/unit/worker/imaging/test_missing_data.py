@@ -1,5 +1,6 @@
 """A picture of which a part is missing is refused; bytes that hold no picture may be missing."""
 
+import io
 import zlib
 from collections.abc import Callable
 
@@ -85,6 +86,36 @@ def test_a_progressive_jpeg_may_not_end_between_its_scans() -> None:
     last_scan = data.rindex(bytes([0xFF, SOS]))
     tables = data.rindex(b"\xff\xc4", 0, last_scan)
     refused(data[:tables])
+
+
+def test_a_progressive_jpeg_may_be_cut_nowhere() -> None:
+    """Within the tables between two scans libjpeg has an error, behind a warning that hides it.
+
+    Before an end marker, a file cut between two scans is whole: a picture of fewer scans.
+    """
+    data = jpeg(PHOTO.resize((48, 32)), progressive=True)
+    whole = 0
+    for cut in range(data.index(bytes([0xFF, SOS])) + 20, len(data) - 2):
+        refused(data[:cut])
+        ended = data[:cut] + END
+        try:
+            pixels = seen(ended)
+        except InvalidImage:
+            continue
+        whole += 1
+        assert (pixels == seen(png(np.asarray(Image.open(io.BytesIO(ended)))))).all()
+    assert whole < 40
+
+
+def test_an_error_behind_a_warning_is_no_warning() -> None:
+    data = JPEGS["progressive"]
+    second_scan = data.index(bytes([0xFF, SOS]), data.index(bytes([0xFF, SOS])) + 2)
+    with_warning = data[:second_scan] + b"junk" + data[second_scan:]
+    assert (seen(with_warning) == seen(data)).all()
+    broken_table = segment(0xC4, bytes([0x10, *[255] * 16]))
+    for damaged in (data, with_warning):
+        with pytest.raises(InvalidImage, match="cannot be decoded"):
+            seen(damaged[:-2] + broken_table + END)
 
 
 def test_a_component_without_any_scan_is_missing() -> None:
