@@ -9,11 +9,13 @@ from struct import Struct, pack
 
 from shared.errors import InvalidImage
 from worker.imaging.exif import read_orientation
-from worker.imaging.refusals import CANNOT_BE_DECODED, ENDS_TOO_EARLY
+from worker.imaging.refusals import (
+    CANNOT_BE_DECODED,
+    ENDS_TOO_EARLY,
+    MAX_FRAMES,
+    too_many_frames,
+)
 from worker.imaging.resize_and_crop import Size
-
-# 80 seconds of animation at 60 frames a second.
-MAX_CHUNKS = 5_000
 
 _CHUNK = Struct("<4sI")
 _FILE = Struct("<4sI4s")
@@ -95,7 +97,7 @@ def read_webp_header(data: bytes) -> WebpHeader:
 def _chunks(data: bytes, at: int, end: int) -> dict[bytes, slice]:
     """The content of the first chunk of each type."""
     found: dict[bytes, slice] = {}
-    for _ in range(MAX_CHUNKS):
+    for _ in range(MAX_FRAMES):
         if at + _CHUNK.size > end:
             return found
         kind, length = _CHUNK.unpack_from(data, at)
@@ -104,9 +106,7 @@ def _chunks(data: bytes, at: int, end: int) -> dict[bytes, slice]:
             raise InvalidImage(ENDS_TOO_EARLY)
         found.setdefault(kind, content)
         at = content.stop + length % 2
-    raise InvalidImage(
-        f"The WebP has more than {MAX_CHUNKS} frames or other parts. Send its first frame."
-    )
+    raise too_many_frames("WebP")
 
 
 def _frame(data: bytes, chunks: dict[bytes, slice]) -> _Frame:

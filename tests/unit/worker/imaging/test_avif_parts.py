@@ -13,6 +13,7 @@ from tests.hostile.avifs import avif, box
 from tests.unit.worker.imaging.optional_formats import PICTURE, cost, seen
 from worker.imaging.formats.heif.avif_header import read_avif_header
 from worker.imaging.formats.heif.boxes import MAX_BOXES
+from worker.imaging.refusals import MAX_FRAMES
 
 STILL = avif(PICTURE)
 
@@ -27,24 +28,41 @@ def test_ten_thousand_parts_are_refused() -> None:
             seen(data)
 
 
-def test_ten_thousand_frames_cost_as_much_as_two() -> None:
+def test_ten_thousand_frames_are_refused_by_their_header() -> None:
+    few, many = (_animation(frames) for frames in (2, 10_000))
+    assert len(many) > 200 * len(few)
+    seen(few)  # what is done once for all photos
+    with pytest.raises(InvalidImage, match=f"more than {MAX_FRAMES} frames"):
+        seen(many)
+    refused = partial(pytest.raises, InvalidImage, seen, many)
+    assert _calls(refused) < _calls(partial(seen, few))
+    assert _most_bytes(refused) < 50_000
+
+
+def test_as_many_frames_as_allowed_cost_as_much_as_two() -> None:
     """The frames are not in the item that is decoded: no code runs for them, nothing is kept."""
-    small = PICTURE.crop((0, 0, 16, 16))
-    turned = small.rotate(90)
-    data = [
-        avif(small, save_all=True, append_images=[turned] * more, quality=1) for more in (1, 9_999)
-    ]
-    assert len(data[1]) > 200 * len(data[0])
-    decoded = [read_avif_header(each).data for each in data]
-    assert decoded[0] == decoded[1]
-    seen(data[0])  # what is done once for all photos
+    data = [_animation(frames) for frames in (2, MAX_FRAMES)]
+    assert read_avif_header(data[0]).data == read_avif_header(data[1]).data
+    seen(data[0])  # as above
     calls = [_calls(partial(seen, each)) for each in data]
     assert calls[0] == calls[1]
     for each in data:
-        tracemalloc.start()
-        cost(each)
-        assert tracemalloc.get_traced_memory()[1] < 50_000
-        tracemalloc.stop()
+        assert _most_bytes(partial(cost, each)) < 50_000
+
+
+def _animation(frames: int) -> bytes:
+    small = PICTURE.crop((0, 0, 16, 16))
+    others = [small.rotate(90)] * (frames - 1)
+    return avif(small, save_all=True, append_images=others, quality=1)
+
+
+def _most_bytes(action: Callable[[], object]) -> int:
+    """The most memory that the action holds at a time, in bytes."""
+    tracemalloc.start()
+    action()
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most
 
 
 def _calls(action: Callable[[], object]) -> int:

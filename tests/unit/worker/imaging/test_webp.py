@@ -32,8 +32,9 @@ from tests.unit.worker.imaging.optional_formats import (
     transparent,
 )
 from worker.imaging.formats import webp as decoder
-from worker.imaging.formats.webp_chunks import MAX_CHUNKS, read_webp_header
+from worker.imaging.formats.webp_chunks import read_webp_header
 from worker.imaging.preprocess import preprocess
+from worker.imaging.refusals import MAX_FRAMES
 from worker.models.transforms import IMAGENET1K_V1
 
 
@@ -163,10 +164,10 @@ def test_a_header_that_contradicts_itself_is_refused_before_decoding(
 
 def test_ten_thousand_frames_are_refused() -> None:
     frames = [frame(picture(webp(SMALL)), 0, 0, *SMALL.size)] * 10_000
-    with pytest.raises(InvalidImage, match=f"more than {MAX_CHUNKS} frames"):
+    with pytest.raises(InvalidImage, match=f"more than {MAX_FRAMES} frames"):
         seen(animation(60, 80, *frames))
     within = frame(chunk(b"junk") * 10_000 + picture(webp(SMALL)), 0, 0, *SMALL.size)
-    with pytest.raises(InvalidImage, match=f"more than {MAX_CHUNKS} frames"):
+    with pytest.raises(InvalidImage, match=f"more than {MAX_FRAMES} frames"):
         seen(animation(60, 80, within))
 
 

@@ -9,7 +9,8 @@ from struct import pack
 
 from shared.errors import InvalidImage
 from worker.imaging.formats.heif.av1_header import Av1Picture, read_av1
-from worker.imaging.formats.heif.boxes import Item, Items, read_items
+from worker.imaging.formats.heif.items import Item, Items, read_items
+from worker.imaging.formats.heif.sequences import check_frames
 from worker.imaging.formats.heif.transforms import read_orientation
 from worker.imaging.formats.heif.writer import ALPHA, NewItem, box, full_box, write_file
 from worker.imaging.refusals import CANNOT_BE_DECODED
@@ -46,6 +47,7 @@ def read_avif_header(data: bytes) -> AvifHeader:
             of others, sizes that contradict each other, or more boxes than any encoder writes.
             Damage within the compressed picture is detected by decoding it.
     """
+    check_frames(data, "AVIF")
     items = read_items(data)
     primary = items.items.get(items.primary)
     if primary is None:

@@ -1,6 +1,7 @@
-"""Reads the boxes of an AVIF or HEIC: its items, where their data is, and their properties."""
+"""Reads the boxes of an AVIF or HEIC, and the numbers in them."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from itertools import islice
 
 from shared.errors import InvalidImage
 from worker.imaging.refusals import CANNOT_BE_DECODED, ENDS_TOO_EARLY
@@ -8,110 +9,18 @@ from worker.imaging.refusals import CANNOT_BE_DECODED, ENDS_TOO_EARLY
 # A file has one box for each item and property; encoders write a dozen, and a few hundred for the
 # tiles of a large photo.
 MAX_BOXES = 1_000
-# Encoders give an item three to six properties.
-_MOST_ASSOCIATIONS = 10 * MAX_BOXES
-# Longer than any property that is read; colour profiles and unknown ones may have megabytes.
-_PROPERTY_BYTES = 4_096
-
-# how an item says that its data is in the box ``idat``
-_IN_META = 1
-_ALPHAS = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
 
 
-@dataclass
-class Item:
-    """A picture or something else in the file: its type, its place and its properties.
+class Fields:
+    """Reads the numbers of a box one after the other, most significant byte first.
 
-    Attributes:
-        kind: The type.
-        extents: Where its data is.
-        in_meta: Whether this is in the box ``idat``, not in the file.
-        properties: Type and content of each property, in order.
-    """
-
-    kind: bytes = b""
-    extents: list[slice] = field(default_factory=list)
-    in_meta: bool = False
-    properties: list[tuple[bytes, memoryview]] = field(default_factory=list)
-
-    def property(self, kind: bytes, start: bytes = b"") -> bytes:
-        """The content of the first property of this type, or empty bytes.
-
-        Args:
-            kind: The type.
-            start: How the content begins; the others are passed over.
-        """
-        contents = (content for name, content in self.properties if name == kind)
-        right = (each for each in contents if each[: len(start)] == start)
-        return bytes(next(right, memoryview(b""))[:_PROPERTY_BYTES])
-
-
-@dataclass(frozen=True)
-class Items:
-    """The items of a file by number, and which one is the picture to show.
-
-    Attributes:
-        items: The items.
-        primary: The number of the picture.
-        references: Type, source and target of each reference between items.
-        data: The file.
-        idat: The content of the box ``idat``.
-    """
-
-    items: dict[int, Item]
-    primary: int
-    references: list[tuple[bytes, int, int]]
-    data: memoryview
-    idat: memoryview
-
-    def content(self, item: Item) -> memoryview:
-        """The data of an item.
-
-        Raises:
-            InvalidImage: It is not wholly in the file, or in parts that overlap.
-        """
-        whole = self.idat if item.in_meta else self.data
-        if any(extent.stop > len(whole) for extent in item.extents):
-            raise InvalidImage(ENDS_TOO_EARLY)
-        if sum(extent.stop - extent.start for extent in item.extents) > len(whole):
-            raise InvalidImage(CANNOT_BE_DECODED)
-        parts = [whole[extent] for extent in item.extents]
-        return parts[0] if len(parts) == 1 else memoryview(b"".join(parts))
-
-    def alpha_of(self, number: int) -> int | None:
-        """The number of the item that is a picture's alpha channel, or ``None``."""
-        for kind, source, target in self.references:
-            if kind == b"auxl" and target == number and source in self.items:
-                name = self.items[source].property(b"auxC")[4:].split(b"\0")[0]
-                if name in _ALPHAS:
-                    return source
-        return None
-
-
-def read_items(data: bytes) -> Items:
-    """Read the boxes of a file that begins like an AVIF or HEIC; the rest may be anything.
+    Args:
+        data: The box's content.
+        full: Whether it begins with a version and flags.
 
     Raises:
-        InvalidImage: The file is shorter than it says, lacks a box that it must have, or has more
-            boxes than any encoder writes.
+        InvalidImage: The content ends before a number, or a number of turns is above `MAX_BOXES`.
     """
-    view = memoryview(data)  # a copy for each level of boxes could be as large as the file
-    meta = dict(reversed(_contents(view))).get(b"meta", view[:0])
-    boxes = dict(reversed(_contents(meta[4:])))
-    if not boxes.keys() >= {b"pitm", b"iinf", b"iloc", b"iprp"}:
-        raise InvalidImage(CANNOT_BE_DECODED)
-    items: dict[int, Item] = {}
-    _read_types(boxes[b"iinf"], items)
-    _read_places(_Fields(boxes[b"iloc"]), items)
-    _read_properties(boxes[b"iprp"], items)
-    primary = _Fields(boxes[b"pitm"])
-    number = primary(4 if primary.version else 2)
-    references = _references(boxes[b"iref"]) if b"iref" in boxes else []
-    return Items(items, number, references, view, boxes.get(b"idat", view[:0]))
-
-
-class _Fields:
-    """Reads the numbers of a box one after the other; a full box begins with its version."""
 
     def __init__(self, data: memoryview, *, full: bool = True) -> None:
         self._data = data
@@ -120,6 +29,7 @@ class _Fields:
         self.flags = self(3) if full else 0
 
     def __call__(self, size: int) -> int:
+        """The next number, of so many bytes."""
         return int.from_bytes(self.take(size), "big")
 
     def take(self, size: int) -> bytes:
@@ -133,21 +43,34 @@ class _Fields:
         """As many turns as the next number says."""
         count = self(size)
         if count > MAX_BOXES:
-            raise _too_many()
+            raise too_many_boxes()
         return range(count)
 
     def boxes(self) -> list[tuple[bytes, memoryview]]:
-        """The boxes that follow, as `_contents` returns them."""
-        return _contents(self._data[self._at :])
+        """The boxes that follow, as `contents` returns them."""
+        return contents(self._data[self._at :])
 
 
-def _contents(data: memoryview) -> list[tuple[bytes, memoryview]]:
-    """Type and content of each box."""
-    found: list[tuple[bytes, memoryview]] = []
+def contents(data: memoryview) -> list[tuple[bytes, memoryview]]:
+    """Type and content of each box.
+
+    Raises:
+        InvalidImage: As `each_box`, or there are more than `MAX_BOXES`.
+    """
+    found = list(islice(each_box(data), MAX_BOXES + 1))
+    if len(found) > MAX_BOXES:
+        raise too_many_boxes()
+    return found
+
+
+def each_box(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
+    """Type and content of each box, without those within it.
+
+    Raises:
+        InvalidImage: A box is longer than the data, or shorter than its own header.
+    """
     at = 0
     while at + 8 <= len(data):
-        if len(found) >= MAX_BOXES:
-            raise _too_many()
         start, size = at + 8, int.from_bytes(data[at : at + 4], "big")
         kind = bytes(data[at + 4 : at + 8])
         if size == 1:  # a longer number follows
@@ -157,84 +80,12 @@ def _contents(data: memoryview) -> list[tuple[bytes, memoryview]]:
             raise InvalidImage(ENDS_TOO_EARLY)
         if end < start:
             raise InvalidImage(CANNOT_BE_DECODED)
-        found.append((kind, data[start:end]))
+        yield kind, data[start:end]
         at = end
-    return found
 
 
-def _too_many() -> InvalidImage:
+def too_many_boxes() -> InvalidImage:
+    """The error for a file of more than `MAX_BOXES` boxes."""
     return InvalidImage(
         f"The file has more than {MAX_BOXES} parts. Save it again with an ordinary image editor."
     )
-
-
-def _read_types(iinf: memoryview, items: dict[int, Item]) -> None:
-    fields = _Fields(iinf)
-    fields(4 if fields.version else 2)
-    for kind, content in fields.boxes():
-        if kind == b"infe":
-            entry = _Fields(content)
-            number = entry(4 if entry.version == 3 else 2)
-            entry(2)
-            items.setdefault(number, Item(entry.take(4)))
-
-
-def _read_places(fields: _Fields, items: dict[int, Item]) -> None:
-    sizes = fields(2)
-    offset_size, length_size, base_size, index_size = (sizes >> at & 15 for at in (12, 8, 4, 0))
-    total = 0
-    for _ in fields.turns(4 if fields.version == 2 else 2):
-        number = fields(4 if fields.version == 2 else 2)
-        elsewhere = fields(2) & 15 if fields.version else 0
-        elsewhere |= fields(2) << 4  # in another file
-        base = fields(base_size)
-        extents: list[slice] = []
-        for _ in fields.turns(2):
-            fields(index_size if fields.version else 0)
-            start = base + fields(offset_size)
-            extents.append(slice(start, start + fields(length_size)))
-        total += len(extents)
-        if total > MAX_BOXES:
-            raise _too_many()
-        if number in items and elsewhere in {0, _IN_META} and not items[number].extents:
-            items[number].extents = extents
-            items[number].in_meta = elsewhere == _IN_META
-
-
-def _read_properties(iprp: memoryview, items: dict[int, Item]) -> None:
-    boxes = _contents(iprp)
-    properties: list[tuple[bytes, memoryview]] = []
-    for kind, content in boxes:
-        properties += _contents(content) if kind == b"ipco" else []
-        if len(properties) > MAX_BOXES:
-            raise _too_many()
-    left = _MOST_ASSOCIATIONS
-    for kind, content in boxes:
-        if kind != b"ipma":
-            continue
-        fields = _Fields(content)
-        width = 2 if fields.flags & 1 else 1
-        for _ in fields.turns(4):
-            item = items.get(fields(4 if fields.version else 2), Item())
-            count = fields.turns(1)
-            left -= 1 + len(count)
-            if left < 0:
-                raise _too_many()
-            for _ in count:
-                at = fields(width) & (0x7FFF if width == 2 else 0x7F)  # the top bit: essential
-                if 0 < at <= len(properties):
-                    item.properties.append(properties[at - 1])
-
-
-def _references(iref: memoryview) -> list[tuple[bytes, int, int]]:
-    """Type, source and target of each reference between items."""
-    fields = _Fields(iref)
-    width = 4 if fields.version else 2
-    found = []
-    for kind, content in fields.boxes():
-        entry = _Fields(content, full=False)
-        source = entry(width)
-        found += [(kind, source, entry(width)) for _ in entry.turns(2)]
-        if len(found) > MAX_BOXES:
-            raise _too_many()
-    return found

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from struct import pack
 
 from shared.errors import InvalidImage
-from worker.imaging.formats.heif.boxes import Item, Items, read_items
 from worker.imaging.formats.heif.hevc_header import HevcConfig, read_hevc_config, read_hevc_slices
+from worker.imaging.formats.heif.items import Item, Items, read_items
+from worker.imaging.formats.heif.sequences import check_frames
 from worker.imaging.formats.heif.transforms import read_clean_aperture, read_orientation
 from worker.imaging.formats.heif.writer import ALPHA, NewItem, Part, box, full_box, write_file
 from worker.imaging.refusals import CANNOT_BE_DECODED
@@ -73,6 +74,7 @@ def read_heic_header(data: bytes) -> HeicHeader:
             contradict each other, or more boxes than any encoder writes. Damage within the
             compressed picture is detected by decoding it, if at all.
     """
+    check_frames(data, "HEIC")
     items = read_items(data)
     primary = items.items.get(items.primary)
     if primary is None:

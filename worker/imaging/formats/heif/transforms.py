@@ -3,7 +3,7 @@
 from struct import unpack_from
 
 from shared.errors import InvalidImage
-from worker.imaging.formats.heif.boxes import Item
+from worker.imaging.formats.heif.items import Item
 from worker.imaging.refusals import CANNOT_BE_DECODED
 from worker.imaging.resize_and_crop import IntBox, Size
 
