@@ -14,7 +14,7 @@ from scripts.serve import port_lock
 from scripts.serve.console import Screen
 from scripts.serve.errors import ServeError
 from scripts.serve.service import Service
-from scripts.serve.settings import ServeSettings, misspelled
+from scripts.serve.settings import ServeSettings, check_programs, misspelled
 from shared.settings import explain
 
 
@@ -45,6 +45,7 @@ def main() -> int:
     """Run the service; print one line if it cannot start."""
     try:
         settings = ServeSettings()
+        check_programs()
         port_lock.check_port(settings)
         with port_lock.claim_folder(settings):
             asyncio.run(serve(settings))

@@ -36,7 +36,8 @@ class PhotoFormats:
         if not listed <= NAMES.keys():
             raise ValueError(f"unknown format; choose from {', '.join(NAMES)}")
         if not listed.issuperset(ALWAYS):
-            raise ValueError(f"must contain {' and '.join(ALWAYS)}")
+            whole = ",".join(name for name in NAMES if name in listed.union(ALWAYS))
+            raise ValueError(f"must contain {' and '.join(ALWAYS)}: set it to {whole}")
         return cls(tuple(name for name in NAMES if name in listed))
 
     @cached_property

@@ -56,6 +56,16 @@ class ServeSettings(BaseSettings):
         }
 
 
+def check_programs() -> None:
+    """Refuse settings with which the api or a worker would not start, before anything does.
+
+    Raises:
+        pydantic.ValidationError: A value is outside its bounds.
+    """
+    ApiSettings()
+    WorkerSettings()
+
+
 # so alike that a typing error is likelier than a variable of another program
 LIKENESS = 0.85
 

@@ -124,10 +124,24 @@ def test_a_missing_model_is_one_clear_line() -> None:
     assert "Traceback" not in run.stdout + run.stderr
 
 
-def test_a_wrong_setting_is_one_clear_line() -> None:
-    run = refused({"PORT": "eighty"})
+@pytest.mark.parametrize(
+    ("setting", "value", "why"),
+    [
+        ("PORT", "eighty", "valid integer"),
+        ("PHOTO_FORMATS", "heic", "must contain jpeg and png: set it to jpeg,png,heic"),
+        ("MAX_PIXELS", "0", "greater than or equal to 1"),
+        ("MAX_UPLOAD_BYTES", "0", "greater than or equal to 1"),
+        ("API_KEYS", "tea:s3cret", "NAME:SHA256"),
+    ],
+    ids=["serve", "api and worker", "worker", "api", "a secret"],
+)
+def test_a_wrong_setting_is_one_clear_line(setting: str, value: str, why: str) -> None:
+    run = refused({"PORT": str(free_port()), setting: value})
     assert run.returncode == 1
-    assert run.stderr.startswith("serve: PORT: ")
+    assert run.stdout == ""
+    assert run.stderr.startswith(f"serve: {setting}: ")
+    assert why in run.stderr
+    assert "s3cret" not in run.stderr
     assert run.stderr.count("\n") == 1
 
 

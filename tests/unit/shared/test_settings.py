@@ -57,8 +57,9 @@ def test_photo_formats_are_a_list_in_any_order(text: str, formats: tuple[str, ..
     [
         ("jpeg,png,gif", "unknown format; choose from jpeg, png, webp, avif, heic"),
         ("jpg,png", "unknown format; choose from"),
-        ("webp", "must contain jpeg and png"),
-        (",", "must contain jpeg and png"),
+        ("heic", "must contain jpeg and png: set it to jpeg,png,heic"),
+        ("avif,jpeg,webp", "must contain jpeg and png: set it to jpeg,png,webp,avif"),
+        (",", "must contain jpeg and png: set it to jpeg,png"),
     ],
 )
 def test_a_format_that_cannot_be_accepted_is_refused(
