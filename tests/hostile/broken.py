@@ -14,6 +14,7 @@ from tests.hostile.odd import Picture, photo, plain
 from tests.hostile.pngs import GREY, MAGIC, RGBA, chunk, header, png
 
 FLIPS = 100
+FRAMES = 10_000
 
 
 def broken_pictures() -> Iterator[Picture]:
@@ -23,16 +24,17 @@ def broken_pictures() -> Iterator[Picture]:
         "jpeg": jpeg(small),
         "progressive": jpeg(small, progressive=True),
         "png": png(np.asarray(small)),
+        "interlaced": png(np.asarray(small), interlaced=True),
     }
     yield Picture("empty", b"")
     for byte in (0x00, 0x89, 0xFF):
         yield Picture(f"one-byte-{byte:02x}", bytes([byte]))
     for name, data in files.items():
-        for tenth in range(1, 10):
-            cut = data[: len(data) * tenth // 10]
-            yield Picture(f"{name}-cut-{tenth}", cut)
-            if name != "png":
-                yield Picture(f"{name}-cut-with-end-{tenth}", cut + bytes([0xFF, EOI]))
+        for part in range(1, 16):
+            cut = data[: len(data) * part // 16]
+            yield Picture(f"{name}-cut-{part:02}", cut)
+            if data.startswith(SOI):
+                yield Picture(f"{name}-cut-with-end-{part:02}", cut + bytes([0xFF, EOI]))
         yield from _flipped(name, data)
     yield from _wrong_magic(files["jpeg"], files["png"])
     yield from _other_formats()
@@ -102,7 +104,9 @@ def _impossible_jpegs(data: bytes, progressive: bytes) -> Iterator[Picture]:
     yield Picture("jpeg-no-frame", SOI + segment(COM, b"hello") + bytes([0xFF, EOI]))
     yield Picture("jpeg-no-scan", data[: data.index(bytes([0xFF, SOS]))] + bytes([0xFF, EOI]))
     yield Picture("jpeg-no-tables", data.replace(b"\xff\xc4", b"\xff\xfe"))
-    yield Picture("jpeg-two-frames", inserted(data, data[data.index(b"\xff\xc0") :][:19]))
+    second = data[data.index(b"\xff\xc0") :][:19]
+    yield Picture("jpeg-two-frames", inserted(data, second))
+    yield Picture("jpeg-10000-frames", inserted(data, second * FRAMES))
     last = progressive[progressive.rfind(bytes([0xFF, SOS])) : -2]
     yield Picture("jpeg-3000-scans", progressive[:-2] + last * 3_000 + progressive[-2:])
     yield Picture("jpeg-2000-segments", inserted(data, segment(COM) * 2_000))
@@ -124,6 +128,10 @@ def _impossible_pngs() -> Iterator[Picture]:
     yield Picture("png-interlace-2", header(8, 8, 8, 2, 2) + rows + end)
     yield Picture("png-length-4-GB", head + pack(">I4s", 2**32 - 1, b"IDAT") + rows[8:] + end)
     yield Picture("png-25000-chunks", head + chunk(b"tEXt") * 25_000 + rows + end)
+    control = chunk(b"fcTL", pack(">IIIIIHHBB", 0, 8, 8, 0, 0, 1, 100, 0, 0))
+    frames = (control + chunk(b"fdAT", bytes(4) + rows[8:-4])) * (FRAMES - 1)
+    animated = chunk(b"acTL", pack(">II", FRAMES, 0)) + control + rows + frames
+    yield Picture("png-10000-frames", head + animated + end)
 
 
 def _sizes() -> Iterator[Picture]:

@@ -9,6 +9,14 @@ from tests.hostile import webps
 from tests.hostile.avifs import avif, box, with_item_type, with_picture_size, with_size
 from tests.hostile.heics import deep_heic, exif, heic, with_grid, with_parameter_size
 from tests.hostile.picture import Picture, photo, plain
+from tests.hostile.sequences import (
+    compact_sizes,
+    fragment,
+    movie,
+    sizes,
+    track,
+    with_movie_behind,
+)
 from tests.hostile.webps import animation, chunk, extended, frame, lossless_of, lossy_of, webp
 
 FLIPS = 60
@@ -106,8 +114,27 @@ def _many(small: Image.Image) -> Iterator[Picture]:
     yield Picture("avif-10000-boxes", avif(small) + box(b"free") * FRAMES)
     moving = avif(tiny, save_all=True, append_images=[tiny.rotate(90)] * (FRAMES - 1), quality=1)
     yield Picture("avif-10000-frames", moving)
+    yield Picture("avif-10000-frames-and-then-tracks", with_movie_behind(moving))
     yield from _many_of_heic(small)
+    for name, still in {"avif": avif(small), "heic": heic(small)}.items():
+        for tracks, data in _tracks().items():
+            yield Picture(f"{name}-{tracks}", still + data)
     yield Picture("most-pixels-webp", webp(Image.new("RGB", (7_000, 7_000), "teal")))
+
+
+def _tracks() -> dict[str, bytes]:
+    """Tracks of an animation that nothing has to read, as there is a picture beside them."""
+    many, half = track(sizes(FRAMES)), track(sizes(FRAMES // 2))
+    return {
+        "10000-in-a-track": movie(many),
+        "10000-compact": movie(track(compact_sizes(FRAMES))),
+        "10000-in-two-tracks": movie(half, half),
+        "10000-not-there": movie(track(sizes(FRAMES, listed=False))),
+        "10000-in-fragments": movie(track(sizes(0))) + fragment(FRAMES // 100) * 100,
+        "10000-tracks": movie(*[track(sizes(1))] * FRAMES),
+        "few-frames": movie(track(sizes(20))),
+        "broken-tracks": box(b"moov", b"\xff\xff\xff\xff" + many[4:]),
+    }
 
 
 def _many_of_heic(small: Image.Image) -> Iterator[Picture]:

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable, Iterator
 from functools import cache, partial
+from pathlib import Path
 from unicodedata import category
 
 import httpx
@@ -23,6 +24,7 @@ from tests.hostile.webps import webp
 from tests.hostile.wire import exchange, wires
 from tests.support.photos import CATS, jpeg
 from tests.support.served import eventually
+from worker.imaging.memory import RUNTIME_BYTES
 
 # Minutes each where the machine has other work; and Pillow warns of what is broken on purpose.
 pytestmark = [pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore:::PIL")]
@@ -30,6 +32,7 @@ pytestmark = [pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore:::PIL
 # Of the very same pixels, side by side with others at the model.
 CONFIDENCE_WITHIN = 0.02
 MEMORY_WITHIN = 1.1
+LIMITS = {"api.main": 512 * 1024**2, "worker.main": 2 * 1024**3}
 PHOTOS, ITEMS, PHOTOS_IN_JSON, JSON_BYTES = 200, 10_000, 16, 15_000_000
 
 
@@ -153,6 +156,17 @@ def test_no_process_has_died_and_their_memory_is_back(
         eventually(partial(_is_back, process, began), 30, partial(_both, mark, process, began))
         tell(_both(mark, process, began))
     assert "Traceback" not in live.served.screen()
+
+
+def test_memory_was_within_the_limits_of_compose_all_the_time(
+    live: Live, before: dict[str, tuple[psutil.Process, int]], tell: Callable[[str], None]
+) -> None:
+    for mark, process in live.processes().items():
+        status = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+        most = next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) * 1024
+        tell(f"{mark}, process {process.pid}: {most / 1e6:.1f} MB at most")
+        # on a GPU the worker takes more than that before the first photo
+        assert most <= max(LIMITS[mark], before[mark][1] + LIMITS[mark] - RUNTIME_BYTES)
 
 
 def _is_back(process: psutil.Process, began: int) -> bool:
