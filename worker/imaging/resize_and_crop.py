@@ -6,6 +6,7 @@ rounding. Pixels are cut and resized as they are stored; only the square is turn
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 from PIL import Image
 
@@ -30,12 +31,14 @@ _TRANSPOSED = {5, 6, 7, 8}  # stored columns are rows of the upright picture
 _COLUMNS_REVERSED = {2, 3, 7, 8}
 _ROWS_REVERSED = {3, 4, 6, 7}
 # Pillow's box has the precision of float32. If few pixels make a result pixel, this can change the
-# rounding of all of them, and so the result by two steps. Therefore a small picture is resized
-# whole, as in torchvision, unless it is so long and thin that this takes too much memory. Bicubic
-# weights are partly negative and add up more rounding: there, small is what is less than this many
-# times the size to resize to.
+# rounding of all of them, and so the result by two steps. Therefore a small picture is resized from
+# an edge to an edge that float32 holds exactly, unless it is so long and thin that this takes too
+# much memory. Bicubic weights are partly negative and add up more rounding: there, small is what is
+# less than this many times the size to resize to.
 _SMALL = {Image.Resampling.BILINEAR: 1.5, Image.Resampling.BICUBIC: 4.0}
 _MOST_RESIZED = 3_000_000
+# An edge in multiples of this part of a pixel is exact in any small picture.
+_EXACT = 256
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Cut:
     Attributes:
         kept: Left, top, right and bottom of the needed pixels.
         box: The part of the kept pixels that is resized, in fractions of pixels.
-        target: Width and height after the resize, in pixels.
+        target: Width and height of that part after the resize, in pixels.
         corner: Left and top of the square in the resized picture.
         side: Length of the square's sides, in pixels.
         rows_first: Whether rows are resized before columns.
@@ -67,9 +70,13 @@ class Cut:
             depth: Bytes per pixel of the argument.
         """
         width, height = self.kept[2] - self.kept[0], self.kept[3] - self.kept[1]
-        between = (width, self.target[1]) if self.rows_first else (self.target[0], height)
-        pictures = [picture_bytes(*size, depth) for size in ((width, height), between, self.target)]
-        return pictures[1] + max(pictures[0], pictures[2])
+        side = self.side
+        if self.rows_first:
+            steps = [(width, self.target[1]), (width, side), (self.target[0], side)]
+        else:
+            steps = [(self.target[0], height), (side, height), (side, self.target[1])]
+        pictures = [picture_bytes(*size, depth) for size in ((width, height), *steps, (side, side))]
+        return max(map(sum, pairwise(pictures)))
 
 
 def plan_cut(size: Size, orientation: int, shrink: int, recipe: Recipe) -> Cut:
@@ -93,14 +100,28 @@ def plan_cut(size: Size, orientation: int, shrink: int, recipe: Recipe) -> Cut:
     rows_first = _rows_first(size[::-1] if transposed else size, recipe) is not transposed
     decoded = (shrunk_length(size[0], shrink), shrunk_length(size[1], shrink))
     small = _SMALL[recipe.interpolation] * recipe.resize
-    if shrink == 1 and min(size) < small and math.prod(target) < _MOST_RESIZED:
-        whole = (0, 0, *decoded)
-        return Cut(whole, whole, target, (left, top), crop, rows_first, orientation)
-    x, y = size[0] / target[0] / shrink, size[1] / target[1] / shrink
-    box = (left * x, top * y, (left + crop) * x, (top + crop) * y)
-    kept = _needed(box, decoded, recipe)
+    exact = shrink == 1 and min(size) < small and math.prod(target) < _MOST_RESIZED
+    columns, rows = (
+        _exact_span(length, to, first, crop) if exact else (first, first + crop)
+        for length, to, first in zip(size, target, (left, top), strict=True)
+    )
+    x, y = size[0] / shrink, size[1] / shrink
+    box = (
+        *(columns[0] * x / target[0], rows[0] * y / target[1]),
+        *(columns[1] * x / target[0], rows[1] * y / target[1]),
+    )
+    kept = _needed(box, (x / target[0], y / target[1]), decoded, recipe)
     within = (box[0] - kept[0], box[1] - kept[1], box[2] - kept[0], box[3] - kept[1])
-    return Cut(kept, within, (crop, crop), (0, 0), crop, rows_first, orientation)
+    resized_to = (columns[1] - columns[0], rows[1] - rows[0])
+    corner = (left - columns[0], top - rows[0])
+    return Cut(kept, within, resized_to, corner, crop, rows_first, orientation)
+
+
+def _exact_span(length: int, target: int, first: int, count: int) -> tuple[int, int]:
+    """The narrowest span of result pixels around ``count`` of them whose edges are exact."""
+    ratio = target // math.gcd(length, target)
+    step = ratio // math.gcd(ratio, _EXACT)
+    return first // step * step, -(-(first + count) // step) * step
 
 
 def shrunk_length(length: int, shrink: int) -> int:
@@ -114,15 +135,14 @@ def resized(size: Size, recipe: Recipe) -> Size:
     return (recipe.resize, longer) if size[0] <= size[1] else (longer, recipe.resize)
 
 
-def _needed(box: Box, size: Size, recipe: Recipe) -> IntBox:
-    """The pixels that are read when ``box`` is resized.
+def _needed(box: Box, scale: tuple[float, float], size: Size, recipe: Recipe) -> IntBox:
+    """The pixels that are read when ``box`` is resized, ``scale`` pixels to one.
 
     Cutting to these pixels also keeps the box's coordinates small, so that float32 is precise even
     for a panorama.
     """
     reach = 2 if recipe.interpolation == Image.Resampling.BICUBIC else 1
-    margin_x = math.ceil(reach * max(1, (box[2] - box[0]) / recipe.crop)) + 1
-    margin_y = math.ceil(reach * max(1, (box[3] - box[1]) / recipe.crop)) + 1
+    margin_x, margin_y = (math.ceil(reach * max(1, pixels)) + 1 for pixels in scale)
     return (
         max(0, math.floor(box[0]) - margin_x),
         max(0, math.floor(box[1]) - margin_y),
@@ -155,18 +175,27 @@ def cut_square(image: Image.Image, cut: Cut, recipe: Recipe) -> Image.Image:
     """
     left, top, right, bottom = cut.box
     width, height = cut.target
-    if cut.rows_first:
-        rows: Box = (0, top, image.width, bottom)
-        image = successor(image, image.resize((image.width, height), recipe.interpolation, rows))
-        square = image.resize(cut.target, recipe.interpolation, (left, 0, right, height))
-    else:
-        columns: Box = (left, 0, right, image.height)
-        image = successor(image, image.resize((width, image.height), recipe.interpolation, columns))
-        square = image.resize(cut.target, recipe.interpolation, (0, top, width, bottom))
     x, y = cut.corner
-    if cut.target != (cut.side, cut.side):
-        square = square.crop((x, y, x + cut.side, y + cut.side))
-    return square if cut.orientation == 1 else square.transpose(_UPRIGHT[cut.orientation])
+    side = cut.side
+
+    def resize(size: Size, box: Box) -> Image.Image:
+        return successor(image, image.resize(size, recipe.interpolation, box))
+
+    def keep(box: IntBox) -> Image.Image:
+        whole = box == (0, 0, *image.size)
+        return image if whole else successor(image, image.crop(box))
+
+    if cut.rows_first:
+        image = resize((image.width, height), (0, top, image.width, bottom))
+        image = keep((0, y, image.width, y + side))
+        image = resize((width, side), (left, 0, right, side))
+        image = keep((x, 0, x + side, side))
+    else:
+        image = resize((width, image.height), (left, 0, right, image.height))
+        image = keep((x, 0, x + side, image.height))
+        image = resize((side, height), (0, top, side, bottom))
+        image = keep((0, y, side, y + side))
+    return image if cut.orientation == 1 else image.transpose(_UPRIGHT[cut.orientation])
 
 
 def successor(image: Image.Image, following: Image.Image) -> Image.Image:

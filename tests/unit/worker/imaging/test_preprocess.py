@@ -5,12 +5,13 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from worker.imaging.preprocess import DRAFT_FACTOR, preprocess
+from worker.imaging.resize_and_crop import plan_cut
 from worker.models.transforms import (
     EFFICIENTNET_LITE0,
     IMAGENET1K_V1,
@@ -25,6 +26,7 @@ RECIPE_LIST = list(RECIPES.values())
 UNDRAFTED = DRAFT_FACTOR * 2 * IMAGENET1K_V2.resize
 
 lengths = st.integers(1, 700)
+thumbnails = st.integers(1, 347)  # small for every recipe
 orientations = st.integers(1, 8)
 recipes = st.sampled_from(RECIPE_LIST)
 seeds = st.integers(0, 2**16)
@@ -113,6 +115,28 @@ def test_a_png_is_within_one_step_of_torchvision(
 ) -> None:
     image = in_mode(noise(*stocky(size), seed), mode, seed)
     assert furthest(encode(image, "PNG", turn), recipe) <= 1
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[slow])
+@given(size=st.tuples(thumbnails, thumbnails), turn=orientations, recipe=recipes, seed=seeds)
+@example(size=(500, 333), turn=1, recipe=IMAGENET1K_V1, seed=0)
+@example(size=(300, 451), turn=6, recipe=IMAGENET1K_V1, seed=0)
+@example(size=(340, 255), turn=1, recipe=IMAGENET1K_V2, seed=0)
+@example(size=(375, 1000), turn=1, recipe=EFFICIENTNET_LITE0, seed=0)
+def test_a_small_picture_is_torchvision_s_to_the_byte(
+    size: tuple[int, int], turn: int, recipe: Recipe, seed: int
+) -> None:
+    assert furthest(encode(noise(*stocky(size), seed), "PNG", turn), recipe) == 0
+
+
+@pytest.mark.parametrize(
+    ("size", "resized_to"),
+    [((500, 333), (228, 224)), ((300, 451), (224, 228)), ((500, 375), (341, 224))],
+)
+def test_of_a_small_picture_little_more_than_the_square_is_resized(
+    size: tuple[int, int], resized_to: tuple[int, int]
+) -> None:
+    assert plan_cut(size, 1, 1, IMAGENET1K_V1).target == resized_to
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[slow])
