@@ -6,7 +6,6 @@ from starlette.requests import Request
 
 from api.intake import wrong_content
 from api.intake.body import (
-    HEAD_BYTES,
     MemoryBudget,
     MemoryLease,
     PeekedBody,
@@ -16,6 +15,7 @@ from api.intake.body import (
 )
 from api.intake.multipart import Part, boundary_of, check_form, read_parts
 from api.intake.photo import clean_filename, too_large
+from api.intake.pieces import HEAD_BYTES
 from api.jobs.idempotency import Fingerprint
 from api.jobs.service import JobService
 from api.settings import ApiSettings
@@ -106,12 +106,12 @@ class BatchIntake:
                 raise too_large(self.settings.max_upload_bytes)
             formats = self.settings.formats
             check_part(part, formats)
-            if not formats.begin(part.data):
-                raise wrong_content.wrong_content(part.data, formats)
+            if not formats.begin(part.data.head):
+                raise wrong_content.wrong_content(part.data.head, formats)
         except ServiceError as error:
             return NewItem(filename, None, Problem.of(error))
         key = upload_key(self.job_id, len(self.items))
-        await self.jobs.store(key, part.data)
+        await self.jobs.store(key, *part.data.blocks)
         return NewItem(filename, key, None, self.explain, self.min_confidence)
 
 

@@ -18,8 +18,9 @@ from starlette.requests import Request
 from api.http.retry_after import RETRY_BODIES_S
 from api.intake import wrong_content
 from api.intake.json_body import PREDICT_JSON, JsonPhoto
-from api.intake.multipart import Part, Pieces, boundary_of, check_form, read_parts
+from api.intake.multipart import Part, boundary_of, check_form, read_parts
 from api.intake.photo import Photo, clean_filename, too_large
+from api.intake.pieces import HEAD_BYTES, Pieces
 from api.settings import BUDGET_BYTES
 from shared.errors import MalformedRequest, QueueFull, RequestTimeout, UploadTooLarge
 from shared.photo_formats import DEFAULT_FORMATS, PhotoFormats
@@ -27,8 +28,6 @@ from shared.photo_formats import DEFAULT_FORMATS, PhotoFormats
 Decoded = TypeVar("Decoded")
 
 PREDICT_FIELD = "file"
-# How many first bytes decide what a body contains.
-HEAD_BYTES = 64
 _LIST_INDEX = re.compile(r"\[\d{0,6}\]$")
 # Less than the sweeper's SPARE_S: a body's first photos must still be stored when its last arrives.
 BODY_WITHIN_S = 3600.0
@@ -143,18 +142,18 @@ async def read_photo(
         check_form(head, request.headers)
         photo = await _from_form(chunks, boundary, max_bytes, formats)
     elif head.removeprefix(BOM_UTF8).lstrip()[:1] == b"{":
-        body = await chunks.rest(json_limit(max_bytes))
-        photo = Photo(None, await decoded(json.decode, body))
+        body = (await chunks.rest(json_limit(max_bytes))).join()
+        photo = Photo(None, Pieces(await decoded(json.decode, body)))
     elif formats.begin(head):
         photo = Photo(None, await chunks.rest(max_bytes))
         if damage := wrong_content.damage_of(photo.data, request.headers):
             raise damage
     else:
         raise wrong_content.wrong_body(head, request.headers, formats, json.field)
-    if len(photo.data) > max_bytes:
+    if photo.data.size > max_bytes:
         raise too_large(max_bytes)
-    if not formats.begin(photo.data):
-        raise wrong_content.wrong_content(photo.data, formats)
+    if not formats.begin(photo.data.head):
+        raise wrong_content.wrong_content(photo.data.head, formats)
     return photo
 
 
@@ -182,15 +181,14 @@ class PeekedBody:
         async for chunk in self._chunks:
             yield chunk
 
-    async def rest(self, limit: int) -> bytes:
+    async def rest(self, limit: int) -> Pieces:
         """The whole body, if it has at most ``limit`` bytes."""
-        body, size = Pieces(), 0
+        body = Pieces()
         async for chunk in self:
             body.add(chunk)
-            size += len(chunk)
-            if size > limit:
+            if body.size > limit:
                 raise too_large(limit)
-        return body.join()
+        return body
 
 
 def base_name(field: str) -> str:
@@ -206,10 +204,10 @@ def check_part(part: Part, formats: PhotoFormats = DEFAULT_FORMATS) -> None:
         UnsupportedMediaType: The part is encoded, or contains text instead of a file.
     """
     plain = not part.transfer_encoding and not part.content_type.startswith(b"multipart/")
-    begins = formats.begin(part.data)
+    begins = formats.begin(part.data.head)
     if plain and begins:
         return
-    head = b"" if begins else bytes(part.data[:HEAD_BYTES])
+    head = b"" if begins else part.data.head
     problem = wrong_content.wrong_part(
         part.name, part.filename, part.content_type, part.transfer_encoding, head
     )

@@ -13,13 +13,13 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from api.intake.photo import filename_of
+from api.intake.pieces import Pieces
 from api.intake.wrong_content import compressed_body
 from shared.errors import MalformedRequest
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
-BLOCK_BYTES = 32_768
 TRUNCATED = "The multipart body ends before its last boundary. Send the whole body again."
 
 
@@ -33,7 +33,7 @@ class Part:
     content_type: bytes = b""
     transfer_encoding: bytes = b""
     # once the part is complete
-    data: bytes = field(default=b"", repr=False)
+    data: Pieces = field(default_factory=Pieces, repr=False)
     # of the data so far
     size: int = 0
     too_large: bool = False
@@ -93,29 +93,6 @@ class PartReader:
         """Check, after the last chunk, that the form is complete."""
         if not self._assembly.ended:
             raise MalformedRequest(TRUNCATED)
-
-
-class Pieces:
-    """Bytes that arrive in pieces, and are joined once.
-
-    One array that grows with each piece would be moved again and again; an object for each piece
-    would take twenty times the memory of pieces of two bytes.
-    """
-
-    def __init__(self) -> None:
-        self._blocks: list[bytearray] = []
-
-    def add(self, piece: bytes | memoryview) -> None:
-        """Append a piece."""
-        if self._blocks and len(self._blocks[-1]) < BLOCK_BYTES:
-            self._blocks[-1] += piece
-        else:
-            self._blocks.append(bytearray(piece))
-
-    def join(self) -> bytes:
-        """All pieces; none is left afterwards."""
-        blocks, self._blocks = self._blocks, []
-        return b"".join(blocks)
 
 
 class _Assembly:
@@ -198,7 +175,7 @@ class _Assembly:
     def _on_part_end(self) -> None:
         if self._part is not None:
             self._part.complete = True
-            self._part.data = self._pieces.join()
+            self._part.data, self._pieces = self._pieces, Pieces()
             self._found.append(self._part)
         self._part = None
 

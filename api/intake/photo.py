@@ -10,6 +10,7 @@ from email.errors import HeaderParseError
 from email.header import decode_header
 from email.message import Message
 
+from api.intake.pieces import Pieces
 from shared.errors import UploadTooLarge
 
 MAX_FILENAME = 255
@@ -25,7 +26,7 @@ class Photo:
     """Bytes that begin like an accepted format, and the file name that the client sent."""
 
     filename: str | None
-    data: bytes | bytearray = field(repr=False)
+    data: Pieces = field(repr=False)
 
 
 def too_large(limit: int) -> UploadTooLarge:

@@ -15,7 +15,6 @@ from starlette.requests import Request
 from api.http.tensors import JSON_LENGTH
 from api.intake.body import (
     FORM_OVERHEAD,
-    HEAD_BYTES,
     MemoryLease,
     PeekedBody,
     body_chunks,
@@ -25,6 +24,7 @@ from api.intake.body import (
 from api.intake.json_body import StrictJson, WholeNumber, decode_base64, describe, parse_json
 from api.intake.multipart import check_form
 from api.intake.photo import Photo
+from api.intake.pieces import HEAD_BYTES, Pieces
 from api.intake.wrong_content import wrong_content
 from shared.errors import MalformedRequest, UploadTooLarge
 from shared.messages import TOP_K_DEFAULT, TOP_K_MAX
@@ -109,7 +109,7 @@ async def read_tensor(
     limit = json_limit(max_bytes)
     chunks = PeekedBody(body_chunks(request, limit, lambda _: _too_large(max_bytes), lease))
     check_form(await chunks.peek(HEAD_BYTES), request.headers)
-    body = await chunks.rest(limit)
+    body = (await chunks.rest(limit)).join()
     return await decoded(partial(_decode, request.headers, max_bytes, formats), body)
 
 
@@ -138,7 +138,7 @@ def _decode(
             wrong = wrong_content(image, formats)
             raise type(wrong)(f"Image {number} of {count}: {wrong.detail}")
     return TensorRequest(
-        [Photo(None, image) for image in images],
+        [Photo(None, Pieces(image)) for image in images],
         content.id,
         content.parameters.top_k,
         content.outputs,

@@ -4,12 +4,8 @@ import re
 from codecs import BOM_UTF8
 from collections.abc import Mapping
 
-from shared.errors import (
-    InvalidImage,
-    MalformedRequest,
-    ServiceError,
-    UnsupportedMediaType,
-)
+from api.intake.pieces import Pieces
+from shared.errors import InvalidImage, MalformedRequest, ServiceError, UnsupportedMediaType
 from shared.photo_formats import DEFAULT_FORMATS, PhotoFormats, is_moved_webp
 
 # `curl -d` removes line ends and zero bytes from a file
@@ -163,11 +159,14 @@ def compressed_body(head: bytes, headers: Mapping[str, str]) -> UnsupportedMedia
     )
 
 
-def damage_of(data: bytes | bytearray, headers: Mapping[str, str]) -> ServiceError | None:
+def damage_of(data: Pieces, headers: Mapping[str, str]) -> ServiceError | None:
     """The error for a JPEG that `curl -d` has changed, or ``None`` for any other photo."""
-    if _is_url_encoded(headers) and not any(byte in data for byte in (b"\0", b"\r", b"\n")):
-        return UnsupportedMediaType(f"Bytes are missing from the JPEG: {_CURL_D}")
-    return None
+    if not _is_url_encoded(headers):
+        return None
+    photo = data.join()
+    if any(byte in photo for byte in (b"\0", b"\r", b"\n")):
+        return None
+    return UnsupportedMediaType(f"Bytes are missing from the JPEG: {_CURL_D}")
 
 
 def wrong_field(name: str, right: str, path: str) -> ServiceError:

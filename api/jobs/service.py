@@ -19,7 +19,7 @@ from shared.messages import Chunk, ItemRef
 from shared.queue.message_template import MessageTemplate
 from shared.records.jobs import JobRecord, JobStore, job_not_found
 from shared.records.new_job import NewJob
-from shared.uploads import UploadStore, upload_key
+from shared.uploads import Piece, UploadStore, upload_key
 
 _log = log.get(__name__)
 
@@ -56,14 +56,14 @@ class JobService:
         self._storing = ThreadPoolExecutor(STORE_THREADS, "store")
         self._beside: set[asyncio.Task[None]] = set()
 
-    async def store(self, key: str, data: bytes | bytearray) -> None:
+    async def store(self, key: str, *pieces: Piece) -> None:
         """Store one photo's bytes until a worker has read them.
 
         Raises:
             BrokerUnavailable: The store refuses, is unreachable or exceeds its time limit.
         """
         try:
-            await self._in_thread(self._uploads.put, key, data)
+            await self._in_thread(self._uploads.put, key, *pieces)
         except OSError as error:
             _log.warning("cannot store an upload", reason=repr(error))
             if not isinstance(error, TimeoutError):  # the call began, so a slow store may have it

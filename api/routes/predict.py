@@ -123,7 +123,7 @@ async def take(request: Request, services: Services, read: Reader) -> NewJob:
         try:
             for photo in photos:
                 key = upload_key(job_id, len(items))
-                await services.jobs.store(key, photo.data)
+                await services.jobs.store(key, *photo.data.blocks)
                 items.append(
                     NewItem(photo.filename, key, None, options.explain, options.min_confidence)
                 )

@@ -140,6 +140,17 @@ class HttpConnection(HttpToolsProtocol):
             self.expect_100_continue = False
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        """A chunk of a body has arrived."""
+        cycle = self.cycle
+        # uvicorn would copy each chunk twice. It passes on bytes as they are; several chunks, which
+        # the app has not awaited, are still collected in a bytearray.
+        if not cycle.body:
+            cycle.body = b""  # type: ignore[assignment]
+        elif isinstance(cycle.body, bytes):
+            cycle.body = bytearray(cycle.body)
+        super().on_body(body)
+
     def _should_upgrade_to_ws(self) -> bool:
         return False
 

@@ -15,6 +15,7 @@ from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, S3Store, from_url
 
 from shared.loopback import reach_directly
+from shared.uploads import Piece
 
 if TYPE_CHECKING:  # obstore has this name for type checkers only
     from obstore.store import S3Config
@@ -50,10 +51,10 @@ class BucketUploadStore:
         if isinstance(store, S3Store):
             self._one_by_one = _open(url, {"disable_bulk_delete": True})
 
-    def put(self, key: str, data: bytes | bytearray) -> None:
+    def put(self, key: str, *pieces: Piece) -> None:
         """Store the object with one request, so that the store never keeps half a photo."""
         with _os_errors():
-            obstore.put(self._store, key, data, use_multipart=False)
+            obstore.put(self._store, key, b"".join(pieces), use_multipart=False)
 
     def get(self, key: str) -> bytes:
         """Read the whole object."""

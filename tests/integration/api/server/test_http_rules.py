@@ -55,6 +55,18 @@ def test_a_chunked_body_with_an_offer_is_read(line: RawClient) -> None:
 
 
 @pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize("size", [1, 3, 1_000])
+def test_a_body_of_many_chunks_is_whole(line: RawClient, size: int) -> None:
+    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
+    form = head + PHOTO + b"\r\n--b--\r\n"
+    pieces = [form[at : at + size] for at in range(0, len(form), size)]
+    chunks = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces]
+    line.send(POST + b"Content-Type: multipart/form-data; boundary=b\r\n")
+    line.send(b"Transfer-Encoding: chunked\r\n\r\n" + b"".join(chunks) + b"0\r\n\r\n")
+    assert line.answer().status == 200
+
+
+@pytest.mark.usefixtures("worker")
 def test_upgrade_offers_may_be_pipelined(line: RawClient) -> None:
     get = LIVE[:-2] + H2C + b"\r\n"
     line.send(get + post(PHOTO, H2C) + get)

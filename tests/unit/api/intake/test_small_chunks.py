@@ -36,7 +36,7 @@ def peak_of(content_type: str, body: bytes, step: int) -> int:
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-        assert photo.data == PHOTO
+        assert photo.data.join() == PHOTO
 
 
 @pytest.mark.parametrize(("content_type", "body"), BODIES.values(), ids=BODIES)

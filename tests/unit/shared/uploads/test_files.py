@@ -1,12 +1,11 @@
 """The upload store on a real folder."""
 
-import io
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -43,17 +42,26 @@ def test_a_failed_write_leaves_no_partial_photo(store: FileUploadStore) -> None:
     assert list(store.folder.iterdir()) == []
 
 
+@pytest.mark.parametrize("most", [7, 10, 25, 1_000])
 def test_a_write_that_takes_several_calls_is_whole(
-    store: FileUploadStore, monkeypatch: pytest.MonkeyPatch
+    store: FileUploadStore, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
-    class Slow(io.FileIO):
-        def write(self, data: Any) -> int:
-            return super().write(memoryview(data)[:7])
+    calls: list[int] = []
 
-    monkeypatch.setattr("builtins.open", lambda path, mode, **_: Slow(path, mode))
-    store.put("a.0", PHOTO)
-    monkeypatch.undo()
+    def write_some(descriptor: int, pieces: Sequence[memoryview]) -> int:
+        calls.append(os.write(descriptor, b"".join(pieces)[:most]))
+        return calls[-1]
+
+    monkeypatch.setattr(os, "writev", write_some)
+    store.put("a.0", PHOTO[:10], bytearray(PHOTO[10:11]), b"", memoryview(PHOTO)[11:])
     assert store.get("a.0") == PHOTO
+    assert len(calls) == -(-len(PHOTO) // most)
+
+
+def test_more_pieces_than_one_call_takes_are_written_in_order(store: FileUploadStore) -> None:
+    numbers = [number.to_bytes(2, "big") for number in range(3_000)]
+    store.put("a.0", *numbers)
+    assert store.get("a.0") == b"".join(numbers)
 
 
 def test_an_empty_file_is_a_file(store: FileUploadStore) -> None:
