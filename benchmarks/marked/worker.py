@@ -1,8 +1,8 @@
 """The worker, recording the steps of a photo; ``celery -A`` runs `app`."""
 
-import worker.processing.classification
 from benchmarks.marked.marks import mark
 from shared.records.items import ItemStore
+from worker.imaging.preprocess import Plan
 from worker.inference.openvino_runtime import OpenVINORuntime
 from worker.main import app
 from worker.processing.pipeline import Pipeline
@@ -13,5 +13,5 @@ __all__ = ["app"]
 mark(TolerantTransport, "_deliver", "message")
 mark(Pipeline, "run", "task")
 mark(ItemStore, "start_all", "start")
-mark(worker.processing.classification, "preprocess", "preprocessing")
+mark(Plan, "pixels", "preprocessing")
 mark(OpenVINORuntime, "predict", "engine")

@@ -4,10 +4,9 @@ The result is that of torchvision's transform on the upright RGB picture, within
 unless the JPEG decoder reduces the picture (see `DRAFT_FACTOR`).
 """
 
-import threading
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +23,8 @@ from worker.imaging.formats.png import Png
 from worker.imaging.formats.png_chunks import read_png_header
 from worker.imaging.formats.webp import Webp
 from worker.imaging.formats.webp_chunks import read_webp_header
-from worker.imaging.memory import DECODE_BUDGET_BYTES
 from worker.imaging.refusals import CANNOT_BE_DECODED, ENDS_TOO_EARLY, is_out_of_memory
-from worker.imaging.resize_and_crop import cut_square, plan_cut, resized
+from worker.imaging.resize_and_crop import Cut, cut_square, plan_cut, resized
 from worker.models.transforms import Recipe
 
 DRAFT_FACTOR = 4
@@ -76,12 +74,7 @@ def preprocess(
         InvalidImage: The photo is truncated, corrupt, or exceeds a limit.
         MemoryError: The machine lacks memory.
     """
-    with refusals():
-        photo = open_photo(data, formats)
-        shrink = _shrink(photo, recipe, max_pixels)
-        cut = plan_cut(photo.size, photo.orientation, shrink, recipe)
-        square = cut_square(photo.read(shrink, cut.kept), cut, recipe)
-        return np.asarray(square if square.mode == "RGB" else square.convert("RGB"))
+    return plan(data, recipe, max_pixels, formats).pixels()
 
 
 def decode_cost(
@@ -103,14 +96,46 @@ def decode_cost(
         UnsupportedMediaType: As for `preprocess`.
         InvalidImage: As for `preprocess`, if the header shows it.
     """
+    return plan(data, recipe, max_pixels, formats).peak_bytes
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to preprocess a photo, by its header; see `preprocess`.
+
+    Attributes:
+        photo: What its header says.
+        shrink: The factor by which the decoder reduces it.
+        cut: Which of its pixels are kept and resized.
+        recipe: The transform.
+        peak_bytes: Peak memory of `pixels`, in bytes.
+    """
+
+    photo: Photo
+    shrink: int
+    cut: Cut
+    recipe: Recipe
+    peak_bytes: int
+
+    def pixels(self) -> NDArray[np.uint8]:
+        """The result of `preprocess`, which says what is raised."""
+        with refusals():
+            picture = self.photo.read(self.shrink, self.cut.kept)
+            square = cut_square(picture, self.cut, self.recipe)
+            return np.asarray(square if square.mode == "RGB" else square.convert("RGB"))
+
+
+def plan(
+    data: bytes, recipe: Recipe, max_pixels: int, formats: PhotoFormats = DEFAULT_FORMATS
+) -> Plan:
+    """Read a photo's header; arguments and errors are those of `preprocess`."""
     with refusals():
         photo = open_photo(data, formats)
         shrink = _shrink(photo, recipe, max_pixels)
         cut = plan_cut(photo.size, photo.orientation, shrink, recipe)
-        return (
-            max(photo.peak_bytes(shrink, cut.kept), cut.peak_bytes(photo.kept_depth))
-            + WORKING_BYTES
-        )
+        decoder = photo.peak_bytes(shrink, cut.kept)
+        peak_bytes = max(decoder, cut.peak_bytes(photo.kept_depth)) + WORKING_BYTES
+        return Plan(photo, shrink, cut, recipe, peak_bytes)
 
 
 def _shrink(photo: Photo, recipe: Recipe, max_pixels: int) -> int:
@@ -178,42 +203,3 @@ def refusals() -> Iterator[None]:
             raise MemoryError(str(error)) from error
         truncated = "truncated" in str(error).lower()
         raise InvalidImage(ENDS_TOO_EARLY if truncated else CANNOT_BE_DECODED) from error
-
-
-class MemoryBudget:
-    """A semaphore weighted by bytes, first come, first served.
-
-    A request that exceeds the whole budget runs by itself. Without an order, small photos could
-    delay a large photo for ever.
-    """
-
-    def __init__(self, budget_bytes: int = DECODE_BUDGET_BYTES) -> None:
-        self._budget = budget_bytes
-        self._free = budget_bytes
-        self._waiting: deque[object] = deque()
-        self._changed = threading.Condition()
-
-    @property
-    def waiting(self) -> int:
-        """How many decodes wait for memory."""
-        return len(self._waiting)
-
-    @contextmanager
-    def reserve(self, wanted_bytes: int) -> Iterator[None]:
-        """Wait until that many bytes are free, hold them for as long as the block runs."""
-        weight = min(wanted_bytes, self._budget)
-        ticket = object()
-        with self._changed:
-            self._waiting.append(ticket)
-            try:
-                self._changed.wait_for(lambda: self._waiting[0] is ticket and self._free >= weight)
-                self._free -= weight
-            finally:
-                self._waiting.remove(ticket)
-                self._changed.notify_all()
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._free += weight
-                self._changed.notify_all()

@@ -12,7 +12,8 @@ from shared.errors import MODEL_FAILED, NO_MAPS, InferenceFailed, InvalidImage, 
 from shared.messages import ItemResult, ModelInfo, Prediction, TimingMs
 from shared.photo_formats import DEFAULT_FORMATS, PhotoFormats
 from shared.records.items import StartedItem
-from worker.imaging.preprocess import MemoryBudget, decode_cost, preprocess
+from worker.imaging.memory_budget import MemoryBudget
+from worker.imaging.preprocess import plan
 from worker.inference.micro_batcher import TRIES, MicroBatcher, finite
 from worker.inference.runtime import Runtime, WorkerFault
 from worker.inference.self_check import SelfCheck
@@ -125,12 +126,13 @@ class Classifier:
 
     def _decode(self, data: bytes, entry: InFlightItem) -> NDArray[np.uint8]:
         """Decode into RGB, uint8, shape (crop, crop, 3); a lack of memory is a worker fault."""
-        recipe, cost = self.recipe, 0
+        cost = 0
         for _ in range(TRIES):
             try:
-                cost = decode_cost(data, self.max_pixels, recipe, self.formats)
+                decode = plan(data, self.recipe, self.max_pixels, self.formats)
+                cost = decode.peak_bytes
                 with tracing.span("decode"), self.memory.reserve(cost), self.activity.timed(entry):
-                    return preprocess(data, recipe, self.max_pixels, self.formats)
+                    return decode.pixels()
             except MemoryError:
                 require_memory(max(cost, self.least_decode_bytes))
         raise InvalidImage("Decoding this photo takes too much memory. Send a smaller copy.")

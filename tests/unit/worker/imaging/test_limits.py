@@ -111,7 +111,8 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from worker.imaging import memory
-from worker.imaging.preprocess import MemoryBudget, decode_cost, preprocess
+from worker.imaging.memory_budget import MemoryBudget
+from worker.imaging.preprocess import decode_cost, preprocess
 from worker.models.transforms import IMAGENET1K_V2
 
 def peak():

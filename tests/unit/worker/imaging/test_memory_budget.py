@@ -3,7 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from worker.imaging.preprocess import MemoryBudget
+from worker.imaging.memory_budget import MemoryBudget
 
 
 def test_decodes_wait_for_memory_and_a_huge_photo_runs_by_itself() -> None:

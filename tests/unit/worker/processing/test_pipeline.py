@@ -11,7 +11,7 @@ from redis.exceptions import OutOfMemoryError, ResponseError
 
 from shared.records.items import Finish
 from tests.unit.worker.processing.conftest import KEY, REF, Played
-from worker.imaging.preprocess import MemoryBudget
+from worker.imaging.memory_budget import MemoryBudget
 from worker.inference.runtime import OutOfMemory
 from worker.processing.fault_exit import EXIT_FAULT
 
