@@ -19,6 +19,7 @@ from api.jobs.store_marker import StoreMarker
 from api.redis_client import connect_async
 from api.settings import ApiSettings
 from shared import log, tracing
+from shared.heap import keep_freed
 from shared.records.batches import BatchList
 from shared.records.jobs import JobStore
 from shared.uploads import open_uploads
@@ -31,10 +32,16 @@ REDIS_S = 10.0
 CONNECTIONS = 16
 
 
+# Freed memory that is kept for the next photos, whose chunks have up to 256 KB; and the size of the
+# blocks, of JSON and base64, that are returned at once.
+KEPT_BYTES, LARGE_BYTES = 24 * 1024 * 1024, 1024 * 1024
+
+
 @asynccontextmanager
 async def running(app: FastAPI, settings: ApiSettings) -> AsyncIterator[None]:
     """Build the services, run their background tasks, and close them at the end."""
     _configure_logs(settings)
+    keep_freed(KEPT_BYTES, LARGE_BYTES)
     tracing.start(settings, "image-classifier-api")
     async with AsyncExitStack() as stack:
         stack.push_async_callback(to_thread.run_sync, tracing.stop)

@@ -19,8 +19,6 @@ from scripts.serve.settings import ROOT, ServeSettings
 
 # how long each may take to end by itself, in seconds
 API_GRACE_S = 10.0
-# or glibc keeps what large uploads took for a moment
-API_MALLOC = {"MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_TRIM_THRESHOLD_": "1048576"}
 WORKER_GRACE_S = 20.0
 REDIS_GRACE_S = 10.0
 # As root, Celery prints a warning at each start, which users cannot act on here.
@@ -113,7 +111,7 @@ class Service:
         for number in range(1, self._settings.workers + 1):
             command = self._programs.worker(number, self._settings.port)
             self._keep(f"worker-{number}", command, environment | WORKER_WARNINGS, WORKER_GRACE_S)
-        self._keep("api", self._programs.api(self._settings), environment | API_MALLOC, API_GRACE_S)
+        self._keep("api", self._programs.api(self._settings), environment, API_GRACE_S)
         await readiness.until_ready(self._settings.url, client, earlier)
         for child in self._children:
             child.settled = True

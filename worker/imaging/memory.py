@@ -4,8 +4,7 @@ Settings that need more memory than the container's limit are refused: otherwise
 kill the worker under load, with the photos that it holds.
 """
 
-import ctypes
-
+from shared.heap import keep_freed
 from shared.photo_formats import DEFAULT_FORMATS
 from worker.imaging.formats import avif, heic, webp
 from worker.models.weights import ModelUnavailable
@@ -21,7 +20,6 @@ DECODE_BUDGET_BYTES = 256 * 1024 * 1024
 _KEPT_IN_ALL_BYTES = 128 * 1024 * 1024
 _LEAST_KEPT_BYTES = 8 * 1024 * 1024
 _MOST_KEPT_BYTES = 16 * 1024 * 1024
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _MIB = 1024 * 1024
 # Memory of an idle worker with the smallest model.
 RUNTIME_BYTES = 300 * _MIB
@@ -66,11 +64,8 @@ def give_back_large_blocks(threads: int) -> None:
     Args:
         threads: How many threads decode.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        kept = kept_bytes(threads)
-        mallopt(_M_MMAP_THRESHOLD, kept // 2)
-        mallopt(_M_TRIM_THRESHOLD, kept)
+    kept = kept_bytes(threads)
+    keep_freed(kept, kept // 2)
 
 
 def check_memory(settings: WorkerSettings, limit: int | None) -> None:

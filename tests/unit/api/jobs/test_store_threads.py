@@ -20,7 +20,7 @@ class HangingStore:
         self.stored: list[str] = []
         self.go = threading.Event()
 
-    def put(self, key: str, _: bytes | bytearray) -> None:
+    def put(self, key: str, *_: bytes | bytearray | memoryview) -> None:
         self.begun.set()
         assert self.go.wait(60)
         self.stored.append(key)

@@ -98,8 +98,8 @@ class PlayedStore:
             raise FileNotFoundError(key)
         return self.uploads[key]
 
-    def put(self, key: str, data: bytes | bytearray) -> None:
-        self.uploads[key] = bytes(data)
+    def put(self, key: str, *pieces: bytes | bytearray | memoryview) -> None:
+        self.uploads[key] = b"".join(pieces)
 
     def delete(self, *keys: str) -> None:
         if self.delete_error:
