@@ -5,7 +5,7 @@ from fastapi import FastAPI, UploadFile
 from benchmarks.peers.answer import Prediction
 from benchmarks.peers.engine_choice import load_engine
 
-engine = load_engine()
+engine = load_engine(several=False)
 app = FastAPI()
 
 

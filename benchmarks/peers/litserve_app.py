@@ -24,7 +24,7 @@ class Classifier(litserve.LitAPI):
     def setup(self, device: str) -> None:
         """Load the model."""
         del device
-        self.engine = load_engine()
+        self.engine = load_engine(several=True)
 
     def decode_request(self, request: Request) -> Any:
         """Decode the photo in a form that LitServe has parsed; returns the model's input."""

@@ -7,19 +7,24 @@ from numpy.typing import NDArray
 
 from benchmarks.peers.answer import TOP, Prediction, predictions
 from worker.imaging.preprocess import preprocess
-from worker.inference import load_runtime
+from worker.inference.openvino_runtime import OpenVINORuntime
 from worker.models.selection import resolve
 from worker.settings import WorkerSettings
 
 
 class OurEngine:
-    """The runtime that a worker loads with the same settings."""
+    """The engine that a worker on a processor loads with the same settings.
 
-    def __init__(self) -> None:
+    Args:
+        several: Whether calls may have several photos; else it is compiled for calls of one.
+    """
+
+    def __init__(self, *, several: bool) -> None:
         settings = WorkerSettings()
         spec = resolve(settings)
         self._recipe, self._most = spec.recipe, settings.max_pixels
-        self._runtime = load_runtime(spec, settings)
+        cache = settings.model_cache.expanduser()
+        self._runtime = OpenVINORuntime(spec, cache, settings.precision, several=several)
         size = settings.max_batch_size or self._runtime.best_batch
         self._runtime.warm_up(range(1, size + 1))
         self._size = size

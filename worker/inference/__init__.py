@@ -124,7 +124,8 @@ def _torch(spec: ModelSpec, device: str, precision: str) -> Runtime:
 def _openvino(spec: ModelSpec, settings: WorkerSettings) -> Runtime:
     from worker.inference.openvino_runtime import OpenVINORuntime  # noqa: PLC0415 - only when chosen
 
-    return OpenVINORuntime(spec, settings.model_cache.expanduser(), settings.precision)
+    cache = settings.model_cache.expanduser()
+    return OpenVINORuntime(spec, cache, settings.precision, several=True)
 
 
 def _device(settings: WorkerSettings) -> str:

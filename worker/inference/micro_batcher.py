@@ -5,6 +5,7 @@ single photo never waits for others, and photos that arrive together share a bat
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -25,6 +26,8 @@ Probabilities = NDArray[np.float32]
 TRIES = 2
 # Four waiting requests for each photo of a batch: /predict stays fast, and batches still run.
 INTERACTIVE_SHARE = 4
+# For so long after a request, another one is expected.
+RECENT_S = 1.0
 
 
 class Timer(Protocol):
@@ -95,6 +98,7 @@ class MicroBatcher:
         self._max = max_batch_size
         self._queues: dict[QueueName, deque[_Waiting]] = {name: deque() for name in QueueName}
         self._preference = FairScheduler()
+        self._requested = -RECENT_S
         self._free = 0
         self._stopping = False
         self._changed = threading.Condition()
@@ -133,6 +137,8 @@ class MicroBatcher:
         """
         waiting = _Waiting(pixels, timer or NoTimer())
         with self._changed:
+            if queue is QueueName.INTERACTIVE:
+                self._requested = time.monotonic()
             self._queues[queue].append(waiting)
             self._changed.notify()
         return waiting.future
@@ -150,7 +156,21 @@ class MicroBatcher:
             # one batch.
             share = -(-count // self._free)
             self._free -= 1
-            return [self._next() for _ in range(min(share, self._max))]
+            return [self._next() for _ in range(min(share, self._most()))]
+
+    def _most(self) -> int:
+        """The largest number of photos for the next call.
+
+        On a processor, each photo makes a call longer, and `/predict` waits for the whole call. So
+        a batch's photos do not fill up a call of requests, and between requests their own calls
+        are half as large.
+        """
+        if self._runtime.device != "cpu":
+            return self._max
+        if requests := len(self._queues[QueueName.INTERACTIVE]):
+            return min(self._max, requests)
+        recent = time.monotonic() < self._requested + RECENT_S
+        return max(1, self._max // 2) if recent else self._max
 
     def _next(self) -> _Waiting:
         first = self._preference.first

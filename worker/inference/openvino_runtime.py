@@ -24,23 +24,25 @@ from worker.inference.conversion import cache_key, converted, core
 from worker.inference.openvino_maps import Mapper, head_of
 from worker.inference.quantization import quantized
 from worker.inference.runtime import OutOfMemory
+from worker.models.photos_per_call import SEVERAL, photos_per_call
 from worker.models.precision import FRAGILE, faster
 from worker.models.selection import ModelSpec
 from worker.models.weights import ModelUnavailable
 
 # The number of a worker's task threads; each stream holds the activations of one call.
 MAX_STREAMS = 8
-# Of each precision; the fastest counts.
+# Of each kind; the fastest counts.
 _MEASURED_CALLS = 4
 _Requests: TypeAlias = "SimpleQueue[ov.InferRequest]"
 _TYPES = {"fp32": ov.Type.f32, "bf16": ov.Type.bf16, "fp16": ov.Type.f16}
 
 
 class OpenVINORuntime:
-    """A model that is compiled twice for this processor.
+    """A model that is compiled for this processor, once or twice.
 
-    A single call uses every core. Several calls at the same time each use a stream of one core;
-    together they classify more photos per second.
+    A single call uses every core. If photos take less time when they share a call, each call does.
+    Otherwise, several calls at the same time each use a stream of one core; together they classify
+    more photos per second.
 
     Args:
         spec: The model.
@@ -49,6 +51,8 @@ class OpenVINORuntime:
             and is clearly faster with it, else fp32. The first start measures this. Layers that
             int8 leaves unquantized are computed as with `auto`.
         trial: A graph of `worker.inference.quantization` that is not kept, for `int8`.
+        several: Whether calls may have several photos; the first start measures whether that is
+            faster. If not set, each call should have one.
 
     Raises:
         ModelUnavailable: The weights do not match, the processor lacks the precision, or the model
@@ -57,17 +61,20 @@ class OpenVINORuntime:
 
     name = "openvino"
     device = "cpu"
-    # In larger batches each photo takes longer, because the activations exceed the CPU caches.
-    best_batch = 1
 
     def __init__(
-        self, spec: ModelSpec, cache: Path, precision: str, trial: ov.Model | None = None
+        self,
+        spec: ModelSpec,
+        cache: Path,
+        precision: str,
+        trial: ov.Model | None = None,
+        *,
+        several: bool = False,
     ) -> None:
         if precision == "fp16" and "FP16" not in _native():
             raise ModelUnavailable(
                 "PRECISION=fp16 is not native to this processor: use auto or fp32"
             )
-        self.concurrency = min(MAX_STREAMS, processors())
         rounded = (trial or quantized(spec, cache)) if precision == "int8" else None
         # Kept for `explain`, because the cache or the file of weights may change until then.
         # OpenVINO maps the weights from the graph's file: this costs no memory without `explain`.
@@ -79,7 +86,15 @@ class OpenVINORuntime:
         self._mapper: Mapper | None = None
         self._mapping = threading.Lock()
         self._side = spec.recipe.crop
-        compiled = partial(_compiled, rounded or self._graph, floats)
+        graph = rounded or self._graph
+        self.best_batch, self.concurrency = 1, min(MAX_STREAMS, processors())
+        if several:
+            place = cache / "openvino" / f"{cache_key(spec)}-{self.precision}-calls"
+            measure = partial(_core_ms, graph, self._side, [(floats, 1), (floats, SEVERAL)])
+            self.best_batch = photos_per_call(place, processors(), measure)
+        if self.best_batch > 1:
+            self.concurrency = 1
+        compiled = partial(_compiled, graph, floats)
         # An inference request holds the memory of one call, so each call takes a free request.
         self._free = _requests(compiled(self.concurrency), self.concurrency)
         self._whole = _requests(compiled(1), 1) if self.concurrency > 1 else self._free
@@ -168,32 +183,34 @@ def _automatic(spec: ModelSpec, cache: Path, graph: ov.Model) -> str:
     """What `PRECISION=auto` takes on this processor, see `worker.models.precision`."""
     if spec.name in FRAGILE or "BF16" not in _native():
         return "fp32"
-    measure = partial(_core_ms, graph, spec.recipe.crop)
+    measure = partial(_core_ms, graph, spec.recipe.crop, [("fp32", 1), ("bf16", 1)])
     return faster(cache / "openvino" / f"{cache_key(spec)}-auto", measure)
 
 
-def _core_ms(graph: ov.Model, side: int) -> tuple[float, float]:
-    """How long one core computes a photo in fp32 and in bf16, in milliseconds.
+def _core_ms(graph: ov.Model, side: int, kinds: Sequence[tuple[str, int]]) -> list[float]:
+    """How long one core computes a photo in each kind of call, in milliseconds.
 
     Other processes, such as workers that start at the same time, do not count: this is the time
     that the processor spends on this process.
-    """
-    photo = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), np.uint8)
-    requests = [
-        _compiled(graph, precision, threads=1).create_infer_request()
-        for precision in ("fp32", "bf16")
-    ]
 
-    def call(request: ov.InferRequest) -> float:
+    Args:
+        graph: uint8 (n, side, side, 3) → probabilities (n, classes).
+        side: The photos' width and height.
+        kinds: Precision and number of photos of each kind of call.
+    """
+    compiled = {name: _compiled(graph, name, threads=1) for name, _ in kinds}
+    photo = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), np.uint8)
+    calls = [(compiled[name].create_infer_request(), photo.repeat(n, 0)) for name, n in kinds]
+
+    def call(request: ov.InferRequest, photos: NDArray[np.uint8]) -> float:
         began = time.process_time()
-        request.infer({0: photo}, share_inputs=True)
-        return 1000 * (time.process_time() - began)
+        request.infer({0: photos}, share_inputs=True)
+        return 1000 * (time.process_time() - began) / len(photos)
 
     with _memory_errors():
         # By turns, because the clock of a processor changes.
-        calls = [[call(request) for request in requests] for _ in range(_MEASURED_CALLS)]
-    fp32, bf16 = map(min, zip(*calls, strict=True))
-    return fp32, bf16
+        times = [[call(*each) for each in calls] for _ in range(_MEASURED_CALLS)]
+    return list(map(min, zip(*times, strict=True)))
 
 
 @contextmanager

@@ -196,6 +196,7 @@ def inferring(monkeypatch: pytest.MonkeyPatch) -> Inferring:
 def test_a_single_call_uses_every_core_and_a_second_one_a_stream(
     load: Callable[..., Runtime], inferring: Inferring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(openvino_runtime, "photos_per_call", lambda *_: 1)
     monkeypatch.setattr(openvino_runtime, "processors", lambda: 2)
     runtime = load("openvino")
     inferring.requests.clear()
@@ -212,6 +213,7 @@ def test_a_single_call_uses_every_core_and_a_second_one_a_stream(
 def test_openvino_starts_no_more_threads_than_a_containers_limit(
     load: Callable[..., Runtime], inferring: Inferring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(openvino_runtime, "photos_per_call", lambda *_: 1)
     monkeypatch.setattr(openvino_runtime, "cpu_quota", lambda: 1)
     monkeypatch.setattr(openvino_runtime, "processors", lambda: 1)
     runtime = load("openvino")

@@ -2,8 +2,11 @@
 
 import threading
 
+import pytest
+
 from shared.queue.names import QueueName
 from tests.support.fake_runtime import FakeRuntime, Held, photo, running, sound
+from worker.inference import micro_batcher
 from worker.inference.micro_batcher import MicroBatcher
 from worker.inference.runtime import OutOfMemory
 
@@ -41,7 +44,34 @@ def test_waiting_requests_go_first_and_batches_still_get_a_turn() -> None:
         for future in futures:
             future.result(10)
     assert runtime.batches[1] == [1, 2, 3, 4, 100]
-    assert runtime.batches[2] == [5, 6, 7, 8, 101]
+    assert runtime.batches[2] == [5, 6, 7, 8]
+    assert runtime.batches[3][0] == 101, "a batch's photo after four requests"
+
+
+@pytest.mark.parametrize(
+    ("device", "recent_s", "batches"),
+    [
+        ("cpu", 1e9, [[1, 2], [100, 101], [102, 103], [104]]),
+        ("cpu", 0, [[1, 2], [100, 101, 102, 103], [104]]),
+        ("cuda:0", 1e9, [[1, 2, 100, 101], [102, 103, 104]]),
+    ],
+)
+def test_beside_requests_a_processor_has_shorter_calls(
+    device: str, recent_s: float, batches: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(micro_batcher, "RECENT_S", recent_s)
+    held = Held()
+    runtime = FakeRuntime(held)
+    runtime.device = device
+    with running(runtime, max_batch_size=4) as batcher:
+        futures = [batcher.submit(photo(0), BATCH)]
+        assert held.inside.wait(10)
+        futures += [batcher.submit(photo(100 + n), BATCH) for n in range(5)]
+        futures += [batcher.submit(photo(n), INTERACTIVE) for n in (1, 2)]
+        held.release.set()
+        for future in futures:
+            future.result(10)
+    assert runtime.batches[1:] == batches
 
 
 def test_many_waiting_photos_are_shared_among_free_threads() -> None:

@@ -7,8 +7,9 @@ from threading import Barrier
 
 import pytest
 
-from worker.models import precision
-from worker.models.precision import Times, faster, processor
+from worker.models import kept_times
+from worker.models.kept_times import processor
+from worker.models.precision import faster
 
 CPUINFO = """processor\t: 0
 model name\t: A Processor
@@ -46,7 +47,6 @@ class Measure:
 def test_bf16_is_taken_only_where_it_is_clearly_faster(
     fp32_ms: float, bf16_ms: float, taken: str, tmp_path: Path
 ) -> None:
-    assert Times(processor="", fp32_ms=fp32_ms, bf16_ms=bf16_ms).faster == taken
     assert faster(tmp_path / "times", Measure(fp32_ms, bf16_ms)) == taken
 
 
@@ -66,7 +66,7 @@ def test_each_processor_of_a_shared_cache_has_its_own_answer(
 ) -> None:
     for measured in (1, 0):
         for name, measure in (("old", Measure(50, 100)), ("new", Measure(100, 50))):
-            monkeypatch.setattr(precision, "processor", lambda name=name: name)
+            monkeypatch.setattr(kept_times, "processor", lambda name=name: name)
             assert faster(tmp_path / "times", measure) == {"old": "fp32", "new": "bf16"}[name]
             assert measure.count == measured
 
@@ -96,12 +96,16 @@ def not_a_time(file: Path) -> None:
     file.write_text(file.read_text().replace("100", "-100"))
 
 
+def renamed(file: Path) -> None:
+    file.write_text(file.read_text().replace("fp32", "fp64"))
+
+
 def folder(file: Path) -> None:
     file.unlink()
     file.mkdir()
 
 
-@pytest.mark.parametrize("damage", [cut, foreign, not_a_time, folder, Path.unlink])
+@pytest.mark.parametrize("damage", [cut, foreign, not_a_time, renamed, folder, Path.unlink])
 def test_an_answer_that_cannot_be_used_is_measured_again(
     damage: Callable[[Path], None], tmp_path: Path
 ) -> None:

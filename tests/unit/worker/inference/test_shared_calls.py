@@ -1,0 +1,95 @@
+"""Whether photos share calls on all cores, or each has a core, by what is faster."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+import pytest
+
+from tests.support.networks import noise, settings
+from worker.inference import load_runtime, openvino_runtime
+from worker.inference.conversion import cache_key
+from worker.inference.openvino_runtime import OpenVINORuntime
+from worker.inference.runtime import Runtime
+from worker.models.selection import ModelSpec
+
+# torch and OpenVINO warn about themselves, and the weights' package about its age
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+
+class Processor:
+    """Two cores whose times a test chooses; notes what is measured and compiled."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.times = [60.0, 55.0]
+        self.measured: list[Sequence[tuple[str, int]]] = []
+        self.streams: list[int] = []
+        monkeypatch.setattr(openvino_runtime, "processors", lambda: 2)
+        monkeypatch.setattr(openvino_runtime, "_core_ms", self._measure)
+        compiled = openvino_runtime._compiled
+
+        def note(graph: ov.Model, precision: str, streams: int) -> ov.CompiledModel:
+            self.streams.append(streams)
+            return compiled(graph, precision, streams)
+
+        monkeypatch.setattr(openvino_runtime, "_compiled", note)
+
+    def _measure(self, _: ov.Model, __: int, kinds: Sequence[tuple[str, int]]) -> list[float]:
+        self.measured.append(kinds)
+        return self.times
+
+
+@pytest.fixture
+def processor(monkeypatch: pytest.MonkeyPatch) -> Processor:
+    return Processor(monkeypatch)
+
+
+@pytest.fixture
+def cache(spec: ModelSpec, load: Callable[..., Runtime], converted: Path, tmp_path: Path) -> Path:
+    """A cache that has the model's graph, and no times."""
+    load("openvino")
+    key = cache_key(spec)
+    (tmp_path / "openvino").mkdir()
+    (tmp_path / "openvino" / key).symlink_to(converted / "openvino" / key)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("times", "best"),
+    [([60.0, 55.0], (4, [1])), ([60.0, 70.0], (1, [2, 1]))],
+)
+def test_photos_share_calls_on_all_cores_or_have_a_core_each(
+    times: list[float],
+    best: tuple[int, list[int]],
+    spec: ModelSpec,
+    cache: Path,
+    processor: Processor,
+) -> None:
+    processor.times, (best_batch, streams) = times, best
+    for _ in range(2):
+        processor.streams.clear()
+        runtime = load_runtime(spec, settings(cache, runtime="openvino", precision="fp32"))
+        assert runtime.best_batch == best_batch
+        assert processor.streams == streams, "one for each compiled model"
+        assert runtime.concurrency == streams[0]
+    assert processor.measured == [[("fp32", 1), ("fp32", 4)]], "once for both starts"
+
+
+def test_photos_that_share_a_call_get_their_own_answers(
+    spec: ModelSpec, cache: Path, processor: Processor
+) -> None:
+    runtime = load_runtime(spec, settings(cache, runtime="openvino", precision="fp32"))
+    together, photos = runtime.predict(noise(4)), noise(4)
+    for number, row in enumerate(together):
+        alone = runtime.predict(photos[number : number + 1])[0]
+        assert np.abs(row - alone).max() < 1e-5
+        assert processor.streams == [1]
+
+
+def test_a_model_that_does_not_serve_is_not_measured(
+    spec: ModelSpec, cache: Path, processor: Processor
+) -> None:
+    runtime = OpenVINORuntime(spec, cache, "fp32")
+    assert (runtime.best_batch, runtime.concurrency) == (1, 2)
+    assert processor.measured == []

@@ -1,0 +1,44 @@
+"""Chooses how many photos share a call of the model on a processor (decision 0025).
+
+On some processors a photo takes less time if it shares a call, on others more. So the engine
+measures both, once for each processor, and the times are kept in `MODEL_CACHE`.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from shared import log
+from worker.models.kept_times import kept_times
+
+_log = log.get(__name__)
+
+SEVERAL = 4
+# Such calls use every core, and the cores wait for each other: measured with two.
+MOST_CORES = 2
+# In a shared call a photo must take at most this share of its time by itself, because such a call
+# keeps `/predict` waiting for longer; and the call must not take longer than this.
+WORTH = 0.96
+LONGEST_CALL_MS = 150.0
+
+
+def photos_per_call(place: Path, cores: int, measure: Callable[[], Sequence[float]]) -> int:
+    """`SEVERAL`, or 1 where that is not clearly faster; nothing is measured for many cores.
+
+    Args:
+        place: See `kept_times`.
+        cores: The number of cores of this process.
+        measure: Returns how long one core computes a photo by itself and in a call of `SEVERAL`,
+            in milliseconds.
+    """
+    if cores > MOST_CORES:
+        return 1
+    one_ms, shared_ms = kept_times(place, ("alone", "shared"), measure)
+    call_ms = SEVERAL * shared_ms / cores
+    shares = shared_ms <= WORTH * one_ms and call_ms <= LONGEST_CALL_MS
+    taken = SEVERAL if shares else 1
+    _log.info(
+        f"photos in a call of the model on this processor: {taken}",
+        alone_ms=round(one_ms, 1),
+        shared_ms=round(shared_ms, 1),
+    )
+    return taken
