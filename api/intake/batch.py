@@ -1,4 +1,4 @@
-"""Reads the form of a batch and stores its photos, with one photo in memory at a time."""
+"""Reads the form of a batch and stores its photos, those of one chunk at a time."""
 
 from dataclasses import dataclass, field
 
@@ -22,7 +22,7 @@ from api.settings import ApiSettings
 from shared.errors import MalformedRequest, ServiceError, UploadTooLarge
 from shared.messages import Problem
 from shared.records.new_job import NewItem
-from shared.uploads import upload_key
+from shared.uploads import Piece, upload_key
 
 BATCH_FIELD = "files"
 
@@ -33,7 +33,8 @@ class BatchIntake:
 
     Args:
         job_id: The job that the photos belong to.
-        jobs: Stores each photo as soon as it is complete.
+        jobs: Stores the photos that a chunk completes, all at once: to hand a photo of 40 KB to a
+            thread takes longer than to write it.
         settings: The limits.
         budget: Limits the memory of all requests together.
         fingerprint: Updated with each photo; ``None`` without an idempotency key.
@@ -80,11 +81,15 @@ class BatchIntake:
         check_form(await chunks.peek(HEAD_BYTES), request.headers)
         hashing = self.fingerprint is not None
         parts = read_parts(chunks, boundary, self.settings.max_upload_bytes, hashing=hashing)
-        async for part in parts:
-            self._check(part)
-            lease.set(part.size)
-            if part.complete:
-                self.items.append(await self._take(part))
+        async for found in parts:
+            photos: dict[str, list[Piece]] = {}
+            for part in found:
+                self._check(part)
+                if part.complete:
+                    self.items.append(self._take(part, photos))
+            lease.set(sum(part.size for part in found))
+            if photos:
+                await self.jobs.store(photos)
         if not self.items:
             raise MalformedRequest(
                 "The form has no field 'files'. Send each photo in a field named 'files'."
@@ -97,7 +102,8 @@ class BatchIntake:
         if len(self.items) >= most:
             raise UploadTooLarge(f"A job may have at most {most} photos. Send several jobs.")
 
-    async def _take(self, part: Part) -> NewItem:
+    def _take(self, part: Part, photos: dict[str, list[Piece]]) -> NewItem:
+        """The part's item; its photo is added to ``photos``, under its upload key."""
         filename = clean_filename(part.filename)
         if self.fingerprint and part.sha256:
             self.fingerprint.add(filename, part.sha256.digest())
@@ -111,7 +117,7 @@ class BatchIntake:
         except ServiceError as error:
             return NewItem(filename, None, Problem.of(error))
         key = upload_key(self.job_id, len(self.items))
-        await self.jobs.store(key, *part.data.blocks)
+        photos[key] = part.data.blocks
         return NewItem(filename, key, None, self.explain, self.min_confidence)
 
 

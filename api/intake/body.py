@@ -219,18 +219,21 @@ async def _from_form(
     chunks: PeekedBody, boundary: bytes, max_bytes: int, formats: PhotoFormats
 ) -> Photo:
     photo: Photo | None = None
-    async for part in read_parts(chunks, boundary, max_bytes):
-        if base_name(part.name) != PREDICT_FIELD:
-            raise wrong_content.wrong_field(
-                clean_filename(part.name) or "", PREDICT_FIELD, "/predict"
-            )
-        if part.too_large:
-            raise too_large(max_bytes)
-        if photo is not None:
-            raise MalformedRequest("POST /predict accepts one photo. Send several to POST /jobs.")
-        if part.complete:
-            check_part(part, formats)
-            photo = Photo(clean_filename(part.filename), part.data)
+    async for parts in read_parts(chunks, boundary, max_bytes):
+        for part in parts:
+            if base_name(part.name) != PREDICT_FIELD:
+                raise wrong_content.wrong_field(
+                    clean_filename(part.name) or "", PREDICT_FIELD, "/predict"
+                )
+            if part.too_large:
+                raise too_large(max_bytes)
+            if photo is not None:
+                raise MalformedRequest(
+                    "POST /predict accepts one photo. Send several to POST /jobs."
+                )
+            if part.complete:
+                check_part(part, formats)
+                photo = Photo(clean_filename(part.filename), part.data)
     if photo is None:
         raise MalformedRequest("The form has no field 'file'. Send the photo in that field.")
     return photo

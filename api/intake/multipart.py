@@ -1,4 +1,4 @@
-"""Parses multipart/form-data as it arrives, with one part of limited size in memory at a time.
+"""Parses multipart/form-data as it arrives, with the parts of one chunk in memory at a time.
 
 Starlette's form parser stops at 1,000 files and stores all files before the handler sees the
 first, so this module uses python-multipart's tokenizer directly.
@@ -212,13 +212,12 @@ def check_form(head: bytes, headers: Mapping[str, str]) -> None:
 
 async def read_parts(
     chunks: AsyncIterable[bytes], boundary: bytes, max_part: int, *, hashing: bool = False
-) -> AsyncIterator[Part]:
-    """Each part once it is complete, and also after each chunk that leaves it incomplete.
+) -> AsyncIterator[list[Part]]:
+    """For each chunk, the parts that it completed, followed by the one that it left incomplete.
 
     From an incomplete part the caller can refuse its name or size before the rest arrives.
     """
     reader = PartReader(boundary, max_part, hashing=hashing)
     async for chunk in chunks:
-        for part in reader.feed(chunk):
-            yield part
+        yield reader.feed(chunk)
     reader.close()

@@ -4,7 +4,7 @@ Every step has a time limit. Steps that could block do not run on the event loop
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -56,19 +56,24 @@ class JobService:
         self._storing = ThreadPoolExecutor(STORE_THREADS, "store")
         self._beside: set[asyncio.Task[None]] = set()
 
-    async def store(self, key: str, *pieces: Piece) -> None:
-        """Store one photo's bytes until a worker has read them.
+    async def store(self, photos: Mapping[str, Iterable[Piece]]) -> None:
+        """Store photos' bytes, by upload key, until a worker has read them.
 
         Raises:
-            BrokerUnavailable: The store refuses, is unreachable or exceeds its time limit.
+            BrokerUnavailable: The store refuses, is unreachable or exceeds its time limit. None of
+                the photos stays stored.
         """
         try:
-            await self._in_thread(self._uploads.put, key, *pieces)
+            await self._in_thread(self._put, photos)
         except OSError as error:
             _log.warning("cannot store an upload", reason=repr(error))
             if not isinstance(error, TimeoutError):  # the call began, so a slow store may have it
-                self._do_beside(self.discard([key]))
+                self._do_beside(self.discard(photos))
             raise BrokerUnavailable("Photos cannot be stored now. Try again later.") from error
+
+    def _put(self, photos: Mapping[str, Iterable[Piece]]) -> None:
+        for key, pieces in photos.items():
+            self._uploads.put(key, *pieces)
 
     async def discard(self, keys: Iterable[str]) -> None:
         """Delete uploads that no job will read; the sweeper deletes them if this fails."""

@@ -117,20 +117,14 @@ async def take(request: Request, services: Services, read: Reader) -> NewJob:
     """Read and store the photos; their bytes leave memory once they are stored."""
     job_id = uuid.uuid4().hex
     bind_contextvars(job=job_id)
-    items: list[NewItem] = []
     with services.budget.lease() as lease:
         photos, options = await read(lease)
-        try:
-            for photo in photos:
-                key = upload_key(job_id, len(items))
-                await services.jobs.store(key, *photo.data.blocks)
-                items.append(
-                    NewItem(photo.filename, key, None, options.explain, options.min_confidence)
-                )
-        except BaseException:
-            if items:
-                await services.jobs.discard(item.upload_key for item in items if item.upload_key)
-            raise
+        stored = {upload_key(job_id, at): photo.data.blocks for at, photo in enumerate(photos)}
+        await services.jobs.store(stored)
+    items = [
+        NewItem(photo.filename, key, None, options.explain, options.min_confidence)
+        for key, photo in zip(stored, photos, strict=True)
+    ]
     return NewJob(
         job_id=job_id,
         queue=QueueName.INTERACTIVE,

@@ -31,6 +31,6 @@ async def test_uploads_are_synced_as_records_are(
     )
     async with AsyncExitStack() as stack:
         services = lifespan._build(settings, stack)
-        await services.jobs.store("a.0", b"photo")
+        await services.jobs.store({"a.0": [b"photo"]})
         await services.jobs.close()
     assert seen == synced

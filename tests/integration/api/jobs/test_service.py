@@ -59,7 +59,7 @@ async def test_one_photo_times_out_and_its_upload_stays(
     small = job(1)
     [key] = [item.upload_key for item in small.items]
     assert key
-    await service.store(key, b"photo")
+    await service.store({key: [b"photo"]})
     redis_server.pause()
     try:
         with pytest.raises(BrokerUnavailable):
