@@ -8,7 +8,7 @@ from worker.models.photos_per_call import photos_per_call
 
 
 class Measure:
-    """Counts the measurements, each of which returns the same times: alone, shared."""
+    """Counts the measurements, each of which returns the same times: by itself, shared."""
 
     def __init__(self, alone: float, shared: float) -> None:
         self.times = alone, shared
