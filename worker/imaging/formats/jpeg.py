@@ -88,11 +88,17 @@ class Jpeg:
         converted = as_image if depth == 4 else 0
         decoded = width * height * depth + 8 * height
         mended = len(self.data)  # a copy with an end marker, or with a header without errors
-        return max(
-            self.header.coefficient_bytes + decoded + mended,
-            decoded + mended + kept,
-            kept + as_image + converted,
-        )
+        decoding = self.header.coefficient_bytes + decoded + mended
+        if self._copied_once(shrink):
+            return max(decoding, decoded + as_image)
+        return max(decoding, decoded + mended + kept, kept + as_image + converted)
+
+    def _copied_once(self, shrink: int) -> bool:
+        """Whether the cut is copied from the decoded picture, not from a copy of the cut.
+
+        Of a large photo, both pictures together would not fit into the memory that a heap keeps.
+        """
+        return self.header.components == 3 and shrink == 1
 
     def read(self, shrink: int, cut: IntBox) -> Image.Image:
         """Decode and cut.
@@ -111,6 +117,11 @@ class Jpeg:
             raise InvalidImage(ENDS_TOO_EARLY)
         pixels = self._decode(shrink)
         left, top, right, bottom = cut
+        if self._copied_once(shrink):
+            row = pixels.shape[1] * 3
+            first = pixels.reshape(-1)[top * row + left * 3 :]
+            size = (right - left, bottom - top)
+            return Image.frombuffer("RGB", size, first, "raw", "RGB", row, 1)
         kept = np.ascontiguousarray(pixels[top:bottom, left:right])
         del pixels
         if self.header.components == 1:

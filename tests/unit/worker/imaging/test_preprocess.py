@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from worker.imaging.preprocess import DRAFT_FACTOR, preprocess
+from worker.imaging.preprocess import DRAFT_FACTOR, open_photo, preprocess
 from worker.imaging.resize_and_crop import plan_cut
 from worker.models.transforms import (
     EFFICIENTNET_LITE0,
@@ -189,6 +189,13 @@ def test_a_large_jpeg_is_shrunk_while_decoding_and_stays_in_place(
     slope = np.stack([axis.ravel() for axis in np.gradient(expected.mean(axis=2))], axis=1)
     offset, *_ = np.linalg.lstsq(slope, change.mean(axis=2).ravel(), rcond=None)
     assert np.abs(offset).max() < 0.05
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_a_cut_reaches_the_last_pixel(mode: str) -> None:
+    photo = open_photo(encode(noise(60, 40, 1).convert(mode), "JPEG", 1))
+    whole, part = photo.read(1, (0, 0, 60, 40)), photo.read(1, (20, 10, 60, 40))
+    assert part.tobytes() == whole.crop((20, 10, 60, 40)).tobytes()
 
 
 def test_sixteen_bits_of_colour_or_grey_keep_their_high_byte() -> None:
