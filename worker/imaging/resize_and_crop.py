@@ -6,6 +6,7 @@ rounding. Pixels are cut and resized as they are stored; only the square is turn
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from PIL import Image
@@ -79,6 +80,7 @@ class Cut:
         return max(map(sum, pairwise(pictures)))
 
 
+@lru_cache(maxsize=256)  # the photos of a batch have few sizes
 def plan_cut(size: Size, orientation: int, shrink: int, recipe: Recipe) -> Cut:
     """Decide from the header which pixels are kept and resized.
 
