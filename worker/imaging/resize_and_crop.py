@@ -16,6 +16,7 @@ from worker.models.transforms import Recipe
 Size = tuple[int, int]
 Box = tuple[float, float, float, float]
 IntBox = tuple[int, int, int, int]
+Span = tuple[int, int]
 
 # The operation that turns a picture upright, by EXIF orientation, as in ImageOps.exif_transpose.
 _UPRIGHT = {
@@ -48,7 +49,8 @@ class Cut:
 
     Attributes:
         kept: Left, top, right and bottom of the needed pixels.
-        box: The part of the kept pixels that is resized, in fractions of pixels.
+        box: The part that is resized, in fractions of pixels, from the corner of the kept ones. In
+            the direction that is resized last it may reach beyond them.
         target: Width and height of that part after the resize, in pixels.
         corner: Left and top of the square in the resized picture.
         side: Length of the square's sides, in pixels.
@@ -64,6 +66,16 @@ class Cut:
     rows_first: bool
     orientation: int
 
+    @property
+    def reach(self) -> tuple[int, int]:
+        """Begin and end of the pixels that are resized last; those beyond the kept ones are black.
+
+        No pixel of the square depends on the black ones.
+        """
+        axis = 0 if self.rows_first else 1
+        length = self.kept[axis + 2] - self.kept[axis]
+        return min(0, math.floor(self.box[axis])), max(length, math.ceil(self.box[axis + 2]))
+
     def peak_bytes(self, depth: int) -> int:
         """Maximum memory of `cut_square`, including its argument, in bytes.
 
@@ -71,11 +83,11 @@ class Cut:
             depth: Bytes per pixel of the argument.
         """
         width, height = self.kept[2] - self.kept[0], self.kept[3] - self.kept[1]
-        side = self.side
+        side, last = self.side, self.reach[1] - self.reach[0]
         if self.rows_first:
-            steps = [(width, self.target[1]), (width, side), (self.target[0], side)]
+            steps = [(width, self.target[1]), (last, side), (self.target[0], side)]
         else:
-            steps = [(self.target[0], height), (side, height), (side, self.target[1])]
+            steps = [(self.target[0], height), (side, last), (side, self.target[1])]
         pictures = [picture_bytes(*size, depth) for size in ((width, height), *steps, (side, side))]
         return max(map(sum, pairwise(pictures)))
 
@@ -108,11 +120,16 @@ def plan_cut(size: Size, orientation: int, shrink: int, recipe: Recipe) -> Cut:
         for length, to, first in zip(size, target, (left, top), strict=True)
     )
     x, y = size[0] / shrink, size[1] / shrink
-    box = (
-        *(columns[0] * x / target[0], rows[0] * y / target[1]),
-        *(columns[1] * x / target[0], rows[1] * y / target[1]),
-    )
-    kept = _needed(box, (x / target[0], y / target[1]), decoded, recipe)
+
+    def edges(columns: Span, rows: Span) -> Box:
+        return (
+            *(columns[0] * x / target[0], rows[0] * y / target[1]),
+            *(columns[1] * x / target[0], rows[1] * y / target[1]),
+        )
+
+    box, square = edges(columns, rows), ((left, left + crop), (top, top + crop))
+    read = edges(square[0], rows) if rows_first else edges(columns, square[1])
+    kept = _needed(read, (x / target[0], y / target[1]), decoded, recipe)
     within = (box[0] - kept[0], box[1] - kept[1], box[2] - kept[0], box[3] - kept[1])
     resized_to = (columns[1] - columns[0], rows[1] - rows[0])
     corner = (left - columns[0], top - rows[0])
@@ -178,7 +195,7 @@ def cut_square(image: Image.Image, cut: Cut, recipe: Recipe) -> Image.Image:
     left, top, right, bottom = cut.box
     width, height = cut.target
     x, y = cut.corner
-    side = cut.side
+    side, (begin, end) = cut.side, cut.reach
 
     def resize(size: Size, box: Box) -> Image.Image:
         return successor(image, image.resize(size, recipe.interpolation, box))
@@ -189,13 +206,13 @@ def cut_square(image: Image.Image, cut: Cut, recipe: Recipe) -> Image.Image:
 
     if cut.rows_first:
         image = resize((image.width, height), (0, top, image.width, bottom))
-        image = keep((0, y, image.width, y + side))
-        image = resize((width, side), (left, 0, right, side))
+        image = keep((begin, y, end, y + side))
+        image = resize((width, side), (left - begin, 0, right - begin, side))
         image = keep((x, 0, x + side, side))
     else:
         image = resize((width, image.height), (left, 0, right, image.height))
-        image = keep((x, 0, x + side, image.height))
-        image = resize((side, height), (0, top, side, bottom))
+        image = keep((x, begin, x + side, end))
+        image = resize((side, height), (0, top - begin, side, bottom - begin))
         image = keep((0, y, side, y + side))
     return image if cut.orientation == 1 else image.transpose(_UPRIGHT[cut.orientation])
 

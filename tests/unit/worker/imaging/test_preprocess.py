@@ -139,6 +139,22 @@ def test_of_a_small_picture_little_more_than_the_square_is_resized(
     assert plan_cut(size, 1, 1, IMAGENET1K_V1).target == resized_to
 
 
+@pytest.mark.parametrize(
+    ("size", "turn", "recipe", "kept"),
+    [
+        ((375, 500), 1, IMAGENET1K_V1, (335, 335)),
+        ((500, 375), 6, IMAGENET1K_V1, (335, 335)),
+        ((480, 640), 3, EFFICIENTNET_LITE0, (430, 432)),
+        ((225, 300), 1, IMAGENET1K_V2, (225, 223)),
+    ],
+)
+def test_of_a_small_upright_picture_only_what_the_square_needs_is_resized_first(
+    size: tuple[int, int], turn: int, recipe: Recipe, kept: tuple[int, int]
+) -> None:
+    left, top, right, bottom = plan_cut(size, turn, 1, recipe).kept
+    assert (right - left, bottom - top) == kept
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[slow])
 @given(
     size=st.tuples(st.integers(1, UNDRAFTED - 1), st.integers(1, UNDRAFTED - 1)),
