@@ -19,7 +19,7 @@ from api.jobs.store_marker import StoreMarker
 from api.redis_client import connect_async
 from api.settings import ApiSettings
 from shared import log, tracing
-from shared.heap import keep_freed
+from shared.heap import give_back_freed, keep_freed
 from shared.records.batches import BatchList
 from shared.records.jobs import JobStore
 from shared.uploads import open_uploads
@@ -35,6 +35,8 @@ CONNECTIONS = 16
 # Freed memory that is kept for the next photos, whose chunks have up to 256 KB; and the size of the
 # blocks, of JSON and base64, that are returned at once.
 KEPT_BYTES, LARGE_BYTES = 24 * 1024 * 1024, 1024 * 1024
+# How often it is looked whether any photo is being received; if none is, nothing is kept.
+IDLE_S = 5.0
 
 
 @asynccontextmanager
@@ -54,6 +56,7 @@ async def running(app: FastAPI, settings: ApiSettings) -> AsyncIterator[None]:
             services.completions.run(),
             services.progress.run(),
             marker.run(),
+            _give_back_when_idle(services.budget),
         )
         for loop in (*loops, app.state.limits.run()):
             task = asyncio.create_task(loop)
@@ -93,6 +96,13 @@ def _log_access(settings: ApiSettings) -> None:
         _log.info("API keys required", keys=len(settings.keyring))
     else:
         _log.warning("open to all clients: no API keys are set")
+
+
+async def _give_back_when_idle(budget: MemoryBudget) -> None:
+    while True:
+        await asyncio.sleep(IDLE_S)
+        if not budget.reserved_bytes:
+            give_back_freed()
 
 
 async def _end(task: asyncio.Task[None]) -> None:
