@@ -11,7 +11,8 @@ from api.auth.keyring import ApiKey, Keyring, parse
 from shared.settings import SharedSettings
 
 # Maximum bytes of photos that one process holds at a time. With the 70 MB of the process itself
-# this stays well below the 512 MB that Compose allows, even while JSON bodies are held twice.
+# this stays well below the 512 MB that Compose allows, even while JSON bodies, and photos
+# on their way to a bucket, are held twice.
 BUDGET_BYTES = 128 * 1024 * 1024
 
 _ORIGIN = re.compile(r"\*|https?://[A-Za-z0-9.\-\[\]:]+")

@@ -1,6 +1,8 @@
 """How much of its freed memory a process keeps for its next allocations."""
 
 import ctypes
+from collections.abc import Callable
+from functools import cache
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
@@ -18,17 +20,23 @@ def keep_freed(kept: int, largest: int) -> None:
         kept: Free bytes that the heap of each thread keeps.
         largest: Blocks of at least this many bytes are returned at once.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    mallopt = _of_libc("mallopt")
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, largest)
         mallopt(_M_TRIM_THRESHOLD, kept)
 
 
 def give_back_freed() -> None:
-    """Return all freed memory to the system; takes about a millisecond.
+    """Return all freed memory to the system; takes about a millisecond if there is little.
 
     With another C library, this function does nothing.
     """
-    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    malloc_trim = _of_libc("malloc_trim")
     if malloc_trim is not None:
         malloc_trim(0)
+
+
+@cache
+def _of_libc(name: str) -> Callable[..., int] | None:
+    function: Callable[..., int] | None = getattr(ctypes.CDLL(None), name, None)
+    return function

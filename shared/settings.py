@@ -34,6 +34,15 @@ class SharedSettings(BaseSettings):
     # OpenTelemetry reads this variable by itself; here it only switches tracing on
     otel_exporter_otlp_endpoint: str | None = None
 
+    @field_validator("redis_url", "uploads_url")
+    @classmethod
+    def _url(cls, url: str) -> str:
+        try:
+            urlsplit(url)
+        except ValueError:  # its message would repeat the text, which may have a password
+            raise ValueError("is not a valid URL") from None
+        return url
+
     @field_validator("redis_url")
     @classmethod
     def _known_scheme(cls, url: str) -> str:

@@ -90,6 +90,10 @@ class BatchIntake:
             lease.set(sum(part.size for part in found))
             if photos:
                 await self.jobs.store(photos)
+                photos.clear()  # the next chunk may take long to arrive
+                for part in found:
+                    part.release()
+                lease.set(sum(part.size for part in found))
         if not self.items:
             raise MalformedRequest(
                 "The form has no field 'files'. Send each photo in a field named 'files'."

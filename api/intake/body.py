@@ -177,9 +177,13 @@ class PeekedBody:
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         if self._head:
-            yield self._head
+            yield self._taken_head()
         async for chunk in self._chunks:
             yield chunk
+
+    def _taken_head(self) -> bytes:
+        head, self._head = self._head, b""  # not held for the rest of the body
+        return head
 
     async def rest(self, limit: int) -> Pieces:
         """The whole body, if it has at most ``limit`` bytes."""

@@ -41,6 +41,11 @@ class Part:
     # of all bytes, including dropped ones; only with ``hashing``
     sha256: "hashlib._Hash | None" = field(default=None, repr=False)
 
+    def release(self) -> None:
+        """Let go of the data of a complete part."""
+        if self.complete:
+            self.data, self.size = Pieces(), 0
+
 
 class PartReader:
     """Turns chunks of a body into parts.
@@ -128,6 +133,7 @@ class _Assembly:
     def take(self) -> list[Part]:
         """The parts completed since the last call, followed by the incomplete part, if any."""
         found, self._found = self._found, []
+        self._pieces.settle()
         return [*found, self._part] if self._part else found
 
     def _on_part_begin(self) -> None:

@@ -35,6 +35,13 @@ class Pieces:
         elif piece:
             self.blocks.append(bytearray(piece))
 
+    def settle(self) -> None:
+        """Copy the last block if it is a small part of a chunk, which it would keep in memory."""
+        if self.blocks and isinstance(last := self.blocks[-1], memoryview):
+            chunk = last.obj
+            if isinstance(chunk, bytes) and 2 * len(last) < len(chunk):
+                self.blocks[-1] = bytes(last)
+
     @property
     def head(self) -> bytes:
         """The first 64 bytes, or all if there are less."""

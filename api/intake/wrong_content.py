@@ -163,8 +163,7 @@ def damage_of(data: Pieces, headers: Mapping[str, str]) -> ServiceError | None:
     """The error for a JPEG that `curl -d` has changed, or ``None`` for any other photo."""
     if not _is_url_encoded(headers):
         return None
-    photo = data.join()
-    if any(byte in photo for byte in (b"\0", b"\r", b"\n")):
+    if any(byte in bytes(block) for block in data.blocks for byte in (b"\0", b"\r", b"\n")):
         return None
     return UnsupportedMediaType(f"Bytes are missing from the JPEG: {_CURL_D}")
 

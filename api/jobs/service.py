@@ -1,17 +1,17 @@
-"""JobService: stores photos in the upload store, and a job's record and messages in Redis.
+"""JobService: a job's photos in the upload store, its record and its messages in Redis.
 
 Every step has a time limit. Steps that could block do not run on the event loop.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any
 
 from anyio import CapacityLimiter, to_thread
 from redis.exceptions import ResponseError
 
 from api.admission.queue_limits import Admission
+from api.jobs.photo_store import PhotoStore
 from api.redis_client import BROKER_S, broker_within
 from shared import log
 from shared.errors import BrokerUnavailable, IdempotencyConflict, OwnerQueueFull, QueueFull
@@ -29,9 +29,6 @@ CREATED_PER_S = 2_000
 SEND_STEP = 200
 # Items that are cancelled in one step; Redis needs about 5 ms for them.
 CANCEL_STEP = 1_000
-STORE_THREADS = 16
-# Seconds that a photo waits for a free thread; a store that hangs can occupy all threads.
-STORE_TURN_S = 4.0
 
 
 class JobService:
@@ -49,61 +46,19 @@ class JobService:
 
     def __init__(self, jobs: JobStore, uploads: UploadStore, admission: Admission) -> None:
         self._jobs = jobs
-        self._uploads = uploads
         self._admission = admission
         self._messages = MessageTemplate()
         self._drafting = CapacityLimiter(1)
-        self._storing = ThreadPoolExecutor(STORE_THREADS, "store")
+        self._photos = PhotoStore(uploads)
         self._beside: set[asyncio.Task[None]] = set()
 
     async def store(self, photos: Mapping[str, Iterable[Piece]]) -> None:
-        """Store photos' bytes, by upload key, until a worker has read them.
-
-        Raises:
-            BrokerUnavailable: The store refuses, is unreachable or exceeds its time limit. None of
-                the photos stays stored.
-        """
-        try:
-            await self._in_thread(self._put, photos)
-        except OSError as error:
-            _log.warning("cannot store an upload", reason=repr(error))
-            if not isinstance(error, TimeoutError):  # the call began, so a slow store may have it
-                self._do_beside(self.discard(photos))
-            raise BrokerUnavailable("Photos cannot be stored now. Try again later.") from error
-
-    def _put(self, photos: Mapping[str, Iterable[Piece]]) -> None:
-        for key, pieces in photos.items():
-            self._uploads.put(key, *pieces)
+        """Store photos until a worker has read them; see `PhotoStore.store`."""
+        await self._photos.store(photos)
 
     async def discard(self, keys: Iterable[str]) -> None:
-        """Delete uploads that no job will read; the sweeper deletes them if this fails."""
-        try:
-            await self._in_thread(self._uploads.delete, *keys)
-        except OSError as error:
-            _log.warning("uploads left to the sweeper", reason=repr(error))
-
-    async def _in_thread(self, call: Callable[..., None], *args: Any) -> None:
-        """Run a call of the store in a thread, at half the cost of ``anyio.to_thread``.
-
-        Raises:
-            TimeoutError: No thread was free in time, and the call will not begin. There is no limit
-                here for a call that has begun: the store has its own.
-        """
-        work, late = self._storing.submit(call, *args), False
-
-        def give_up() -> None:
-            nonlocal late
-            late = work.cancel()
-
-        turn = asyncio.get_running_loop().call_later(STORE_TURN_S, give_up)
-        try:
-            await asyncio.wrap_future(work)
-        except asyncio.CancelledError:
-            if late:
-                raise TimeoutError from None
-            raise
-        finally:
-            turn.cancel()
+        """Delete uploads that no job will read; see `PhotoStore.discard`."""
+        await self._photos.discard(keys)
 
     async def submit(self, job: NewJob, room: int | None = None) -> str:
         """Create a job and send its messages: that of one photo in the same step; see `create`."""
@@ -234,4 +189,4 @@ class JobService:
         for task in self._beside:
             task.cancel()
         await asyncio.gather(*self._beside, return_exceptions=True)
-        self._storing.shutdown(wait=False, cancel_futures=True)
+        await self._photos.close()

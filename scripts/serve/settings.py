@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import chdir
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
@@ -62,8 +63,9 @@ def check_programs() -> None:
     Raises:
         pydantic.ValidationError: A value is outside its bounds.
     """
-    ApiSettings()
-    WorkerSettings()
+    with chdir(ROOT):  # they run there, and may have relative paths
+        ApiSettings()
+        WorkerSettings()
 
 
 # so alike that a typing error is likelier than a variable of another program

@@ -33,6 +33,23 @@ def test_a_wrong_value_is_named_and_never_echoed(monkeypatch: pytest.MonkeyPatch
     assert "\n" not in line
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["redis://:secret\uff03@host/0", "redis://:[secret]@host/0", "redis://:secret[@host/0"],
+)
+@pytest.mark.parametrize("name", ["REDIS_URL", "UPLOADS_URL"])
+def test_a_url_that_cannot_be_read_is_not_echoed(
+    name: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, url)
+    with pytest.raises(ValidationError) as caught:
+        SharedSettings()
+    line = explain(caught.value)
+    assert line.startswith(f"{name}: ")
+    assert "valid URL" in line
+    assert "secret" not in line
+
+
 def test_an_empty_variable_is_an_absent_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOB_TTL_S", "")
     assert SharedSettings().job_ttl_s == 86_400

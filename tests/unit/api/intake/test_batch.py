@@ -41,8 +41,8 @@ async def take(store: FileUploadStore, chunks: list[bytes]) -> tuple[BatchIntake
     try:
         await intake.read(request(chunks, FORM))
     finally:
-        while jobs._beside:
-            await asyncio.gather(*jobs._beside)
+        while jobs._photos._beside:
+            await asyncio.gather(*jobs._photos._beside)
         await jobs.close()
     return intake, calls
 

@@ -1,12 +1,15 @@
 """The bytes of a file in pieces, and that a large photo is not copied on its way to the store."""
 
 import asyncio
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from api.intake.body import MemoryBudget, MemoryLease, read_photo
+from api.intake.multipart import PartReader
 from api.intake.pieces import BLOCK_BYTES, Pieces
+from shared.uploads import Piece
 from tests.unit.api.intake.sending import LIMIT, request
 
 SMALL = st.binary(max_size=100)
@@ -51,3 +54,17 @@ def test_the_chunks_of_a_form_are_not_copied_either() -> None:
     photo = asyncio.run(read_photo(form, LIMIT, MemoryLease(MemoryBudget())))
     assert photo.data.join() == PHOTO * 2
     assert [block.obj for block in photo.data.blocks if isinstance(block, memoryview)] == chunks[:2]
+
+
+def test_a_photo_does_not_keep_the_chunk_of_which_it_is_a_small_part() -> None:
+    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
+    before = bytes(5 * len(PHOTO))  # of a part before it
+    reader = PartReader(b"b", LIMIT)
+    reader.feed(head + before + b"\r\n" + head + PHOTO)
+    (photo,) = reader.feed(PHOTO + b"\r\n--b--\r\n")
+    assert photo.data.join() == PHOTO * 2
+    assert sum(len(_chunk_of(block)) for block in photo.data.blocks) < len(before)
+
+
+def _chunk_of(block: Piece) -> Any:
+    return block.obj if isinstance(block, memoryview) else block

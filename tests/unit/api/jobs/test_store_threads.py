@@ -4,14 +4,15 @@ import asyncio
 import errno
 import os
 import threading
+import weakref
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
 
-from api.jobs import service
-from api.jobs.service import JobService
+from api.jobs import photo_store
+from api.jobs.photo_store import STORE_STEP, PhotoStore
 from shared.errors import BrokerUnavailable
 from shared.uploads import FileUploadStore, Piece
 
@@ -43,36 +44,36 @@ def store() -> Iterator[HangingStore]:
 async def test_a_call_waits_for_a_thread_but_not_for_ever(
     store: HangingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "STORE_THREADS", 1)
-    jobs = JobService(Mock(), store, Mock())
+    monkeypatch.setattr(photo_store, "STORE_THREADS", 1)
+    photos = PhotoStore(store)
     async with asyncio.TaskGroup() as group:
-        first = group.create_task(jobs.store({"first": [b"photo"]}))
+        first = group.create_task(photos.store({"first": [b"photo"]}))
         assert await asyncio.to_thread(store.begun.wait, 30)
         with monkeypatch.context() as hurried:
-            hurried.setattr(service, "STORE_TURN_S", 0.05)
+            hurried.setattr(photo_store, "STORE_TURN_S", 0.05)
             with pytest.raises(BrokerUnavailable, match="cannot be stored"):
-                await jobs.store({"second": [b"photo"]})
+                await photos.store({"second": [b"photo"]})
         assert not first.done(), "a call that has begun is not given up"
         store.go.set()
-    await jobs.store({"third": [b"photo"]})
+    await photos.store({"third": [b"photo"]})
     assert store.stored == ["first", "third"]
-    await jobs.close()
+    await photos.close()
 
 
 async def test_a_cancelled_request_gives_its_turn_up(
     store: HangingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "STORE_THREADS", 1)
-    jobs = JobService(Mock(), store, Mock())
+    monkeypatch.setattr(photo_store, "STORE_THREADS", 1)
+    photos = PhotoStore(store)
     async with asyncio.TaskGroup() as group:
-        group.create_task(jobs.store({"first": [b"photo"]}))
-        second = group.create_task(jobs.store({"second": [b"photo"]}))
+        group.create_task(photos.store({"first": [b"photo"]}))
+        second = group.create_task(photos.store({"second": [b"photo"]}))
         assert await asyncio.to_thread(store.begun.wait, 30)
         second.cancel()
         with pytest.raises(asyncio.CancelledError):
             await second
         store.go.set()
-    await jobs.close()
+    await photos.close()
     assert store.stored == ["first"]
 
 
@@ -87,9 +88,64 @@ class FullFolder(FileUploadStore):
 
 async def test_if_one_photo_cannot_be_stored_none_stays(tmp_path: Path) -> None:
     store = FullFolder(tmp_path)
-    jobs = JobService(Mock(), store, Mock())
+    photos = PhotoStore(store)
     with pytest.raises(BrokerUnavailable, match="cannot be stored"):
-        await jobs.store({"a.0": [b"small"], "a.1": [b"large"], "a.2": [b"small"]})
-    await asyncio.gather(*jobs._beside)
-    await jobs.close()
+        await photos.store({"a.0": [b"small"], "a.1": [b"large"], "a.2": [b"small"]})
+    await asyncio.gather(*photos._beside)
+    await photos.close()
     assert list(store.old_keys(-1)) == []
+
+
+async def test_after_a_cancelled_call_no_photo_stays(store: HangingStore) -> None:
+    """The thread stores no more than the photo that it is at, and what it stored is deleted."""
+    deleted = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    store.delete = lambda *_: loop.call_soon_threadsafe(deleted.set)  # type: ignore[method-assign]
+    photos = PhotoStore(store)
+    storing = asyncio.create_task(photos.store({f"a.{n}": [b"photo"] for n in range(5)}))
+    assert await asyncio.to_thread(store.begun.wait, 30)
+    storing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await storing
+    store.go.set()
+    async with asyncio.timeout(30):
+        await deleted.wait()
+    await photos.close()
+    await asyncio.to_thread(photos._storing.shutdown)  # waits for the thread
+    assert len(store.stored) == 1
+
+
+async def test_a_photo_that_got_no_turn_is_not_kept_in_memory(
+    store: HangingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photo_store, "STORE_THREADS", 1)
+    monkeypatch.setattr(photo_store, "STORE_TURN_S", 0.05)
+    photos = PhotoStore(store)
+    first = asyncio.create_task(photos.store({"first": [b"photo"]}))
+    assert await asyncio.to_thread(store.begun.wait, 30)
+    block = array("b", b"photo")
+    held = weakref.ref(block)
+    with pytest.raises(BrokerUnavailable):
+        await photos.store({"second": [memoryview(block)]})
+    del block
+    assert held() is None
+    store.go.set()
+    await first
+    await photos.close()
+
+
+async def test_others_get_a_turn_between_the_photos_of_a_large_call(
+    store: HangingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photo_store, "STORE_THREADS", 1)
+    photos = PhotoStore(store)
+    many = {f"many.{n}": [b"photo"] for n in range(3 * STORE_STEP)}
+    async with asyncio.TaskGroup() as group:
+        group.create_task(photos.store(many))
+        assert await asyncio.to_thread(store.begun.wait, 30)
+        group.create_task(photos.store({"other": [b"photo"]}))
+        await asyncio.sleep(0)  # the other call is in the line
+        store.go.set()
+    await photos.close()
+    assert len(store.stored) == len(many) + 1
+    assert store.stored.index("other") == STORE_STEP
