@@ -8,6 +8,7 @@ import numpy as np
 
 from shared import log
 from worker.inference.runtime import OutOfMemory, Runtime
+from worker.models.photos_per_call import SEVERAL
 from worker.models.selection import ModelSpec
 from worker.models.weights import ModelUnavailable
 from worker.settings import WorkerSettings
@@ -124,8 +125,8 @@ def _torch(spec: ModelSpec, device: str, precision: str) -> Runtime:
 def _openvino(spec: ModelSpec, settings: WorkerSettings) -> Runtime:
     from worker.inference.openvino_runtime import OpenVINORuntime  # noqa: PLC0415 - only when chosen
 
-    cache = settings.model_cache.expanduser()
-    return OpenVINORuntime(spec, cache, settings.precision, several=True)
+    cache, most = settings.model_cache.expanduser(), settings.max_batch_size or SEVERAL
+    return OpenVINORuntime(spec, cache, settings.precision, several=most >= SEVERAL)
 
 
 def _device(settings: WorkerSettings) -> str:

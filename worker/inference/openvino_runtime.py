@@ -7,7 +7,7 @@ not import torch.
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -91,7 +91,8 @@ class OpenVINORuntime:
         if several:
             place = cache / "openvino" / f"{cache_key(spec)}-{self.precision}-calls"
             measure = partial(_core_ms, graph, self._side, [(floats, 1), (floats, SEVERAL)])
-            self.best_batch = photos_per_call(place, processors(), measure)
+            with suppress(OutOfMemory):  # a call of several does not fit
+                self.best_batch = photos_per_call(place, processors(), measure)
         if self.best_batch > 1:
             self.concurrency = 1
         compiled = partial(_compiled, graph, floats)

@@ -32,7 +32,7 @@ def photos_per_call(place: Path, cores: int, measure: Callable[[], Sequence[floa
     """
     if cores > MOST_CORES:
         return 1
-    one_ms, shared_ms = kept_times(place, ("alone", "shared"), measure)
+    one_ms, shared_ms = kept_times(place, ("one", f"{SEVERAL} together"), measure)
     call_ms = SEVERAL * shared_ms / cores
     shares = shared_ms <= WORTH * one_ms and call_ms <= LONGEST_CALL_MS
     taken = SEVERAL if shares else 1

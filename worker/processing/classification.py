@@ -3,6 +3,7 @@
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from shared.messages import ItemResult, ModelInfo, Prediction, TimingMs
 from shared.photo_formats import DEFAULT_FORMATS, PhotoFormats
 from shared.records.items import StartedItem
 from worker.imaging.memory_budget import MemoryBudget
-from worker.imaging.preprocess import plan
+from worker.imaging.preprocess import Plan, plan
 from worker.inference.micro_batcher import TRIES, MicroBatcher, finite
 from worker.inference.runtime import Runtime, WorkerFault
 from worker.inference.self_check import SelfCheck
@@ -127,12 +128,16 @@ class Classifier:
     def _decode(self, data: bytes, entry: InFlightItem) -> NDArray[np.uint8]:
         """Decode into RGB, uint8, shape (crop, crop, 3); a lack of memory is a worker fault."""
         cost = 0
+        planned = partial(plan, data, self.recipe, self.max_pixels, self.formats)
         for _ in range(TRIES):
+            decode: Plan | None = None
             try:
-                decode = plan(data, self.recipe, self.max_pixels, self.formats)
+                decode = planned()
                 cost = decode.peak_bytes
+                if decode.photo.holds_copy:
+                    decode = None  # made again, once there is memory for it
                 with tracing.span("decode"), self.memory.reserve(cost), self.activity.timed(entry):
-                    return decode.pixels()
+                    return (decode or planned()).pixels()
             except MemoryError:
                 require_memory(max(cost, self.least_decode_bytes))
         raise InvalidImage("Decoding this photo takes too much memory. Send a smaller copy.")

@@ -32,6 +32,8 @@ _TILE_BYTES, _TILE_SIDE, _MOST_TILES = 15_000, 64, 4_096
 class Avif(FullSizePhoto[AvifHeader]):
     """An AVIF file whose header has been read."""
 
+    holds_copy = True
+
     @property
     def kept_depth(self) -> int:
         """Bytes per pixel of the picture that `read` returns."""

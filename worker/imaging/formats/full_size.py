@@ -32,6 +32,8 @@ class FullSizePhoto(Generic[AnyHeader]):
     header: AnyHeader
 
     can_shrink = False
+    # Whether the header has a copy of the file, which memory must be reserved for.
+    holds_copy = False
 
     @property
     def size(self) -> Size:

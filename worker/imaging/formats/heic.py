@@ -78,6 +78,8 @@ def check_heic(formats: PhotoFormats) -> None:
 class Heic(FullSizePhoto[HeicHeader]):
     """A HEIC file whose header has been read."""
 
+    holds_copy = True
+
     def pixels_to_decode(self, _: int) -> int:
         """The cost of decoding in pixels, also of those that are not shown."""
         pictures = (self.header.picture, self.header.alpha)

@@ -45,6 +45,8 @@ class Jpeg:
     data: bytes
     header: JpegHeader
 
+    holds_copy = False
+
     @property
     def size(self) -> Size:
         """Width and height as stored, in pixels."""

@@ -28,6 +28,7 @@ _FILE_COPIES = 3
 class Webp(FullSizePhoto[WebpHeader]):
     """A WebP file whose header has been read."""
 
+    holds_copy = True
     kept_depth = 4
 
     def peak_bytes(self, _: int, cut: IntBox) -> int:

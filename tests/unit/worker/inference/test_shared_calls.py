@@ -11,7 +11,7 @@ from tests.support.networks import noise, settings
 from worker.inference import load_runtime, openvino_runtime
 from worker.inference.conversion import cache_key
 from worker.inference.openvino_runtime import OpenVINORuntime
-from worker.inference.runtime import Runtime
+from worker.inference.runtime import OutOfMemory, Runtime
 from worker.models.selection import ModelSpec
 
 # torch and OpenVINO warn about themselves, and the weights' package about its age
@@ -74,6 +74,27 @@ def test_photos_share_calls_on_all_cores_or_have_a_core_each(
         assert processor.streams == streams, "one for each compiled model"
         assert runtime.concurrency == streams[0]
     assert processor.measured == [[("fp32", 1), ("fp32", 4)]], "once for both starts"
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_smaller_calls_are_not_measured_as_larger_ones(
+    most: int, spec: ModelSpec, cache: Path, processor: Processor
+) -> None:
+    limited = settings(cache, runtime="openvino", precision="fp32", max_batch_size=most)
+    assert load_runtime(spec, limited).concurrency == 2
+    assert processor.measured == []
+
+
+@pytest.mark.usefixtures("processor")
+def test_if_several_photos_do_not_fit_each_has_a_core(
+    spec: ModelSpec, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(*_: object) -> list[float]:
+        raise OutOfMemory("no room")
+
+    monkeypatch.setattr(openvino_runtime, "_core_ms", measure)
+    runtime = load_runtime(spec, settings(cache, runtime="openvino", precision="fp32"))
+    assert (runtime.best_batch, runtime.concurrency) == (1, 2)
 
 
 def test_photos_that_share_a_call_get_their_own_answers(
