@@ -259,9 +259,10 @@ def test_no_copy_of_the_file_waits_for_memory(
 ) -> None:
     """Reserved memory bounds what decoding takes, so nothing may be copied before."""
     file = io.BytesIO()
-    noise = np.random.default_rng(0).integers(0, 256, (90, 90, 3), dtype=np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)
     Image.fromarray(noise).save(file, kind)
     played.store.uploads[KEY] = file.getvalue()
+    played.classifier.max_pixels = 100_000
     played.classifier.formats = PhotoFormats.parse("jpeg,png,webp,avif")
     allocated: list[int] = []
 
