@@ -126,4 +126,4 @@ def _parts(pieces: Iterable[bytes]) -> Parts | None:
         reader.close()
     except MalformedRequest:
         return None
-    return [(part.name, part.filename, bytes(part.data), part.too_large) for part in found]
+    return [(part.name, part.filename, part.data.join(), part.too_large) for part in found]
