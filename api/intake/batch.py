@@ -33,8 +33,8 @@ class BatchIntake:
 
     Args:
         job_id: The job that the photos belong to.
-        jobs: Stores the photos that a chunk completes, all at once: to hand a photo of 40 KB to a
-            thread takes longer than to write it.
+        jobs: Stores the photos that a chunk completes, several in a turn: to hand a photo of 40 KB
+            to a thread takes longer than to write it.
         settings: The limits.
         budget: Limits the memory of all requests together.
         fingerprint: Updated with each photo; ``None`` without an idempotency key.

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any
 
 from shared import log
@@ -56,10 +55,12 @@ class PhotoStore:
 
     def _put(self, photos: dict[str, Iterable[Piece]]) -> None:
         """Store photos until there are none left; each leaves ``photos``."""
-        with suppress(KeyError):  # given up between the two
-            while photos:
+        while photos:
+            try:
                 key, pieces = photos.popitem()
-                self._uploads.put(key, *pieces)
+            except KeyError:  # given up meanwhile
+                return
+            self._uploads.put(key, *pieces)
 
     async def discard(self, keys: Iterable[str]) -> None:
         """Delete uploads that no job will read; the sweeper deletes them if this fails."""

@@ -96,6 +96,17 @@ async def test_if_one_photo_cannot_be_stored_none_stays(tmp_path: Path) -> None:
     assert list(store.old_keys(-1)) == []
 
 
+async def test_any_error_of_the_store_is_one_of_the_request(tmp_path: Path) -> None:
+    class Broken(FileUploadStore):
+        def put(self, key: str, *_: Piece) -> None:
+            raise KeyError(key)
+
+    photos = PhotoStore(Broken(tmp_path))
+    with pytest.raises(KeyError):
+        await photos.store({"a.0": [b"photo"]})
+    await photos.close()
+
+
 async def test_after_a_cancelled_call_no_photo_stays(store: HangingStore) -> None:
     """The thread stores no more than the photo that it is at, and what it stored is deleted."""
     deleted = asyncio.Event()
