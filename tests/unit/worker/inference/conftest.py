@@ -4,6 +4,7 @@ import importlib
 import multiprocessing
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing import forkserver, popen_forkserver
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from tests.support.networks import noise, of_file, settings
 from worker.inference import conversion, load_runtime
+from worker.inference.conversion import cache_key
 from worker.inference.runtime import Runtime
 from worker.models.selection import ModelSpec
 
@@ -91,3 +93,15 @@ def load(spec: ModelSpec, converted: Path) -> Callable[..., Runtime]:
 def packaged_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the packaged model is converted into, once."""
     return tmp_path_factory.mktemp("packaged")
+
+
+@pytest.fixture
+def cache(spec: ModelSpec, load: Callable[..., Runtime], converted: Path, tmp_path: Path) -> Path:
+    """A cache that has the graph of each model, and no times."""
+    load("openvino")
+    graph = converted / "openvino" / cache_key(spec)
+    (tmp_path / "openvino").mkdir()
+    for model in ("resnet50", "efficientnet_lite0"):
+        key = cache_key(replace(spec, name=model))
+        (tmp_path / "openvino" / key).symlink_to(graph)
+    return tmp_path

@@ -10,9 +10,8 @@ import pytest
 
 from tests.support.networks import CLASSES, noise
 from worker.inference import openvino_runtime
-from worker.inference.conversion import cache_key, converted
+from worker.inference.conversion import converted
 from worker.inference.openvino_runtime import OpenVINORuntime
-from worker.inference.runtime import Runtime
 from worker.models.selection import ModelSpec
 
 # torch and OpenVINO warn about themselves, and the weights' package about its age
@@ -48,18 +47,6 @@ class Processor:
 @pytest.fixture
 def processor(monkeypatch: pytest.MonkeyPatch) -> Processor:
     return Processor(monkeypatch)
-
-
-@pytest.fixture
-def cache(spec: ModelSpec, load: Callable[..., Runtime], converted: Path, tmp_path: Path) -> Path:
-    """A cache that has the graph of each model, and no times."""
-    load("openvino")
-    graph = converted / "openvino" / cache_key(spec)
-    (tmp_path / "openvino").mkdir()
-    for model in ("resnet50", "efficientnet_lite0"):
-        key = cache_key(replace(spec, name=model))
-        (tmp_path / "openvino" / key).symlink_to(graph)
-    return tmp_path
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Whether photos share calls on all cores, or each has a core, by what is faster."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +9,8 @@ import pytest
 
 from tests.support.networks import noise, settings
 from worker.inference import load_runtime, openvino_runtime
-from worker.inference.conversion import cache_key
 from worker.inference.openvino_runtime import OpenVINORuntime
-from worker.inference.runtime import OutOfMemory, Runtime
+from worker.inference.runtime import OutOfMemory
 from worker.models.selection import ModelSpec
 
 # torch and OpenVINO warn about themselves, and the weights' package about its age
@@ -43,16 +42,6 @@ class Processor:
 @pytest.fixture
 def processor(monkeypatch: pytest.MonkeyPatch) -> Processor:
     return Processor(monkeypatch)
-
-
-@pytest.fixture
-def cache(spec: ModelSpec, load: Callable[..., Runtime], converted: Path, tmp_path: Path) -> Path:
-    """A cache that has the model's graph, and no times."""
-    load("openvino")
-    key = cache_key(spec)
-    (tmp_path / "openvino").mkdir()
-    (tmp_path / "openvino" / key).symlink_to(converted / "openvino" / key)
-    return tmp_path
 
 
 @pytest.mark.parametrize(
