@@ -19,7 +19,6 @@ from worker.imaging.memory import check_batch, check_memory, give_back_large_blo
 from worker.inference import load_runtime, warm_up
 from worker.inference.micro_batcher import MicroBatcher
 from worker.inference.runtime import Runtime, WorkerFault
-from worker.inference.self_check import SelfCheck
 from worker.models.calibration import load as calibration_of
 from worker.models.selection import ModelSpec, resolve
 from worker.models.weights import ModelUnavailable
@@ -33,6 +32,7 @@ from worker.processing.fault_exit import FaultExit
 from worker.processing.pipeline import Pipeline
 from worker.processing.predictions import Labeller
 from worker.processing.retrying_stores import PatientItems, UploadReader
+from worker.processing.self_check import SelfCheck
 from worker.recovery.reconciler import Reconciler
 from worker.recovery.redis_index import RecoveryIndex
 from worker.recovery.upload_sweeper import Sweeper
@@ -73,9 +73,10 @@ class Service:
             WrongStore: The upload store is not the API's.
         """
         settings = self.settings
-        check_memory(settings, memory_limit())
+        limit = memory_limit()
+        check_memory(settings, limit)
         check_heic(settings.formats)
-        give_back_large_blocks(settings.worker_threads)
+        give_back_large_blocks(settings.worker_threads, limit)
         incarnation = f"{self.name}:{uuid.uuid4().hex[:12]}"
         client = connect(settings.redis_url, REDIS_TIMEOUT_S)
         items, redis_index = ItemStore(client, incarnation), RecoveryIndex(client, incarnation)

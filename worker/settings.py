@@ -24,6 +24,6 @@ class WorkerSettings(SharedSettings):
     precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = "auto"
     # if unset, the engine's default: Runtime.best_batch
     max_batch_size: int | None = Field(default=None, ge=1, le=256)
-    worker_threads: int = Field(default=8, ge=1, le=256)
+    worker_threads: int = Field(default=12, ge=1, le=256)
     item_timeout_s: float = Field(default=30.0, gt=0)
     max_pixels: int = Field(default=50_000_000, ge=1)

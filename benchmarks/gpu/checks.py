@@ -17,9 +17,9 @@ from shared.queue.names import QueueName
 from worker.inference import load_runtime
 from worker.inference.micro_batcher import MicroBatcher
 from worker.inference.runtime import OutOfMemory
-from worker.inference.self_check import SelfCheck
 from worker.inference.torch_runtime import TorchRuntime
 from worker.models.selection import ModelSpec
+from worker.processing.self_check import SelfCheck
 
 MOST_DIFFERENT = {"fp32": 1e-3, "bf16": 0.1}
 MIB = 1 << 20

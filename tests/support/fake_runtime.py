@@ -18,12 +18,14 @@ class FakeRuntime:
     """Returns the first pixel of each photo, after it has called ``before`` with the batch."""
 
     name, device, precision = "fake", "cpu", "fp32"
-    best_batch = 8
 
     def __init__(
-        self, before: Callable[[list[int]], None] = lambda _: None, concurrency: int = 1
+        self,
+        before: Callable[[list[int]], None] = lambda _: None,
+        concurrency: int = 1,
+        best_batch: int = 8,
     ) -> None:
-        self.concurrency = concurrency
+        self.concurrency, self.best_batch = concurrency, best_batch
         self.batches: list[list[int]] = []
         self._before = before
 

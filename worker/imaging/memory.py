@@ -14,10 +14,12 @@ from worker.settings import WorkerSettings
 # that needs more than the budget is decoded by itself.
 DECODE_BUDGET_BYTES = 256 * 1024 * 1024
 
-# Freed memory that the heaps of all threads keep, so that the next photos can be decoded into it,
-# and the least and the most that one heap keeps. The most holds the pictures of a JPEG of 1600 x
-# 1200, and those of one of 12 megapixels, which is decoded at half its size.
-_KEPT_IN_ALL_BYTES = 128 * 1024 * 1024
+# Freed memory that the heaps of all threads keep, so that the next photos can be decoded into it:
+# at most this, and at most this share of the memory limit. Then the least and the most that one
+# heap keeps; the most holds the pictures of a JPEG of 1600 x 1200, and those of one of 12
+# megapixels, which is decoded at half its size.
+_KEPT_IN_ALL_BYTES = 192 * 1024 * 1024
+_KEPT_SHARE = 1 / 4
 _LEAST_KEPT_BYTES = 8 * 1024 * 1024
 _MOST_KEPT_BYTES = 16 * 1024 * 1024
 _MIB = 1024 * 1024
@@ -43,12 +45,21 @@ _SMALL_BATCH = 8
 _DEFAULTS = {name: field.default for name, field in WorkerSettings.model_fields.items()}
 
 
-def kept_bytes(threads: int) -> int:
-    """Freed memory that the heap of one of ``threads`` threads keeps, in bytes."""
-    return max(_LEAST_KEPT_BYTES, min(_MOST_KEPT_BYTES, _KEPT_IN_ALL_BYTES // threads))
+def kept_bytes(threads: int, limit: int | None = None) -> int:
+    """Freed memory that one heap keeps.
+
+    Args:
+        threads: How many threads decode, each with a heap.
+        limit: Memory limit of this process's control group in bytes; ``None`` without a limit.
+
+    Returns:
+        Bytes.
+    """
+    in_all = min(_KEPT_IN_ALL_BYTES, int(limit * _KEPT_SHARE)) if limit else _KEPT_IN_ALL_BYTES
+    return max(_LEAST_KEPT_BYTES, min(_MOST_KEPT_BYTES, in_all // threads))
 
 
-def give_back_large_blocks(threads: int) -> None:
+def give_back_large_blocks(threads: int, limit: int | None = None) -> None:
     """Make glibc return large blocks to the system as soon as they are freed.
 
     By default glibc does so only at first: it then treats the size of a freed block as usual, and
@@ -62,9 +73,10 @@ def give_back_large_blocks(threads: int) -> None:
     With another C library, this function does nothing.
 
     Args:
-        threads: How many threads decode.
+        threads: See `kept_bytes`.
+        limit: See `kept_bytes`.
     """
-    kept = kept_bytes(threads)
+    kept = kept_bytes(threads, limit)
     keep_freed(kept, kept // 2)
 
 

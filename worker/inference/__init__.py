@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from shared import log
+from worker.cgroup import memory_limit
 from worker.inference.runtime import OutOfMemory, Runtime
-from worker.models.photos_per_call import SEVERAL
+from worker.models.photos_per_call import LEAST_MEMORY_BYTES, SEVERAL
 from worker.models.selection import ModelSpec
 from worker.models.weights import ModelUnavailable
 from worker.settings import WorkerSettings
@@ -126,7 +127,8 @@ def _openvino(spec: ModelSpec, settings: WorkerSettings) -> Runtime:
     from worker.inference.openvino_runtime import OpenVINORuntime  # noqa: PLC0415 - only when chosen
 
     cache, most = settings.model_cache.expanduser(), settings.max_batch_size or SEVERAL
-    return OpenVINORuntime(spec, cache, settings.precision, several=most >= SEVERAL)
+    several = most >= SEVERAL and (memory_limit() or LEAST_MEMORY_BYTES) >= LEAST_MEMORY_BYTES
+    return OpenVINORuntime(spec, cache, settings.precision, several=several)
 
 
 def _device(settings: WorkerSettings) -> str:

@@ -5,12 +5,8 @@ single photo never waits for others, and photos that arrive together share a bat
 """
 
 import threading
-import time
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,71 +14,28 @@ from numpy.typing import NDArray
 from shared import log
 from shared.queue.names import QueueName
 from worker.inference.runtime import OutOfMemory, Runtime, WorkerFault
+from worker.inference.waiting_photos import NoTimer, Timer, WaitingPhoto, WaitingPhotos
 
 _log = log.get(__name__)
 
 Probabilities = NDArray[np.float32]
 # A photo fails only if it fails twice by itself while a known-good photo succeeds.
 TRIES = 2
-# Four waiting requests for each photo of a batch: /predict stays fast, and batches still run.
-INTERACTIVE_SHARE = 4
-# For so long after a request, another one is expected.
-RECENT_S = 1.0
-
-
-class Timer(Protocol):
-    """Measures the time that a photo spends in the model."""
-
-    def begin(self) -> None:
-        """A call of the model with this photo begins."""
-
-    def end(self) -> None:
-        """The call ended, and the photo may wait for another call."""
-
-
-class NoTimer:
-    """Measures nothing."""
-
-    def begin(self) -> None:
-        """Do nothing."""
-
-    def end(self) -> None:
-        """Do nothing."""
-
-
-@dataclass(frozen=True)
-class _Waiting:
-    pixels: NDArray[np.uint8]
-    timer: Timer
-    future: "Future[Probabilities]" = field(default_factory=Future)
-
-
-class FairScheduler:
-    """Decides which queue is next if both have items.
-
-    After ``INTERACTIVE_SHARE`` interactive items in a row, one batch item is taken.
-    """
-
-    def __init__(self) -> None:
-        self._in_a_row = 0
-
-    @property
-    def first(self) -> QueueName:
-        """The next queue if both queues have items."""
-        return QueueName.INTERACTIVE if self._in_a_row < INTERACTIVE_SHARE else QueueName.BATCH
-
-    def took(self, queue: QueueName) -> None:
-        """Count one item taken from a queue."""
-        self._in_a_row = self._in_a_row + 1 if queue is QueueName.INTERACTIVE else 0
 
 
 class MicroBatcher:
     """Collects single photos into batches for a runtime.
 
-    There is one thread for each call that the runtime can usefully run at the same time. If a batch
-    fails, each of its photos is tried by itself, so that one bad photo does not fail the others. If
-    a batch does not fit into the device's memory, it is halved, and the smaller size is kept. If a
-    photo fails by itself, a known-good photo shows whether the photo or this worker is at fault.
+    There is one thread for each call that the runtime can usefully run at the same time.
+
+    Where photos share calls (`Runtime.best_batch`), a call runs by itself on all cores. Only if two
+    full calls of requests wait beside it, the next calls have a core each, for as long as requests
+    wait: cores that share a call also wait for each other (decision 0025).
+
+    If a batch fails, each of its photos is tried by itself, so that one bad photo does not fail the
+    others. If a batch does not fit into the device's memory, it is halved, and the smaller size is
+    kept. If a photo fails by itself, a known-good photo shows whether the photo or this worker is
+    at fault.
 
     Args:
         runtime: Runs the batches.
@@ -96,10 +49,10 @@ class MicroBatcher:
         self._runtime = runtime
         self._self_check = self_check
         self._max = max_batch_size
-        self._queues: dict[QueueName, deque[_Waiting]] = {name: deque() for name in QueueName}
-        self._preference = FairScheduler()
-        self._requested = -RECENT_S
-        self._free = 0
+        self._waiting = WaitingPhotos(on_processor=runtime.device == "cpu")
+        self._sharing = runtime.best_batch > 1
+        # The threads that run a call, and whether it began by itself, so that it has all cores.
+        self._calls: dict[int, bool] = {}
         self._stopping = False
         self._changed = threading.Condition()
         self._threads = [
@@ -135,50 +88,36 @@ class MicroBatcher:
             exception of the runtime for this photo by itself, or WorkerFault if the model no longer
             works.
         """
-        waiting = _Waiting(pixels, timer or NoTimer())
+        waiting = WaitingPhoto(pixels, timer or NoTimer())
         with self._changed:
-            if queue is QueueName.INTERACTIVE:
-                self._requested = time.monotonic()
-            self._queues[queue].append(waiting)
+            self._waiting.add(waiting, queue)
             self._changed.notify()
         return waiting.future
 
     def _run(self) -> None:
-        while batch := self._take():
-            self._predict(batch)
+        while photos := self._begin_call():
+            self._predict(photos)
+            with self._changed:
+                del self._calls[threading.get_ident()]
 
-    def _take(self) -> list[_Waiting]:
+    def _begin_call(self) -> list[WaitingPhoto]:
         with self._changed:
-            self._free += 1
-            self._changed.wait_for(lambda: any(self._queues.values()) or self._stopping)
-            count = sum(map(len, self._queues.values()))
-            # Several free threads share the waiting photos: on a CPU, two streams are faster than
-            # one batch.
-            share = -(-count // self._free)
-            self._free -= 1
-            return [self._next() for _ in range(min(share, self._most()))]
+            self._changed.wait_for(lambda: self._stopping or self._may_begin())
+            count = len(self._waiting)
+            if not self._sharing:  # the free threads share out what waits
+                count = -(-count // (len(self._threads) - len(self._calls)))
+            photos = self._waiting.take(min(count, self._waiting.for_a_call(self._max)))
+            if photos:
+                self._calls[threading.get_ident()] = not self._calls
+            return photos
 
-    def _most(self) -> int:
-        """The largest number of photos for the next call.
+    def _may_begin(self) -> bool:
+        if not (self._sharing and self._calls):
+            return len(self._waiting) > 0
+        on_all_cores = any(self._calls.values())
+        return self._waiting.requests >= (2 * self._max if on_all_cores else 1)
 
-        On a processor, each photo makes a call longer, and `/predict` waits for the whole call. So
-        a batch's photos do not fill up a call of requests, and between requests their own calls
-        are half as large.
-        """
-        if self._runtime.device != "cpu":
-            return self._max
-        if requests := len(self._queues[QueueName.INTERACTIVE]):
-            return min(self._max, requests)
-        recent = time.monotonic() < self._requested + RECENT_S
-        return max(1, self._max // 2) if recent else self._max
-
-    def _next(self) -> _Waiting:
-        first = self._preference.first
-        chosen = first if self._queues[first] else next(n for n in QueueName if self._queues[n])
-        self._preference.took(chosen)
-        return self._queues[chosen].popleft()
-
-    def _predict(self, batch: list[_Waiting]) -> None:
+    def _predict(self, batch: list[WaitingPhoto]) -> None:
         if len(batch) == 1:
             self._predict_one(batch[0])
             return
@@ -194,7 +133,7 @@ class MicroBatcher:
             for waiting, row in zip(batch, rows, strict=True):
                 waiting.future.set_result(row)
 
-    def _call(self, batch: list[_Waiting]) -> Probabilities:
+    def _call(self, batch: list[WaitingPhoto]) -> Probabilities:
         """One call of the model; a photo's timer runs only while the model has the photo."""
         for waiting in batch:
             waiting.timer.begin()
@@ -207,7 +146,7 @@ class MicroBatcher:
             raise ValueError(f"the model answered {len(rows)} rows for {len(batch)} photos")
         return rows
 
-    def _predict_one(self, waiting: _Waiting) -> None:
+    def _predict_one(self, waiting: WaitingPhoto) -> None:
         failure: Exception = RuntimeError("not tried")
         for _ in range(TRIES):
             try:
@@ -229,7 +168,7 @@ class MicroBatcher:
             failure = WorkerFault("memory", f"one photo does not fit: {failure}")
         waiting.future.set_exception(failure)
 
-    def _halve(self, batch: list[_Waiting]) -> None:
+    def _halve(self, batch: list[WaitingPhoto]) -> None:
         half = len(batch) // 2
         self._max = max(1, min(self._max, half))
         _log.warning("out of memory, batch halved", size=len(batch), now=self._max)

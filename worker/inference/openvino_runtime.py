@@ -29,7 +29,7 @@ from worker.models.precision import FRAGILE, faster
 from worker.models.selection import ModelSpec
 from worker.models.weights import ModelUnavailable
 
-# The number of a worker's task threads; each stream holds the activations of one call.
+# Each stream holds the activations of one call.
 MAX_STREAMS = 8
 # Of each kind; the fastest counts.
 _MEASURED_CALLS = 4
@@ -38,11 +38,10 @@ _TYPES = {"fp32": ov.Type.f32, "bf16": ov.Type.bf16, "fp16": ov.Type.f16}
 
 
 class OpenVINORuntime:
-    """A model that is compiled for this processor, once or twice.
+    """A model that is compiled for this processor, twice if it has several cores.
 
-    A single call uses every core. If photos take less time when they share a call, each call does.
-    Otherwise, several calls at the same time each use a stream of one core; together they classify
-    more photos per second.
+    A single call uses every core. Several calls at the same time each use a stream of one core;
+    together they classify more photos per second.
 
     Args:
         spec: The model.
@@ -93,8 +92,6 @@ class OpenVINORuntime:
             measure = partial(_core_ms, graph, self._side, [(floats, 1), (floats, SEVERAL)])
             with suppress(OutOfMemory):  # a call of several does not fit
                 self.best_batch = photos_per_call(place, processors(), measure)
-        if self.best_batch > 1:
-            self.concurrency = 1
         compiled = partial(_compiled, graph, floats)
         # An inference request holds the memory of one call, so each call takes a free request.
         self._free = _requests(compiled(self.concurrency), self.concurrency)

@@ -17,11 +17,11 @@ from worker.imaging.memory_budget import MemoryBudget
 from worker.imaging.preprocess import Plan, plan
 from worker.inference.micro_batcher import TRIES, MicroBatcher, finite
 from worker.inference.runtime import Runtime, WorkerFault
-from worker.inference.self_check import SelfCheck
 from worker.models.transforms import Recipe
 from worker.monitoring.in_flight import InFlightItem, InFlightItems
 from worker.monitoring.metrics import WorkerMetrics
 from worker.processing.predictions import Labeller
+from worker.processing.self_check import SelfCheck
 
 _log = log.get(__name__)
 

@@ -49,7 +49,7 @@ from worker.imaging import memory
 from worker.imaging.preprocess import preprocess
 from worker.models.transforms import IMAGENET1K_V1
 
-memory.give_back_large_blocks(8)
+memory.give_back_large_blocks(12)
 file = io.BytesIO()
 Image.new("RGB", (int(sys.argv[1]), int(sys.argv[2])), "teal").save(file, "JPEG")
 def faults():
@@ -72,6 +72,11 @@ def test_an_ordinary_large_jpeg_is_decoded_into_memory_that_is_kept(size: tuple[
     assert float(run.stdout) < 100
 
 
-@pytest.mark.parametrize(("threads", "kept"), [(1, 16), (8, 16), (12, 10), (16, 8), (256, 8)])
+@pytest.mark.parametrize(("threads", "kept"), [(1, 16), (12, 16), (16, 12), (24, 8), (256, 8)])
 def test_more_threads_keep_less_each(threads: int, kept: int) -> None:
     assert kept_bytes(threads) // 2**20 == kept
+
+
+@pytest.mark.parametrize(("limit_mib", "kept"), [(2048, 16), (768, 16), (512, 10), (384, 8)])
+def test_in_a_small_container_each_thread_keeps_less(limit_mib: int, kept: int) -> None:
+    assert kept_bytes(12, limit_mib * 2**20) // 2**20 == kept

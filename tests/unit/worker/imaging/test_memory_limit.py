@@ -24,7 +24,7 @@ GIB = 1 << 30
         ({"worker_threads": 64}, GIB),
         # the defaults are accepted wherever a worker starts at all
         ({}, GIB // 4),
-        ({"worker_threads": 8, "max_pixels": 50_000_000}, GIB // 4),
+        ({"worker_threads": 12, "max_pixels": 50_000_000}, GIB // 4),
         ({"photo_formats": "jpeg,png,webp"}, 2 * GIB),
         ({"photo_formats": "jpeg,png,webp", "max_pixels": 1_000_000}, GIB // 2),
     ],
@@ -42,7 +42,7 @@ def test_what_fits_is_accepted(values: dict[str, Any], limit: int | None) -> Non
             "WORKER_THREADS=256 needs more memory than the limit of this container, 1024 MiB",
         ),
         ({"worker_threads": 118}, GIB, "set it to at most 117, or raise the limit"),
-        ({"worker_threads": 9}, GIB // 2, "WORKER_THREADS=9 needs"),
+        ({"worker_threads": 13}, GIB // 2, "WORKER_THREADS=13 needs"),
         ({"max_pixels": 1_000_000_000}, 2 * GIB, "MAX_PIXELS=1000000000 needs"),
         ({"max_pixels": 60_000_000}, GIB // 2, "set it to at most 55574528"),
     ],

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from shared.queue.names import QueueName
-from worker.inference.micro_batcher import FairScheduler
+from worker.inference.waiting_photos import FairScheduler
 
 
 def test_two_busy_queues_are_served_about_four_to_one() -> None:

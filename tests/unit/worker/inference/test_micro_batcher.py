@@ -6,7 +6,7 @@ import pytest
 
 from shared.queue.names import QueueName
 from tests.support.fake_runtime import FakeRuntime, Held, photo, running, sound
-from worker.inference import micro_batcher
+from worker.inference import waiting_photos
 from worker.inference.micro_batcher import MicroBatcher
 from worker.inference.runtime import OutOfMemory
 
@@ -59,7 +59,7 @@ def test_waiting_requests_go_first_and_batches_still_get_a_turn() -> None:
 def test_beside_requests_a_processor_has_shorter_calls(
     device: str, recent_s: float, batches: list[list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(micro_batcher, "RECENT_S", recent_s)
+    monkeypatch.setattr(waiting_photos, "RECENT_S", recent_s)
     held = Held()
     runtime = FakeRuntime(held)
     runtime.device = device
@@ -76,7 +76,7 @@ def test_beside_requests_a_processor_has_shorter_calls(
 
 def test_many_waiting_photos_are_shared_among_free_threads() -> None:
     together = threading.Barrier(2)
-    runtime = FakeRuntime(lambda _: together.wait(10) and None, concurrency=2)
+    runtime = FakeRuntime(lambda _: together.wait(10) and None, concurrency=2, best_batch=1)
     with running(runtime) as batcher:
         futures = [batcher.submit(photo(n), BATCH) for n in range(2)]
         assert [future.result(10)[0] for future in futures] == [0, 1]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from shared.queue.names import QueueName
 from tests.support.fake_runtime import FakeRuntime, Held, photo, running
 from worker.inference.runtime import OutOfMemory, WorkerFault
-from worker.inference.self_check import SelfCheck
+from worker.processing.self_check import SelfCheck
 
 BATCH = QueueName.BATCH
 

@@ -1,4 +1,4 @@
-"""Whether photos share calls on all cores, or each has a core, by what is faster."""
+"""Whether photos share calls, or each has a call of its own, by what is faster."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +8,7 @@ import openvino as ov
 import pytest
 
 from tests.support.networks import noise, settings
+from worker import inference
 from worker.inference import load_runtime, openvino_runtime
 from worker.inference.openvino_runtime import OpenVINORuntime
 from worker.inference.runtime import OutOfMemory
@@ -24,8 +25,10 @@ class Processor:
         self.times = [60.0, 55.0]
         self.measured: list[Sequence[tuple[str, int]]] = []
         self.streams: list[int] = []
+        self.limit: int | None = None
         monkeypatch.setattr(openvino_runtime, "processors", lambda: 2)
         monkeypatch.setattr(openvino_runtime, "_core_ms", self._measure)
+        monkeypatch.setattr(inference, "memory_limit", lambda: self.limit)
         compiled = openvino_runtime._compiled
 
         def note(graph: ov.Model, precision: str, streams: int) -> ov.CompiledModel:
@@ -44,24 +47,21 @@ def processor(monkeypatch: pytest.MonkeyPatch) -> Processor:
     return Processor(monkeypatch)
 
 
-@pytest.mark.parametrize(
-    ("times", "best"),
-    [([60.0, 55.0], (4, [1])), ([60.0, 70.0], (1, [2, 1]))],
-)
-def test_photos_share_calls_on_all_cores_or_have_a_core_each(
+@pytest.mark.parametrize(("times", "best_batch"), [([60.0, 55.0], 4), ([60.0, 70.0], 1)])
+def test_photos_share_calls_if_that_is_faster(
     times: list[float],
-    best: tuple[int, list[int]],
+    best_batch: int,
     spec: ModelSpec,
     cache: Path,
     processor: Processor,
 ) -> None:
-    processor.times, (best_batch, streams) = times, best
+    processor.times = times
     for _ in range(2):
         processor.streams.clear()
         runtime = load_runtime(spec, settings(cache, runtime="openvino", precision="fp32"))
         assert runtime.best_batch == best_batch
-        assert processor.streams == streams, "one for each compiled model"
-        assert runtime.concurrency == streams[0]
+        assert processor.streams == [2, 1], "a core for each call, and all cores for one"
+        assert runtime.concurrency == 2
     assert processor.measured == [[("fp32", 1), ("fp32", 4)]], "once for both starts"
 
 
@@ -72,6 +72,16 @@ def test_smaller_calls_are_not_measured_as_larger_ones(
     limited = settings(cache, runtime="openvino", precision="fp32", max_batch_size=most)
     assert load_runtime(spec, limited).concurrency == 2
     assert processor.measured == []
+
+
+@pytest.mark.parametrize(("limit_mib", "best_batch"), [(1023, 1), (1024, 4)])
+def test_in_a_small_container_each_photo_has_a_call(
+    limit_mib: int, best_batch: int, spec: ModelSpec, cache: Path, processor: Processor
+) -> None:
+    processor.limit = limit_mib * 2**20
+    runtime = load_runtime(spec, settings(cache, runtime="openvino", precision="fp32"))
+    assert (runtime.best_batch, runtime.concurrency) == (best_batch, 2)
+    assert len(processor.measured) == (best_batch > 1)
 
 
 @pytest.mark.usefixtures("processor")
@@ -86,15 +96,13 @@ def test_if_several_photos_do_not_fit_each_has_a_core(
     assert (runtime.best_batch, runtime.concurrency) == (1, 2)
 
 
-def test_photos_that_share_a_call_get_their_own_answers(
-    spec: ModelSpec, cache: Path, processor: Processor
-) -> None:
+@pytest.mark.usefixtures("processor")
+def test_photos_that_share_a_call_get_their_own_answers(spec: ModelSpec, cache: Path) -> None:
     runtime = load_runtime(spec, settings(cache, runtime="openvino", precision="fp32"))
     together, photos = runtime.predict(noise(4)), noise(4)
     for number, row in enumerate(together):
         alone = runtime.predict(photos[number : number + 1])[0]
         assert np.abs(row - alone).max() < 1e-5
-        assert processor.streams == [1]
 
 
 def test_a_model_that_does_not_serve_is_not_measured(

@@ -15,7 +15,6 @@ from shared.queue.message_template import MessageTemplate
 from shared.queue.names import QueueName
 from shared.records.items import Finish, StartedItem
 from worker.inference.micro_batcher import MicroBatcher
-from worker.inference.self_check import SelfCheck
 from worker.models.transforms import RECIPES
 from worker.monitoring.in_flight import InFlightItems
 from worker.monitoring.metrics import WorkerMetrics
@@ -24,6 +23,7 @@ from worker.processing.fault_exit import FaultExit
 from worker.processing.pipeline import Pipeline
 from worker.processing.predictions import Labeller
 from worker.processing.retrying_stores import PatientItems, UploadReader
+from worker.processing.self_check import SelfCheck
 
 REF = ItemRef("job", 0, 1)
 KEY = "job.0"

@@ -1,0 +1,107 @@
+"""Where photos share calls: when a call has all cores, and when two calls have a core each."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from queue import Empty, SimpleQueue
+from threading import Event
+
+import pytest
+
+from shared.queue.names import QueueName
+from tests.support.fake_runtime import FakeRuntime, photo, running
+from worker.inference.micro_batcher import MicroBatcher
+
+BATCH, INTERACTIVE = QueueName.BATCH, QueueName.INTERACTIVE
+# In this time a call that may begin has begun.
+SHORT_S = 0.3
+
+
+class Model:
+    """Two cores on which up to four photos share a call; a call ends when a test says so."""
+
+    def __init__(self) -> None:
+        self.began: SimpleQueue[list[int]] = SimpleQueue()
+        self._may_end: defaultdict[int, Event] = defaultdict(Event)
+        self.runtime = FakeRuntime(self._call, concurrency=2, best_batch=4)
+
+    def _call(self, values: list[int]) -> None:
+        self.began.put(values)
+        assert self._may_end[values[0]].wait(20)
+
+    def end(self, *values: int) -> None:
+        """Let the calls end that begin with these photos."""
+        for value in values:
+            self._may_end[value].set()
+
+    def next(self) -> list[int]:
+        """The photos of the next call; it may already have begun."""
+        return self.began.get(timeout=10)
+
+    def waits(self) -> bool:
+        try:
+            return not self.began.get(timeout=SHORT_S)
+        except Empty:
+            return True
+
+
+@pytest.fixture
+def model() -> Model:
+    return Model()
+
+
+@pytest.fixture
+def batcher(model: Model) -> Iterator[MicroBatcher]:
+    with running(model.runtime, max_batch_size=4) as batcher:
+        yield batcher
+        model.end(*range(200))
+
+
+def submit(batcher: MicroBatcher, *values: int, queue: QueueName = INTERACTIVE) -> None:
+    for value in values:
+        batcher.submit(photo(value), queue)
+
+
+def test_a_call_is_by_itself_until_two_full_ones_wait(model: Model, batcher: MicroBatcher) -> None:
+    submit(batcher, 0)
+    assert model.next() == [0]
+    submit(batcher, *range(1, 8))
+    assert model.waits(), "seven are not two full calls"
+    submit(batcher, 8)
+    assert model.next() == [1, 2, 3, 4]
+    model.end(1)
+    assert model.waits(), "the first call still has all cores, and only four wait"
+
+
+def test_calls_have_a_core_each_as_long_as_requests_wait(
+    model: Model, batcher: MicroBatcher
+) -> None:
+    submit(batcher, 0)
+    assert model.next() == [0]
+    submit(batcher, *range(1, 10))
+    assert model.next() == [1, 2, 3, 4]
+    model.end(0)
+    assert model.next() == [5, 6, 7, 8], "beside the call of a core"
+    model.end(1)
+    assert model.next() == [9], "does not wait for company"
+    submit(batcher, 100, queue=BATCH)
+    model.end(5, 9)
+    assert model.next() == [100], "a batch's photo, once no other call runs"
+    submit(batcher, 10)
+    assert model.waits(), "a call that began by itself has all cores again"
+
+
+def test_photos_of_batches_never_run_in_two_calls(model: Model, batcher: MicroBatcher) -> None:
+    submit(batcher, *range(20), queue=BATCH)
+    first = model.next()
+    assert model.waits()
+    submit(batcher, 20)
+    assert model.waits(), "nor with a request"
+    model.end(*first)
+    assert model.next() == [20]
+
+
+def test_stop_finishes_what_waits_beside_a_call(model: Model) -> None:
+    with running(model.runtime, max_batch_size=4) as batcher:
+        futures = [batcher.submit(photo(n), INTERACTIVE) for n in range(7)]
+        model.end(*range(7))
+    assert [future.result(0)[0] for future in futures] == list(range(7))
