@@ -27,7 +27,7 @@ DEAF_TICKS = 10
 # Seconds for which a message of a batch should keep this worker busy, and all messages that it
 # holds. A waiting request overtakes photo by photo, so it does not wait for this; but after a
 # crash, everything that was held is tried again photo by photo.
-CHUNK_S, HELD_S = 0.1, 1.0
+CHUNK_S, HELD_S = 0.1, 1.2
 # Until a worker knows its rate.
 CHUNK_UNKNOWN = 4
 EXIT_DEAF = 71

@@ -184,10 +184,10 @@ def test_items_of_a_message_that_have_ended_are_held_no_longer(activity: InFligh
     ("per_s", "threads", "photos"),
     [
         *[(None, 8, 4), (0.3, 8, 1), (14, 8, 1), (20, 8, 2), (45, 8, 4), (54, 8, 5), (160, 8, 16)],
-        *[(3_000, 8, 16), (3_000, 64, 16), (160, 64, 2)],
+        *[(30, 12, 3), (160, 12, 16), (3_000, 8, 16), (3_000, 64, 16), (160, 64, 3), (160, 256, 1)],
     ],
 )
-def test_a_message_is_a_tenth_of_a_second_and_all_together_one(
+def test_a_message_is_a_tenth_of_a_second_and_all_together_little_more_than_one(
     per_s: float | None, threads: int, photos: int
 ) -> None:
     assert chunk_of(per_s, threads) == photos
