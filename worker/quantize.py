@@ -115,10 +115,11 @@ def measure(runtime: OpenVINORuntime, photos: Sequence[Photo]) -> tuple[list[Pro
 def right(
     photos: Sequence[Photo], ours: Sequence[Probabilities], exact: Sequence[Probabilities]
 ) -> str:
-    """A line with the share of right first classes, or "" if a folder's name is no class."""
+    """A line with the share of right first classes; "" if no folder's name is a class."""
     labels = [photo.label for photo in photos]
-    if None in labels:
-        return ""
+    if unnamed := labels.count(None):
+        missing = f"{unnamed} of {len(labels)} photos are in folders that name no class"
+        return f"  top 1 is not checked: {missing}\n" if unnamed < len(labels) else ""
     shares = [
         np.mean([row.argmax() == label for row, label in zip(rows, labels, strict=True)])
         for rows in (ours, exact)

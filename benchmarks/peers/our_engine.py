@@ -28,7 +28,8 @@ class OurEngine:
         size = settings.max_batch_size or self._runtime.best_batch
         self._runtime.warm_up(range(1, size + 1))
         self._size = size
-        self._calls = ThreadPoolExecutor(self._runtime.concurrency)
+        # Two calls of several photos are only faster if more of them wait (decision 0025).
+        self._calls = ThreadPoolExecutor(1 if size > 1 else self._runtime.concurrency)
 
     def prepare(self, data: bytes) -> NDArray[np.uint8]:
         """Decode and preprocess a file; returns uint8 of shape (224, 224, 3)."""

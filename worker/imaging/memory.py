@@ -14,10 +14,11 @@ from worker.settings import WorkerSettings
 # that needs more than the budget is decoded by itself.
 DECODE_BUDGET_BYTES = 256 * 1024 * 1024
 
-# Freed memory that the heaps of all threads keep, so that the next photos can be decoded into it:
-# at most this, and at most this share of the memory limit. Then the least and the most that one
-# heap keeps; the most holds the pictures of a JPEG of 1600 x 1200, and those of one of 12
-# megapixels, which is decoded at half its size.
+# Freed memory that the heaps of one queue's threads keep, so that the next photos can be decoded
+# into it: at most this, and at most this share of the memory limit. Rarely do the threads of both
+# queues decode large photos, and glibc has at most eight heaps per core. Then the least and the
+# most that one heap keeps; the most holds the pictures of a JPEG of 1600 x 1200, and those of one
+# of 12 megapixels, which is decoded at half its size.
 _KEPT_IN_ALL_BYTES = 192 * 1024 * 1024
 _KEPT_SHARE = 1 / 4
 _LEAST_KEPT_BYTES = 8 * 1024 * 1024
@@ -49,7 +50,7 @@ def kept_bytes(threads: int, limit: int | None = None) -> int:
     """Freed memory that one heap keeps.
 
     Args:
-        threads: How many threads decode, each with a heap.
+        threads: How many threads of one queue decode, each with a heap.
         limit: Memory limit of this process's control group in bytes; ``None`` without a limit.
 
     Returns:

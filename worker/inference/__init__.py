@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from shared import log
-from worker.cgroup import memory_limit
+from worker.cgroup import memory_limit, processors
 from worker.inference.runtime import OutOfMemory, Runtime
 from worker.models.photos_per_call import LEAST_MEMORY_BYTES, SEVERAL
 from worker.models.selection import ModelSpec
@@ -127,7 +127,8 @@ def _openvino(spec: ModelSpec, settings: WorkerSettings) -> Runtime:
     from worker.inference.openvino_runtime import OpenVINORuntime  # noqa: PLC0415 - only when chosen
 
     cache, most = settings.model_cache.expanduser(), settings.max_batch_size or SEVERAL
-    several = most >= SEVERAL and (memory_limit() or LEAST_MEMORY_BYTES) >= LEAST_MEMORY_BYTES
+    roomy = (memory_limit() or LEAST_MEMORY_BYTES) >= LEAST_MEMORY_BYTES or processors() == 1
+    several = most >= SEVERAL and roomy
     return OpenVINORuntime(spec, cache, settings.precision, several=several)
 
 

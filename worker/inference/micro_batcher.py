@@ -29,8 +29,8 @@ class MicroBatcher:
     There is one thread for each call that the runtime can usefully run at the same time.
 
     Where photos share calls (`Runtime.best_batch`), a call runs by itself on all cores. Only if two
-    full calls of requests wait beside it, the next calls have a core each, for as long as requests
-    wait: cores that share a call also wait for each other (decision 0025).
+    full calls of requests wait beside it, the next calls have a core each, until no call runs:
+    cores that share a call also wait for each other (decision 0025).
 
     If a batch fails, each of its photos is tried by itself, so that one bad photo does not fail the
     others. If a batch does not fit into the device's memory, it is halved, and the smaller size is
@@ -96,9 +96,11 @@ class MicroBatcher:
 
     def _run(self) -> None:
         while photos := self._begin_call():
-            self._predict(photos)
-            with self._changed:
-                del self._calls[threading.get_ident()]
+            try:
+                self._predict(photos)
+            finally:
+                with self._changed:
+                    del self._calls[threading.get_ident()]
 
     def _begin_call(self) -> list[WaitingPhoto]:
         with self._changed:
@@ -112,7 +114,7 @@ class MicroBatcher:
             return photos
 
     def _may_begin(self) -> bool:
-        if not (self._sharing and self._calls):
+        if not (self._calls and self._sharing and self._max > 1):
             return len(self._waiting) > 0
         on_all_cores = any(self._calls.values())
         return self._waiting.requests >= (2 * self._max if on_all_cores else 1)
@@ -170,7 +172,9 @@ class MicroBatcher:
 
     def _halve(self, batch: list[WaitingPhoto]) -> None:
         half = len(batch) // 2
-        self._max = max(1, min(self._max, half))
+        with self._changed:
+            self._max = max(1, min(self._max, half))
+            self._changed.notify_all()  # fewer photos may begin a call
         _log.warning("out of memory, batch halved", size=len(batch), now=self._max)
         self._predict(batch[:half])
         self._predict(batch[half:])

@@ -29,7 +29,7 @@ from worker.models.precision import FRAGILE, faster
 from worker.models.selection import ModelSpec
 from worker.models.weights import ModelUnavailable
 
-# Each stream holds the activations of one call.
+# At most so many: each stream holds the activations of one call.
 MAX_STREAMS = 8
 # Of each kind; the fastest counts.
 _MEASURED_CALLS = 4

@@ -38,7 +38,10 @@ class Runtime(Protocol):
     concurrency: int
     """How many calls of `predict` can usefully run at the same time."""
     best_batch: int
-    """Default of `MAX_BATCH_SIZE`: maximum number of photos in one call."""
+    """Default of `MAX_BATCH_SIZE`: maximum number of photos in one call.
+
+    Above 1, photos should share calls (decision 0025).
+    """
 
     def predict(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Classify photos.

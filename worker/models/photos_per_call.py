@@ -15,11 +15,12 @@ _log = log.get(__name__)
 SEVERAL = 4
 # Calls of several photos are only measured with so many cores.
 MOST_CORES = 2
-# Calls of several photos, on all cores and on each, hold their activations and two models: with 12
-# photos of 12 megapixels at a time a worker takes 720 MB (measured), 576 MB without.
+# Such calls, on all cores and on each of two, hold the activations of 12 photos: with 12 photos of
+# 12 megapixels at a time a worker took 720 MB instead of 576 MB (measured).
 LEAST_MEMORY_BYTES = 1024**3
 # In a shared call a photo must take at most this share of its time by itself, because such a call
-# keeps `/predict` waiting for longer; and the call must not take longer than this.
+# keeps `/predict` waiting for longer; and a call on all cores must not take longer than
+# this; on one core it takes as many times as long as there are cores.
 WORTH = 0.96
 LONGEST_CALL_MS = 150.0
 

@@ -102,7 +102,10 @@ def test_right_answers_are_counted_only_if_every_photo_has_a_class() -> None:
     first, second = np.array([0.9, 0.1], np.float32), np.array([0.1, 0.9], np.float32)
     line = quantize.right(photos, [first, first], [first, second])
     assert "50.0%; fp32: 100.0%" in line
-    assert quantize.right([*photos, quantize.Photo(pixels, None)], [first] * 3, [first] * 3) == ""
+    unnamed = quantize.Photo(pixels, None)
+    line = quantize.right([*photos, unnamed], [first] * 3, [first] * 3)
+    assert "not checked: 1 of 3 photos are in folders that name no class" in line
+    assert quantize.right([unnamed], [first], [first]) == ""
 
 
 def trial(recipe: quantization.Recipe, changed: list[int]) -> quantize.Trial:

@@ -1,14 +1,13 @@
 """Where photos share calls: when a call has all cores, and when two calls have a core each."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 from queue import Empty, SimpleQueue
-from threading import Event
+from threading import Event, Thread
 
 import pytest
 
 from shared.queue.names import QueueName
-from tests.support.fake_runtime import FakeRuntime, photo, running
+from tests.support.fake_runtime import FakeRuntime, photo, running, sound
 from worker.inference.micro_batcher import MicroBatcher
 
 BATCH, INTERACTIVE = QueueName.BATCH, QueueName.INTERACTIVE
@@ -21,12 +20,15 @@ class Model:
 
     def __init__(self) -> None:
         self.began: SimpleQueue[list[int]] = SimpleQueue()
-        self._may_end: defaultdict[int, Event] = defaultdict(Event)
+        self.fails = False
+        self._may_end = {number: Event() for number in range(200)}
         self.runtime = FakeRuntime(self._call, concurrency=2, best_batch=4)
 
     def _call(self, values: list[int]) -> None:
         self.began.put(values)
         assert self._may_end[values[0]].wait(20)
+        if self.fails:
+            raise ValueError("the test says so")
 
     def end(self, *values: int) -> None:
         """Let the calls end that begin with these photos."""
@@ -84,13 +86,17 @@ def test_calls_have_a_core_each_as_long_as_requests_wait(
     model.end(1)
     assert model.next() == [9], "does not wait for company"
     submit(batcher, 100, queue=BATCH)
-    model.end(5, 9)
-    assert model.next() == [100], "a batch's photo, once no other call runs"
+    model.end(5)
+    assert model.waits(), "a batch's photo does not"
+    model.end(9)
+    assert model.next() == [100], "once no other call runs"
     submit(batcher, 10)
     assert model.waits(), "a call that began by itself has all cores again"
 
 
-def test_photos_of_batches_never_run_in_two_calls(model: Model, batcher: MicroBatcher) -> None:
+def test_photos_of_batches_by_themselves_run_in_one_call(
+    model: Model, batcher: MicroBatcher
+) -> None:
     submit(batcher, *range(20), queue=BATCH)
     first = model.next()
     assert model.waits()
@@ -100,8 +106,42 @@ def test_photos_of_batches_never_run_in_two_calls(model: Model, batcher: MicroBa
     assert model.next() == [20]
 
 
+def test_a_batch_has_its_share_of_calls_of_a_core(model: Model, batcher: MicroBatcher) -> None:
+    submit(batcher, 0)
+    assert model.next() == [0]
+    submit(batcher, 100, 101, queue=BATCH)
+    submit(batcher, *range(1, 9))
+    assert model.next() == [1, 2, 3, 100], "after four requests"
+    model.end(0)
+    assert model.next() == [4, 5, 6, 7]
+    model.end(1)
+    assert model.next() == [101]
+
+
+def test_after_calls_that_failed_beside_each_other_a_batch_goes_on(
+    model: Model, batcher: MicroBatcher
+) -> None:
+    model.fails = True
+    futures = [batcher.submit(photo(0), INTERACTIVE)]
+    assert model.next() == [0]
+    futures += [batcher.submit(photo(n), INTERACTIVE) for n in range(1, 9)]
+    assert model.next() == [1, 2, 3, 4]
+    model.end(*range(9))
+    assert all(isinstance(future.exception(10), ValueError) for future in futures)
+    model.fails = False
+    submit(batcher, 100, queue=BATCH)
+    while model.next() != [100]:  # calls of before
+        pass
+
+
 def test_stop_finishes_what_waits_beside_a_call(model: Model) -> None:
-    with running(model.runtime, max_batch_size=4) as batcher:
-        futures = [batcher.submit(photo(n), INTERACTIVE) for n in range(7)]
-        model.end(*range(7))
-    assert [future.result(0)[0] for future in futures] == list(range(7))
+    batcher = MicroBatcher(model.runtime, 4, sound)
+    batcher.start()
+    futures = [batcher.submit(photo(n), INTERACTIVE) for n in range(7)]
+    first = model.next()
+    stopping = Thread(target=batcher.stop)
+    stopping.start()
+    assert model.next()[0] == len(first), "beside the call"
+    model.end(*range(7))
+    stopping.join(10)
+    assert [future.result(10)[0] for future in futures] == list(range(7))

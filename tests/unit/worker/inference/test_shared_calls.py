@@ -29,6 +29,7 @@ class Processor:
         monkeypatch.setattr(openvino_runtime, "processors", lambda: 2)
         monkeypatch.setattr(openvino_runtime, "_core_ms", self._measure)
         monkeypatch.setattr(inference, "memory_limit", lambda: self.limit)
+        monkeypatch.setattr(inference, "processors", lambda: 2)
         compiled = openvino_runtime._compiled
 
         def note(graph: ov.Model, precision: str, streams: int) -> ov.CompiledModel:
