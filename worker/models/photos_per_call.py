@@ -20,8 +20,8 @@ MOST_CORES = 2
 # beside (measured).
 LEAST_MEMORY_BYTES = 1024**3
 # In a shared call a photo must take at most this share of its time by itself, because such a call
-# keeps `/predict` waiting for longer; and a call on all cores must not take longer than
-# this; on one core it takes as many times as long as there are cores.
+# keeps `/predict` waiting for longer; and a call on all cores must not take longer than this. On
+# one of two cores it takes twice as long.
 WORTH = 0.96
 LONGEST_CALL_MS = 150.0
 

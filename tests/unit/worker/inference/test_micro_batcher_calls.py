@@ -9,6 +9,7 @@ import pytest
 from shared.queue.names import QueueName
 from tests.support.fake_runtime import FakeRuntime, photo, running, sound
 from worker.inference.micro_batcher import MicroBatcher
+from worker.inference.runtime import OutOfMemory
 
 BATCH, INTERACTIVE = QueueName.BATCH, QueueName.INTERACTIVE
 # In this time a call that may begin has begun.
@@ -20,12 +21,14 @@ class Model:
 
     def __init__(self) -> None:
         self.began: SimpleQueue[list[int]] = SimpleQueue()
-        self.fails = False
+        self.fails, self.most = False, 4
         self._may_end = {number: Event() for number in range(200)}
         self.runtime = FakeRuntime(self._call, concurrency=2, best_batch=4)
 
     def _call(self, values: list[int]) -> None:
         self.began.put(values)
+        if len(values) > self.most:
+            raise OutOfMemory("the test says so")
         assert self._may_end[values[0]].wait(20)
         if self.fails:
             raise ValueError("the test says so")
@@ -132,6 +135,22 @@ def test_after_calls_that_failed_beside_each_other_a_batch_goes_on(
     submit(batcher, 100, queue=BATCH)
     while model.next() != [100]:  # calls of before
         pass
+
+
+def test_where_only_one_photo_fits_a_call_each_has_a_core(
+    model: Model, batcher: MicroBatcher
+) -> None:
+    model.most = 1
+    futures = [batcher.submit(photo(0), INTERACTIVE)]
+    assert model.next() == [0]
+    futures += [batcher.submit(photo(n), INTERACTIVE) for n in (1, 2)]
+    model.end(0, 1, 2)
+    for future in futures:
+        future.result(10)
+    while model.began.qsize():
+        model.next()
+    submit(batcher, 10, 11)
+    assert sorted([model.next(), model.next()]) == [[10], [11]]
 
 
 def test_stop_finishes_what_waits_beside_a_call(model: Model) -> None:

@@ -85,6 +85,16 @@ def test_in_a_small_container_each_photo_has_a_call(
     assert len(processor.measured) == (best_batch > 1)
 
 
+def test_on_one_core_photos_share_calls_in_a_small_container_too(
+    spec: ModelSpec, cache: Path, processor: Processor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processor.limit, processor.times = 512 * 2**20, [30.0, 25.0]
+    for module in (inference, openvino_runtime):
+        monkeypatch.setattr(module, "processors", lambda: 1)
+    runtime = load_runtime(spec, settings(cache, runtime="openvino", precision="fp32"))
+    assert (runtime.best_batch, processor.streams) == (4, [1]), "one model, one call"
+
+
 @pytest.mark.usefixtures("processor")
 def test_if_several_photos_do_not_fit_each_has_a_core(
     spec: ModelSpec, cache: Path, monkeypatch: pytest.MonkeyPatch
